@@ -1,0 +1,1 @@
+"""One module per command group: declarations that parse, call one action and hand its result to the report."""

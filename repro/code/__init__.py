@@ -1,0 +1,1 @@
+"""Code: the work tree as a git commit, and back."""

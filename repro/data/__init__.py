@@ -1,0 +1,1 @@
+"""Data: walking and remembering files, pointer files, checkout."""

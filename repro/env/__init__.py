@@ -1,0 +1,1 @@
+"""Environments: capture and realise, one module per kind."""

@@ -1,0 +1,1 @@
+"""Execution: the command as a process, with its variables and signals."""

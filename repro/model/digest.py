@@ -1,0 +1,42 @@
+"""Object identity: BLAKE3-256, written `b3:` and 64 lower-case hex digits (anyone can check it with `b3sum`)."""
+
+from __future__ import annotations
+
+import re
+from typing import NewType
+
+from repro.errors import IntegrityError
+
+Digest = NewType("Digest", str)
+"""`b3:<64 hex>`. Made by `digest_of` or `parse_digest` only."""
+
+_DIGEST = re.compile(r"b3:[0-9a-f]{64}")
+
+
+class BadDigest(IntegrityError):
+    """A text that should name an object does not."""
+
+    id = "bad-digest"
+
+
+def digest_of(data: bytes) -> Digest:
+    """Return the digest of bytes held in memory; files are hashed in `repro.store.hashing`."""
+    from blake3 import blake3
+
+    return Digest("b3:" + blake3(data).hexdigest())
+
+
+def parse_digest(text: object) -> Digest:
+    """Return `text` as a digest.
+
+    Raises:
+        BadDigest: not `b3:` and 64 lower-case hex digits.
+    """
+    if not isinstance(text, str) or not _DIGEST.fullmatch(text):
+        raise BadDigest(f"{text!r} is not a digest (b3: and 64 hex digits)")
+    return Digest(text)
+
+
+def hex_of(digest: Digest) -> str:
+    """Return the 64 hex digits."""
+    return digest[3:]

@@ -1,0 +1,119 @@
+"""A directory as an object. The bytes are specified in `docs/reference/format.md`, section "Tree"."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from repro.errors import IntegrityError
+from repro.model.content import Content, Kind
+from repro.model.digest import Digest
+from repro.model.names import check_name, name_to_text
+
+HEADER = b"repro-tree 1\0"
+MAX_TARGET = 4095
+MAX_SIZE = 2**63 - 1
+MAX_DEPTH = 512
+
+_LETTER = {Kind.FILE: b"f", Kind.EXECUTABLE: b"x", Kind.DIRECTORY: b"d", Kind.SYMLINK: b"l"}
+_KIND = {letter: kind for kind, letter in _LETTER.items()}
+_SIZE = re.compile(rb"0|[1-9][0-9]{0,18}")
+_HEX64 = re.compile(rb"[0-9a-f]{64}")
+_HEX = re.compile(rb"(?:[0-9a-f]{2})+")
+
+
+class BadTree(IntegrityError):
+    """Bytes that should be a tree are not, or name what no tree may name."""
+
+    id = "bad-tree"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One name in a directory."""
+
+    name: bytes
+    content: Content
+
+
+def encode_tree(entries: Iterable[Entry]) -> bytes:
+    """Return the tree object for `entries`, in any order.
+
+    Raises:
+        UnsafePath: a name that may not stand in a tree.
+        BadTree: two entries have one name.
+    """
+    parts = [HEADER]
+    last = b""
+    for entry in sorted(entries, key=lambda e: e.name):
+        check_name(entry.name)
+        if entry.name == last:
+            raise BadTree(f"two entries of a directory are called {name_to_text(last)!r}")
+        last = entry.name
+        content = entry.content
+        ref = content.digest[3:].encode() if content.digest else (content.target or b"").hex().encode()
+        parts.append(b"%s %d %s %s\0" % (_LETTER[content.kind], content.size, ref, entry.name))
+    return b"".join(parts)
+
+
+def decode_tree(data: bytes) -> tuple[Entry, ...]:
+    """Return the entries of a tree object, sorted by name.
+
+    Raises:
+        BadTree: not a tree, a newer version, not canonical.
+        UnsafePath: a name that may not stand in a tree.
+    """
+    if not data.startswith(HEADER):
+        raise BadTree(_header_problem(data))
+    if not data.endswith(b"\0"):
+        raise BadTree("the tree is cut off: it does not end in a NUL byte")
+    entries = [_decode_entry(record) for record in data[len(HEADER) :].split(b"\0")[:-1]]
+    for one, two in itertools.pairwise(entries):
+        if one.name >= two.name:
+            raise BadTree(f"the tree is not sorted, or names {name_to_text(two.name)!r} twice")
+    return tuple(entries)
+
+
+def total_size(entries: Iterable[Entry]) -> int:
+    """Return the size in bytes that a directory with these entries has in its parent."""
+    return sum(entry.content.size for entry in entries)
+
+
+def _header_problem(data: bytes) -> str:
+    version = re.match(rb"repro-tree (\d{1,9})\0", data)
+    if version:
+        return f"the tree has format version {version[1].decode()}, newer than this repro reads (1)"
+    return "the object is not a tree"
+
+
+def _decode_entry(record: bytes) -> Entry:
+    fields = record.split(b" ", 3)
+    if len(fields) != 4:
+        raise BadTree(f"the tree entry {name_to_text(record[:80])!r} has not four fields")
+    letter, size_text, ref, name = fields
+    shown = name_to_text(name[:300])
+    kind = _KIND.get(letter)
+    if kind is None:
+        raise BadTree(f"{shown!r} has the unknown kind {name_to_text(letter[:20])!r}")
+    check_name(name)
+    if not _SIZE.fullmatch(size_text) or int(size_text) > MAX_SIZE:
+        raise BadTree(f"{shown!r} has the impossible size {name_to_text(size_text[:30])!r}")
+    size = int(size_text)
+    if kind is Kind.SYMLINK:
+        return Entry(name, Content(kind, size, target=_decode_target(ref, size, shown)))
+    if not _HEX64.fullmatch(ref):
+        raise BadTree(f"{shown!r} has no digest of 64 hex digits")
+    return Entry(name, Content(kind, size, digest=Digest("b3:" + ref.decode())))
+
+
+def _decode_target(ref: bytes, size: int, shown: str) -> bytes:
+    if not _HEX.fullmatch(ref):
+        raise BadTree(f"the symlink {shown!r} has no target")
+    target = bytes.fromhex(ref.decode())
+    if b"\0" in target or len(target) > MAX_TARGET:
+        raise BadTree(f"the symlink {shown!r} has a target that no file system takes")
+    if len(target) != size:
+        raise BadTree(f"the symlink {shown!r} says {size} bytes and has {len(target)}")
+    return target

@@ -1,0 +1,1 @@
+"""Results and findings as terminal text, JSON and progress. The only place that prints."""

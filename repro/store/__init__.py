@@ -1,0 +1,1 @@
+"""The store: cache, remote and the transfer between them."""
