@@ -1,0 +1,142 @@
+"""The recipe: all that determines a result, and its id."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from repro.model.canonical import canonical_digest
+from repro.model.content import Item
+from repro.model.content_record import item_from_fields, item_to_plain
+from repro.model.digest import Digest
+from repro.model.environment import Environment
+from repro.model.environment_record import environment_from_fields, environment_to_plain
+from repro.model.names import check_path, name_to_text, text_to_name
+from repro.model.record import BadRecord, Fields
+
+ROOT = b"."
+_GIT_ID = re.compile(r"[0-9a-f]{40}")
+_UMASK = re.compile(r"0[0-7]{3}")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """The three ingredients pinned, plus command, working directory, parameters and recorded variables.
+
+    Attributes:
+        command: the program and its arguments; empty for a snapshot of which the command is not known.
+        directory: where it runs, relative to the project's root; `b"."` is the root.
+        code: id of the git tree without `.repro/` and without the run's own outputs (40 hex digits).
+        data: inputs, sorted by path.
+        environment: None where none was recorded.
+        parameters: plain values by name; parameter files stand under their path.
+        variables: environment variables that the command was given or that were asked to be recorded; a
+            variable that is known to have been unset is None.
+        umask: four octal digits.
+    """
+
+    command: tuple[str, ...]
+    directory: bytes
+    code: str
+    data: tuple[Item, ...]
+    environment: Environment | None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    variables: Mapping[str, str | None] = field(default_factory=dict)
+    umask: str = "0022"
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+def recipe_to_plain(recipe: Recipe) -> dict[str, Any]:
+    """Return the recipe as plain values, without its id."""
+    return {
+        "command": list(recipe.command),
+        "directory": name_to_text(recipe.directory),
+        "code": recipe.code,
+        "data": [item_to_plain(item) for item in sorted(recipe.data, key=lambda i: i.path)],
+        "environment": environment_to_plain(recipe.environment) if recipe.environment else None,
+        "parameters": dict(recipe.parameters),
+        "variables": dict(sorted(recipe.variables.items())),
+        "umask": recipe.umask,
+        **recipe.extra,
+    }
+
+
+def recipe_id(recipe: Recipe) -> Digest:
+    """Return the digest of the recipe's canonical JSON."""
+    return canonical_digest(recipe_to_plain(recipe))
+
+
+def recipe_from_fields(fields: Fields) -> Recipe:
+    """Read a recipe and check its id.
+
+    Raises:
+        BadRecord: a field is missing or impossible, or the id is not this recipe's.
+    """
+    claimed = fields.text("id")
+    # Over what stands in the file, so that a field of a later version is part of the identity.
+    actual = canonical_digest({key: value for key, value in fields.raw().items() if key != "id"})
+    if actual != claimed:
+        raise fields.bad(f"the id is {claimed}, but the recipe's digest is {actual}: it was edited")
+    environment = fields.optional_fields("environment")
+    return Recipe(
+        command=fields.texts("command"),
+        directory=fields.checked("directory", _directory),
+        code=fields.checked("code", git_id),
+        data=_distinct(fields, fields.records("data", item_from_fields)),
+        environment=environment_from_fields(environment) if environment else None,
+        parameters=fields.plain_map("parameters"),
+        variables=_variables(fields),
+        umask=fields.checked("umask", _umask),
+        extra=fields.rest(),
+    )
+
+
+def git_id(text: str) -> str:
+    """Return `text` if it is a git object id of 40 hex digits, else raise ValueError."""
+    if not _GIT_ID.fullmatch(text):
+        raise ValueError(f"{text!r} is not a git object id")
+    return text
+
+
+def distinct_paths(items: tuple[Item, ...]) -> str | None:
+    """Return what is wrong with the items' paths: one stands twice, or inside another; None if nothing is."""
+    paths = sorted(item.path for item in items)
+    known = set(paths)
+    if len(known) != len(paths):
+        return "a path stands twice"
+    for path in paths:
+        parts = path.split(b"/")
+        for end in range(1, len(parts)):
+            parent = b"/".join(parts[:end])
+            if parent in known:
+                return f"{name_to_text(path)!r} lies inside {name_to_text(parent)!r}"
+    return None
+
+
+def _distinct(fields: Fields, items: tuple[Item, ...]) -> tuple[Item, ...]:
+    problem = distinct_paths(items)
+    if problem:
+        raise fields.bad(f"data: {problem}")
+    return items
+
+
+def _variables(fields: Fields) -> dict[str, str | None]:
+    found = fields.plain_map("variables")
+    for name, value in found.items():
+        if not _VARIABLE.fullmatch(name) or not isinstance(value, str | None) or "\0" in (value or ""):
+            raise fields.bad(f"variables: {name}={value!r} cannot be set")
+    return found
+
+
+def _directory(text: str) -> bytes:
+    raw = text_to_name(text)
+    return raw if raw == ROOT else check_path(raw)
+
+
+def _umask(text: str) -> str:
+    if not _UMASK.fullmatch(text):
+        raise BadRecord(f"{text!r} is not four octal digits")
+    return text

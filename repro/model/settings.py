@@ -1,0 +1,197 @@
+"""Settings: what `repro.yaml`, `.repro/local.yaml` and the user's `config.yaml` may say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from repro.errors import ReproError, UsageError
+from repro.model.names import RelPath, parse_path
+from repro.model.strict_yaml import BadYaml, KeyPath, Position, load_yaml_marked, nearest
+
+T = TypeVar("T")
+
+
+class BadSettings(UsageError):
+    """A settings file says something that has no meaning. The message has file and line."""
+
+    id = "bad-settings"
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentSettings:
+    """Which environment: its kind, the interpreter (a path), the lock file (a path). None is "find it"."""
+
+    kind: str | None = None
+    python: str | None = None
+    lock: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings; their keys are documented in `docs/reference/settings.md`."""
+
+    inputs: tuple[RelPath, ...] = ()
+    outputs: tuple[RelPath, ...] = ()
+    exclude: tuple[str, ...] = ()
+    parameters: tuple[RelPath, ...] = ()
+    metrics: tuple[RelPath, ...] = ()
+    variables: tuple[str, ...] = ()
+    environment: EnvironmentSettings = EnvironmentSettings()
+    remotes: Mapping[str, str] = field(default_factory=dict)
+    remote: str | None = None
+    store: str | None = None
+
+
+KEYS = (
+    "inputs",
+    "outputs",
+    "exclude",
+    "parameters",
+    "metrics",
+    "variables",
+    "environment",
+    "remotes",
+    "remote",
+    "store",
+)
+ENVIRONMENT_KEYS = ("kind", "python", "lock")
+ENVIRONMENT_KINDS = ("pip",)
+REMOTE_KEYS = ("url",)
+
+
+def parse_settings(data: bytes, what: str) -> Settings:
+    """Read one settings file.
+
+    Args:
+        data: the file's bytes.
+        what: its name, for messages.
+
+    Raises:
+        BadSettings: a word that has no meaning (with the nearest that has), a value of the wrong type.
+    """
+    try:
+        value, marks = load_yaml_marked(data, what)
+    except BadYaml as error:
+        raise BadSettings(error.message) from None
+    reader = _Reader(what, marks)
+    top = reader.mapping(value, (), KEYS)
+    environment = reader.mapping(top.get("environment"), ("environment",), ENVIRONMENT_KEYS)
+    kind = reader.text(environment, ("environment", "kind"))
+    if kind is not None and kind not in ENVIRONMENT_KINDS:
+        raise reader.bad(("environment", "kind"), f"the environment kind {kind!r} is none of: pip")
+    return Settings(
+        inputs=reader.texts(top, ("inputs",), _path),
+        outputs=reader.texts(top, ("outputs",), _path),
+        exclude=reader.texts(top, ("exclude",), str),
+        parameters=reader.texts(top, ("parameters",), _path),
+        metrics=reader.texts(top, ("metrics",), _path),
+        variables=reader.texts(top, ("variables",), _variable),
+        environment=EnvironmentSettings(
+            kind,
+            reader.text(environment, ("environment", "python")),
+            reader.text(environment, ("environment", "lock")),
+        ),
+        remotes=_remotes(reader, top.get("remotes")),
+        remote=reader.text(top, ("remote",)),
+        store=reader.text(top, ("store",)),
+    )
+
+
+def merge_settings(nearer: Settings, farther: Settings) -> Settings:
+    """Return the settings in which `nearer` wins: lists are joined, remotes by name, single values by being set."""
+    near, far = nearer.environment, farther.environment
+    return replace(
+        nearer,
+        inputs=_joined(farther.inputs, nearer.inputs),
+        outputs=_joined(farther.outputs, nearer.outputs),
+        exclude=_joined(farther.exclude, nearer.exclude),
+        parameters=_joined(farther.parameters, nearer.parameters),
+        metrics=_joined(farther.metrics, nearer.metrics),
+        variables=_joined(farther.variables, nearer.variables),
+        environment=EnvironmentSettings(near.kind or far.kind, near.python or far.python, near.lock or far.lock),
+        remotes={**farther.remotes, **nearer.remotes},
+        remote=nearer.remote or farther.remote,
+        store=nearer.store or farther.store,
+    )
+
+
+def _joined(first: tuple[T, ...], second: tuple[T, ...]) -> tuple[T, ...]:
+    return tuple(dict.fromkeys((*first, *second)))
+
+
+class _Reader:
+    """Reads values and says where a wrong one stands."""
+
+    def __init__(self, what: str, marks: Mapping[KeyPath, Position]) -> None:
+        self._what = what
+        self._marks = marks
+
+    def bad(self, at: KeyPath, problem: str, hint: str | None = None) -> BadSettings:
+        line = self._marks.get(at, (1, 1))[0]
+        return BadSettings(f"{self._what}, line {line}: {problem}", hint)
+
+    def mapping(self, value: Any, at: KeyPath, known: tuple[str, ...]) -> dict[str, Any]:
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            raise self.bad(at, f"{_dotted(at)} must be names with values")
+        for key in value:
+            if key not in known:
+                best = nearest(key, known)
+                hint = f"did you mean {best!r}?" if best else f"known are: {', '.join(known)}"
+                raise self.bad((*at, key), f"{key!r} is not a setting", hint)
+        return value
+
+    def text(self, mapping: dict[str, Any], at: KeyPath) -> str | None:
+        value = mapping.get(str(at[-1]))
+        if value is not None and not isinstance(value, str):
+            raise self.bad(at, f"{_dotted(at)} must be text, not {value!r}")
+        return value or None
+
+    def texts(self, mapping: dict[str, Any], at: KeyPath, parse: Callable[[str], T]) -> tuple[T, ...]:
+        value = mapping.get(str(at[-1]))
+        if value is None:
+            return ()
+        if not isinstance(value, list):
+            raise self.bad(at, f"{_dotted(at)} must be a list", f"for example: {_dotted(at)}: [{value}]")
+        return tuple(self._parsed(item, (*at, index), parse) for index, item in enumerate(value))
+
+    def _parsed(self, item: Any, at: KeyPath, parse: Callable[[str], T]) -> T:
+        if not isinstance(item, str):
+            raise self.bad(at, f"{_dotted(at[:-1])} must hold texts, not {item!r}")
+        try:
+            return parse(item)
+        except ReproError as error:
+            raise self.bad(at, f"{_dotted(at[:-1])}: {error.message}") from None
+
+
+def _dotted(at: KeyPath) -> str:
+    return ".".join(str(part) for part in at) or "the file"
+
+
+def _path(text: str) -> RelPath:
+    plain = text[2:] if text.startswith("./") else text
+    return parse_path(plain.rstrip("/"))
+
+
+def _variable(text: str) -> str:
+    if not text.isidentifier() or not text.isascii():
+        raise BadSettings(f"{text!r} is not the name of an environment variable")
+    return text
+
+
+def _remotes(reader: _Reader, value: Any) -> dict[str, str]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise reader.bad(("remotes",), "remotes must be names with values")
+    found = {}
+    for name, inner in value.items():
+        at = ("remotes", name)
+        url = reader.text(reader.mapping(inner, at, REMOTE_KEYS), (*at, "url"))
+        if url is None:
+            raise reader.bad(at, f"the remote {name!r} has no url")
+        found[name] = url
+    return found

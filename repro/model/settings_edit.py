@@ -1,0 +1,102 @@
+"""Changing the remotes in a settings file's text, with the user's comments and layout left alone."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from repro.errors import UsageError
+from repro.model.settings import BadSettings, parse_settings
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+class BadRemoteName(UsageError):
+    """A remote's name is taken, unknown, or not a name."""
+
+    id = "bad-remote-name"
+
+
+def check_remote_name(name: str) -> str:
+    """Return `name` if a remote may be called that.
+
+    Raises:
+        BadRemoteName: it may not.
+    """
+    if not _NAME.fullmatch(name):
+        raise BadRemoteName(f"{name!r} is not a name for a remote", "letters, digits, '.', '_' and '-'")
+    return name
+
+
+def add_remote(text: str, name: str, url: str, what: str) -> str:
+    """Return the settings `text` with one more remote.
+
+    Raises:
+        BadRemoteName: the name is taken, or is none.
+        BadSettings: `text` is not valid, or is laid out such that it cannot be changed safely.
+    """
+    check_remote_name(name)
+    before = parse_settings(text.encode(), what)
+    if name in before.remotes:
+        raise BadRemoteName(f"a remote {name!r} exists: {before.remotes[name]}", f"`repro remote remove {name}` first")
+    lines = text.splitlines()
+    at = _remotes_line(lines)
+    indent = " " * (2 if at is None else _indent_of_first(lines, at))
+    block = ["remotes:", f"{indent}{name}:", f"{indent}  url: {json.dumps(url, ensure_ascii=False)}"]
+    if at is None:
+        changed = [*lines, *([""] if lines and lines[-1].strip() else []), *block]
+    else:
+        header = re.sub(r":\s*\{\s*\}", ":", lines[at])
+        changed = [*lines[:at], header, *block[1:], *lines[at + 1 :]]
+    return _checked("\n".join(changed) + "\n", {**before.remotes, name: url}, what)
+
+
+def remove_remote(text: str, name: str, what: str) -> str:
+    """Return the settings `text` without the remote `name`.
+
+    Raises:
+        BadRemoteName: there is no such remote.
+        BadSettings: `text` is not valid, or is laid out such that it cannot be changed safely.
+    """
+    before = parse_settings(text.encode(), what)
+    if name not in before.remotes:
+        known = ", ".join(before.remotes) or "none"
+        raise BadRemoteName(f"no remote is called {name!r} in {what}", f"known: {known}")
+    lines = text.splitlines()
+    start = next((i for i, line in enumerate(lines) if re.match(rf"\s+[\"']?{re.escape(name)}[\"']?\s*:", line)), None)
+    if start is None:
+        raise BadSettings(f"{what} is laid out such that it cannot be changed safely", "edit it by hand")
+    indent = len(lines[start]) - len(lines[start].lstrip())
+    end = start + 1
+    while end < len(lines) and lines[end].strip() and len(lines[end]) - len(lines[end].lstrip()) > indent:
+        end += 1
+    kept = lines[:start] + lines[end:]
+    left = {key: url for key, url in before.remotes.items() if key != name}
+    if not left:
+        kept = [line for line in kept if not re.match(r"remotes\s*:\s*(#.*)?$", line)]
+    return _checked("\n".join(kept) + "\n", left, what)
+
+
+def _remotes_line(lines: list[str]) -> int | None:
+    for index, line in enumerate(lines):
+        if re.match(r"remotes\s*:\s*(\{\s*\})?\s*(#.*)?$", line):
+            return index
+    return None
+
+
+def _indent_of_first(lines: list[str], at: int) -> int:
+    for line in lines[at + 1 :]:
+        if line.strip() and not line.lstrip().startswith("#"):
+            return len(line) - len(line.lstrip()) or 2
+    return 2
+
+
+def _checked(text: str, remotes: dict[str, str], what: str) -> str:
+    """Return `text` if it says what is wanted: an edit of text that misread the layout must not be written."""
+    try:
+        good = dict(parse_settings(text.encode(), what).remotes) == remotes
+    except BadSettings:
+        good = False
+    if not good:
+        raise BadSettings(f"{what} is laid out such that it cannot be changed safely", "edit its `remotes:` by hand")
+    return text
