@@ -36,6 +36,7 @@ class Recipe:
         variables: environment variables that the command was given or that were asked to be recorded; a
             variable that is known to have been unset is None.
         umask: four octal digits.
+        cpus: how many processors the command could use: libraries split their sums by it.
     """
 
     command: tuple[str, ...]
@@ -46,6 +47,7 @@ class Recipe:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     variables: Mapping[str, str | None] = field(default_factory=dict)
     umask: str = "0022"
+    cpus: int = 1
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -60,6 +62,7 @@ def recipe_to_plain(recipe: Recipe) -> dict[str, Any]:
         "parameters": dict(recipe.parameters),
         "variables": dict(sorted(recipe.variables.items())),
         "umask": recipe.umask,
+        "cpus": recipe.cpus,
         **recipe.extra,
     }
 
@@ -90,6 +93,7 @@ def recipe_from_fields(fields: Fields) -> Recipe:
         parameters=fields.plain_map("parameters"),
         variables=_variables(fields),
         umask=fields.checked("umask", _umask),
+        cpus=fields.integer("cpus"),
         extra=fields.rest(),
     )
 

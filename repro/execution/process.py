@@ -1,0 +1,136 @@
+"""A command as a process: its terminal, its signals, its exit."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from repro.errors import CannotProceed
+
+_FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+_SI_KERNEL = 0x80  # siginfo's si_code of a signal that the terminal sent; Linux, include/uapi/asm-generic/siginfo.h
+
+
+class CommandNotFound(CannotProceed):
+    """There is no such command."""
+
+    id = "command-not-found"
+
+
+class CommandNotExecutable(CannotProceed):
+    """The command is there and cannot be executed."""
+
+    id = "command-not-executable"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a command ended: `exit_code` as a shell tells it (128 + N for signal N), `duration_s` in seconds."""
+
+    exit_code: int
+    signal: str | None
+    duration_s: float
+
+
+def execute(
+    command: Sequence[str],
+    cwd: str,
+    environ: Mapping[str, str],
+    *,
+    umask: int = -1,
+    cpus: Sequence[int] | None = None,
+    stdout: int | None = None,
+) -> Outcome:
+    """Run a command to its end, with this process's stdin, stdout and stderr.
+
+    Ctrl-C reaches the command through the terminal; this process waits for what the command makes of it.
+    A signal that another process sends to this one is handed on.
+
+    Args:
+        command: program and arguments; the program is looked up in `environ`'s PATH.
+        cwd: where it runs, an absolute path.
+        environ: all of its environment.
+        umask: for the command; -1 keeps this process's.
+        cpus: processors that it may use; None keeps this process's.
+        stdout: a file descriptor for its stdout; None keeps this process's.
+
+    Raises:
+        CommandNotFound, CommandNotExecutable: it did not start.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {*_FORWARDED, signal.SIGCHLD})
+    started = time.monotonic()
+    try:
+        process = _start(command, cwd, environ, umask, stdout, lambda: _prepare(before, cpus))
+        try:
+            while process.poll() is None:
+                _hand_on(process)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return _outcome(process.returncode, time.monotonic() - started)
+
+
+def _prepare(mask: Iterable[int], cpus: Sequence[int] | None) -> None:
+    """Runs in the child before the command: gives it back the signals, and its processors."""
+    if cpus is not None:
+        os.sched_setaffinity(0, cpus)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _start(
+    command: Sequence[str],
+    cwd: str,
+    environ: Mapping[str, str],
+    umask: int,
+    stdout: int | None,
+    prepare: Callable[[], None],
+) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(command, cwd=cwd, env=environ, umask=umask, stdout=stdout, preexec_fn=prepare)
+    except OSError as error:
+        if not os.path.isdir(cwd):
+            raise CannotProceed(f"the directory {cwd} is not there") from None
+        name = command[0]
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            raise _not_found(name, cwd, environ) from None
+        raise CommandNotExecutable(
+            f"{name!r} cannot be executed: {error.strerror}", "is it a program, and is it executable (chmod +x)?"
+        ) from None
+    except ValueError as error:
+        raise CommandNotExecutable(f"the command cannot be executed: {error}") from None
+
+
+def _not_found(name: str, cwd: str, environ: Mapping[str, str]) -> CannotProceed:
+    there = os.path.join(cwd, name)
+    if "/" in name and os.path.exists(there):
+        return CommandNotExecutable(f"{name!r} cannot be executed: its interpreter (#!) is not there")
+    if os.path.exists(there):
+        return CommandNotFound(f"the command {name!r} was not found", f"did you mean ./{name}, or python {name}?")
+    return CommandNotFound(f"the command {name!r} was not found", "is it on the PATH?")
+
+
+def _hand_on(process: subprocess.Popen[bytes]) -> None:
+    """Wait for a signal; give the command what another process sent to this one."""
+    info = signal.sigtimedwait({*_FORWARDED, signal.SIGCHLD}, 1.0)
+    if info is None or info.si_signo == signal.SIGCHLD or info.si_code == _SI_KERNEL:
+        return
+    if process.poll() is None:
+        process.send_signal(info.si_signo)
+
+
+def _outcome(returncode: int, duration: float) -> Outcome:
+    if returncode >= 0:
+        return Outcome(returncode, None, duration)
+    try:
+        name = signal.Signals(-returncode).name
+    except ValueError:  # a real-time signal has no name of its own
+        name = f"signal {-returncode}"
+    return Outcome(128 - returncode, name, duration)

@@ -1,0 +1,121 @@
+"""Variables that decide numbers and bytes: what `run` sets and records, and what `rebuild` gives back.
+
+Sources: Python's documentation (PYTHONHASHSEED), reproducible-builds.org (SOURCE_DATE_EPOCH), POSIX (LANG,
+LC_*, TZ), the OpenMP, OpenBLAS and oneMKL manuals (*_NUM_THREADS, OPENBLAS_CORETYPE, MKL_CBWR), NumPy's
+"CPU/SIMD optimizations" (NPY_DISABLE_CPU_FEATURES), PyTorch's (ATEN_CPU_CAPABILITY, CUBLAS_WORKSPACE_CONFIG).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+# Recorded as they are, set or not: `run` does not choose them, since a choice could slow the command down.
+OBSERVED = (
+    *THREADS,
+    "LANG",
+    "LC_ALL",
+    "LC_COLLATE",
+    "LC_CTYPE",
+    "LC_NUMERIC",
+    "LC_TIME",
+    "MKL_CBWR",
+    "NPY_DISABLE_CPU_FEATURES",
+    "ONEDNN_MAX_CPU_ISA",
+    "OPENBLAS_CORETYPE",
+    "ATEN_CPU_CAPABILITY",
+    "CUBLAS_WORKSPACE_CONFIG",
+    "PYTHONPATH",
+    "PYTHONUTF8",
+    "PYTHONOPTIMIZE",
+    "MPLBACKEND",
+    "TZ",
+)
+
+# What a rebuild takes over from the machine that it runs on; everything else comes from the recipe.
+MACHINE = (
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "TERM",
+    "COLORTERM",
+    "NO_COLOR",
+    "PATH",
+    "TMPDIR",
+    "TEMP",
+    "TMP",
+    "LD_LIBRARY_PATH",
+    "XDG_RUNTIME_DIR",
+    "CUDA_VISIBLE_DEVICES",
+    "CUDA_HOME",
+    "NVIDIA_VISIBLE_DEVICES",
+    "ROCR_VISIBLE_DEVICES",
+)
+
+PARAMETER_PREFIX = "REPRO_PARAM_"
+
+
+def recorded_variables(
+    environ: Mapping[str, str], named: Iterable[str], root: str, epoch: int, zone: str | None
+) -> dict[str, str | None]:
+    """Return the variables that go into the recipe, and that the command is started with.
+
+    Args:
+        environ: the environment that repro was called in.
+        named: further variables that `repro.yaml` asks for.
+        root: the project's root, an absolute path; it becomes `{root}` in the values.
+        epoch: seconds for SOURCE_DATE_EPOCH where it is not set: HEAD's commit time.
+        zone: name of the system's time zone, for TZ where it is not set; None where it is not known.
+    """
+    found: dict[str, str | None] = {name: environ.get(name) for name in (*OBSERVED, *named)}
+    found["PYTHONHASHSEED"] = environ.get("PYTHONHASHSEED", "0")
+    found["SOURCE_DATE_EPOCH"] = environ.get("SOURCE_DATE_EPOCH", str(epoch))
+    found["TZ"] = environ.get("TZ", zone)
+    return {name: None if value is None else _without_root(value, root) for name, value in sorted(found.items())}
+
+
+def with_root(value: str, root: str) -> str:
+    """Return a recorded value as it is to be set where the project stands at `root`."""
+    return "{".join(part.replace("{root}", root) for part in value.split("{{"))
+
+
+def run_environment(environ: Mapping[str, str], recorded: Mapping[str, str | None], root: str) -> dict[str, str]:
+    """Return the environment of a run: the caller's, with what the recipe records."""
+    return _with_recorded(dict(environ), recorded, root)
+
+
+def rebuild_environment(
+    environ: Mapping[str, str], recorded: Mapping[str, str | None], root: str, threads: int | None
+) -> dict[str, str]:
+    """Return the environment of a rebuild: little of the machine's, and all that the recipe records.
+
+    Args:
+        environ: the rebuilder's environment.
+        recorded: the recipe's variables.
+        root: where the project stands now.
+        threads: the number of threads to ask for by variables, where as many processors cannot be given.
+    """
+    base = {name: environ[name] for name in MACHINE if name in environ}
+    if threads is not None:
+        base |= {name: str(threads) for name in THREADS}
+        recorded = {name: value for name, value in recorded.items() if name not in THREADS or value is not None}
+    return _with_recorded(base, recorded, root)
+
+
+def _with_recorded(base: dict[str, str], recorded: Mapping[str, str | None], root: str) -> dict[str, str]:
+    for name, value in recorded.items():
+        if value is None:
+            base.pop(name, None)
+        else:
+            base[name] = with_root(value, root)
+    return base
+
+
+def _without_root(value: str, root: str) -> str:
+    parts = value.replace("{", "{{").split(":")
+    shown = root.replace("{", "{{")
+    return ":".join(
+        "{root}" + part[len(shown) :] if part == shown or part.startswith(shown + "/") else part for part in parts
+    )

@@ -1,0 +1,63 @@
+"""What the data package asks of the store beyond `repro.model.objects`: trees, and comparing without storing."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from repro.model.content import Content, Kind, ObjectRef
+from repro.model.digest import Digest
+from repro.model.objects import ObjectSink, ObjectSource
+from repro.model.tree import BadTree, Entry, total_size
+
+MAX_TREE_BYTES = 512 * 1024 * 1024
+"""The longest tree object in bytes, some five million names: a tree's own length is declared nowhere."""
+
+
+class TreeSource(ObjectSource, Protocol):
+    """Somewhere that whole directories can be read from."""
+
+    def read_tree(self, digest: Digest) -> tuple[Entry, ...]:
+        """Return the entries of a tree object, verified against its digest.
+
+        Raises:
+            MissingObject: it is not here.
+            CorruptObject: its bytes are not what `digest` says.
+            BadTree, UnsafePath: the object is no tree, or one that names what no tree may name.
+        """
+        ...
+
+    def matches(self, ref: ObjectRef, descriptor: int) -> bool:
+        """Whether what can be read from an open file descriptor is the object, which need not be here."""
+        ...
+
+
+class KnowingSink(ObjectSink, Protocol):
+    """A sink that can say what it need not be given again."""
+
+    def has(self, digest: Digest) -> bool:
+        """Whether storing this object would change nothing."""
+        ...
+
+
+class WrongSize(BadTree):
+    """A directory's declared size is not the sum of what is in it."""
+
+    id = "wrong-size"
+
+
+def check_sum(content: Content, entries: tuple[Entry, ...], shown: str) -> None:
+    """Compare a directory's declared size with the sum of its entries' sizes.
+
+    Raises:
+        WrongSize: they differ.
+    """
+    found = total_size(entries)
+    if found != content.size:
+        raise WrongSize(f"the directory {shown} says {content.size} bytes, and its entries add up to {found}")
+
+
+def object_of(content: Content) -> ObjectRef | None:
+    """Return the object of a file; None for a symlink (it has none) and a directory (its own length is unknown)."""
+    if content.digest is None or content.kind is Kind.DIRECTORY:
+        return None
+    return ObjectRef(content.digest, content.size)

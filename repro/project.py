@@ -1,0 +1,217 @@
+"""The project: finds it, reads its settings, and wires the parts together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from repro.errors import CannotProceed, UsageError
+from repro.model.settings import Settings
+
+if TYPE_CHECKING:
+    from repro.store.cache import Cache
+    from repro.store.records import Records
+    from repro.store.remote import Remote
+
+SETTINGS_FILE = "repro.yaml"
+FOLDER = ".repro"
+LOCAL_SETTINGS_FILE = f"{FOLDER}/local.yaml"
+
+
+class NotAProject(CannotProceed):
+    """There is no git work tree here."""
+
+    id = "not-a-project"
+
+
+class NoRemote(UsageError):
+    """No remote is configured, or none of that name."""
+
+    id = "no-remote"
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where repro keeps things of this user: absolute paths.
+
+    `store` holds objects, possibly their only copy; `scratch` holds what can be made again (environments,
+    memos, rebuilds' directories); `config` is the user's settings file.
+    """
+
+    store: str
+    scratch: str
+    config: str
+
+    @property
+    def environments(self) -> str:
+        """Where realised environments are kept."""
+        return os.path.join(self.scratch, "environments")
+
+    @property
+    def memos(self) -> str:
+        """Where answers that cost time are remembered."""
+        return os.path.join(self.scratch, "memos")
+
+    @property
+    def rebuilds(self) -> str:
+        """Where rebuilds are made that were not given a directory."""
+        return os.path.join(self.scratch, "rebuilds")
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """What a command has wherever it is called: the user's places, settings and environment variables."""
+
+    environ: Mapping[str, str]
+    cwd: str
+    places: Places
+    settings: Settings = field(default_factory=Settings)
+
+    def cache(self) -> Cache:
+        """Return the objects on this machine."""
+        from repro.store.cache import Cache
+
+        return Cache(self.places.store)
+
+    def remote_url(self, name: str | None) -> tuple[str, str]:
+        """Return the name and URL of the remote `name`, or of the default one.
+
+        Raises:
+            NoRemote: there is none, or several and none is the default.
+        """
+        remotes = self.settings.remotes
+        chosen = name or self.settings.remote or (next(iter(remotes)) if len(remotes) == 1 else None)
+        known = ", ".join(remotes) or "none"
+        if chosen is None and remotes:
+            raise NoRemote(f"there are several remotes: {known}", "name one with -r, or set `remote:` in repro.yaml")
+        if chosen is None:
+            raise NoRemote("no remote is configured", "`repro remote add NAME URL` adds one")
+        if chosen not in remotes:
+            raise NoRemote(f"no remote is called {chosen!r}", f"known: {known}")
+        return chosen, remotes[chosen]
+
+    def open_remote(self, url: str) -> Remote:
+        """Return the remote at `url`; a relative path counts from the current directory."""
+        from repro.store.remote import open_remote
+
+        return open_remote(url if "://" in url else os.path.join(self.cwd, os.path.expanduser(url)))
+
+
+@dataclass(frozen=True, slots=True)
+class Project(Workspace):
+    """A git work tree with its records. `root` is its absolute path without symlinks."""
+
+    root: str = ""
+
+    @property
+    def folder(self) -> str:
+        """The folder `.repro/`."""
+        return os.path.join(self.root, FOLDER)
+
+    @property
+    def memos(self) -> str:
+        """Where this machine's memory of the project's files lies."""
+        return os.path.join(self.folder, "local", "memo")
+
+    def records(self) -> Records:
+        """Return the project's manifests and rebuild records."""
+        from repro.store.records import Records
+
+        return Records(self.folder)
+
+    def relative(self, path: str) -> bytes:
+        """Return `path` (relative to the current directory, or absolute) relative to the root; the root is `b"."`.
+
+        The last component is not followed if it is a link.
+
+        Raises:
+            UsageError: it lies outside the project.
+        """
+        absolute = os.path.normpath(os.path.join(self.cwd, path))
+        parent, name = os.path.split(absolute)
+        real = os.path.join(os.path.realpath(parent), name) if absolute != self.root else absolute
+        if real == self.root or os.path.realpath(absolute) == self.root:
+            return b"."
+        if not real.startswith(self.root + os.sep):
+            raise UsageError(f"{path} lies outside the project {self.root}", "copy it into the project, then name that")
+        return os.fsencode(real[len(self.root) + 1 :])
+
+
+def find_places(environ: Mapping[str, str]) -> Places:
+    """Return the user's places, by the XDG base directory specification and `REPRO_STORE`, `REPRO_SCRATCH`."""
+    home = environ.get("HOME") or os.path.expanduser("~")
+    data = _xdg(environ, "XDG_DATA_HOME", os.path.join(home, ".local", "share"))
+    scratch = _xdg(environ, "XDG_CACHE_HOME", os.path.join(home, ".cache"))
+    config = _xdg(environ, "XDG_CONFIG_HOME", os.path.join(home, ".config"))
+    return Places(
+        store=os.path.abspath(environ.get("REPRO_STORE") or os.path.join(data, "repro")),
+        scratch=os.path.abspath(environ.get("REPRO_SCRATCH") or os.path.join(scratch, "repro")),
+        config=os.path.join(config, "repro", "config.yaml"),
+    )
+
+
+def open_workspace(cwd: str, environ: Mapping[str, str]) -> Workspace:
+    """Return what is there without a project.
+
+    Raises:
+        BadSettings: the user's settings file has no meaning.
+    """
+    places = find_places(environ)
+    settings = _read_settings(places.config, places.config)
+    return Workspace(environ, cwd, _with_store(places, settings, environ, cwd), settings)
+
+
+def find_root(cwd: str) -> str | None:
+    """Return the git work tree that `cwd` is in, without symlinks, or None."""
+    here = os.path.realpath(cwd)
+    while True:
+        if os.path.exists(os.path.join(here, ".git")):
+            return here
+        parent = os.path.dirname(here)
+        if parent == here:
+            return None
+        here = parent
+
+
+def find_project(cwd: str, environ: Mapping[str, str]) -> Project:
+    """Return the project that `cwd` is in.
+
+    Raises:
+        NotAProject: there is no git work tree.
+        BadSettings: a settings file has no meaning.
+    """
+    from repro.model.settings import merge_settings
+
+    root = find_root(cwd)
+    if root is None:
+        raise NotAProject(f"{cwd} is not inside a git repository", "`git init` makes one, `repro init` comes after it")
+    user = open_workspace(cwd, environ)
+    committed = _read_settings(os.path.join(root, SETTINGS_FILE), SETTINGS_FILE)
+    local = _read_settings(os.path.join(root, LOCAL_SETTINGS_FILE), LOCAL_SETTINGS_FILE)
+    settings = merge_settings(local, merge_settings(committed, user.settings))
+    places = _with_store(find_places(environ), settings, environ, root)
+    return Project(environ, os.path.realpath(cwd), places, settings, root)
+
+
+def _with_store(places: Places, settings: Settings, environ: Mapping[str, str], base: str) -> Places:
+    if not settings.store or environ.get("REPRO_STORE"):
+        return places
+    return Places(os.path.join(base, os.path.expanduser(settings.store)), places.scratch, places.config)
+
+
+def _read_settings(path: str, shown: str) -> Settings:
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return Settings()
+    from repro.model.settings import parse_settings
+
+    return parse_settings(data, shown)
+
+
+def _xdg(environ: Mapping[str, str], name: str, default: str) -> str:
+    value = environ.get(name, "")
+    return value if os.path.isabs(value) else default  # the specification: a relative path is to be ignored

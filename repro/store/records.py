@@ -1,0 +1,205 @@
+"""The records under `.repro/`: one manifest per run, and one file per rebuild."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from repro.errors import LockedError
+from repro.model.manifest import Manifest, parse_manifest, render_manifest
+from repro.model.rebuild_record import RebuildRecord, parse_rebuild, rebuild_file_name, render_rebuild
+from repro.model.run_id import NoSuchRun, RunId, RunName, select_run
+
+_FILE = re.compile(r"([0-9]{8}-[0-9]{6}-[a-z2-7]{8})\.yaml")
+_NAME = re.compile(rb"^name: (.*)$", re.MULTILINE)
+_HEAD = 4096  # a manifest's name stands in its first lines
+_IGNORED = "# What belongs to this machine alone.\n/local/\n/local.yaml\n"
+
+
+class RunIdTaken(Exception):
+    """Another run got this id in the same moment; take the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """The records in one folder `.repro/`, which is made at the first write."""
+
+    folder: str
+
+    def run_ids(self) -> list[RunId]:
+        """Return the ids of all runs, oldest first."""
+        try:
+            names = os.listdir(os.path.join(self.folder, "runs"))
+        except FileNotFoundError:
+            return []
+        return sorted(RunId(match[1]) for match in map(_FILE.fullmatch, names) if match)
+
+    def select(self, text: str) -> RunId:
+        """Return the run that `text` means.
+
+        Raises:
+            NoSuchRun, AmbiguousRun: none, or several.
+        """
+        ids = self.run_ids()
+        if text in ids:
+            return RunId(text)
+        return select_run(text, [RunName(run, self._name(run)) for run in ids])
+
+    def path(self, run: RunId) -> str:
+        """Return where the run's manifest is, or would be."""
+        return os.path.join(self.folder, "runs", f"{run}.yaml")
+
+    def read_bytes(self, run: RunId) -> bytes:
+        """Return the manifest file's bytes.
+
+        Raises:
+            NoSuchRun: it is not here.
+        """
+        try:
+            with open(self.path(run), "rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            raise NoSuchRun(f"there is no manifest of {run} here", f"`repro fetch {run}` brings it") from None
+
+    def read(self, run: RunId) -> Manifest:
+        """Return the run's manifest.
+
+        Raises:
+            NoSuchRun: it is not here.
+            BadRecord, NewerFormat: it cannot be read.
+        """
+        return parse_manifest(self.read_bytes(run), f".repro/runs/{run}.yaml")
+
+    def create(self, manifest: Manifest) -> None:
+        """Write a new run's manifest.
+
+        Raises:
+            RunIdTaken: another process has just written one of that id.
+        """
+        self.prepare()
+        path = self.path(manifest.run)
+        temp = _write_beside(path, render_manifest(manifest))
+        try:
+            os.link(temp, path)  # unlike a rename, a link does not replace
+        except FileExistsError:
+            raise RunIdTaken(manifest.run) from None
+        finally:
+            os.unlink(temp)
+        _sync_folder(path)
+
+    def replace(self, manifest: Manifest) -> None:
+        """Write a run's manifest in place of the one that is there."""
+        self.write_bytes(manifest.run, render_manifest(manifest))
+
+    def write_bytes(self, run: RunId, data: bytes) -> None:
+        """Write a manifest file as it came from elsewhere; the caller has parsed it."""
+        self.prepare()
+        path = self.path(run)
+        os.replace(_write_beside(path, data), path)
+        _sync_folder(path)
+
+    def rebuild_names(self, run: RunId) -> list[str]:
+        """Return the file names of the run's rebuild records, oldest first."""
+        try:
+            names = os.listdir(os.path.join(self.folder, "rebuilds", run))
+        except FileNotFoundError:
+            return []
+        return sorted(name for name in names if name.endswith(".yaml") and not name.startswith("."))
+
+    def rebuild_path(self, run: RunId, name: str) -> str:
+        """Return where a rebuild record is, or would be."""
+        return os.path.join(self.folder, "rebuilds", run, name)
+
+    def rebuilds(self, run: RunId) -> list[RebuildRecord]:
+        """Return the run's rebuild records, oldest first.
+
+        Raises:
+            BadRecord, NewerFormat: one cannot be read.
+        """
+        found = []
+        for name in self.rebuild_names(run):
+            with open(self.rebuild_path(run, name), "rb") as file:
+                found.append(parse_rebuild(file.read(), f".repro/rebuilds/{run}/{name}"))
+        return found
+
+    def add_rebuild(self, record: RebuildRecord) -> str:
+        """Write a rebuild record and return its path."""
+        data = render_rebuild(record)
+        return self.write_rebuild(record.run, rebuild_file_name(record, data), data)
+
+    def write_rebuild(self, run: RunId, name: str, data: bytes) -> str:
+        """Write a rebuild record's bytes and return its path."""
+        self.prepare()
+        path = self.rebuild_path(run, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        os.replace(_write_beside(path, data), path)
+        return path
+
+    def prepare(self) -> None:
+        """Make the folder and tell git what in it belongs to this machine alone."""
+        os.makedirs(os.path.join(self.folder, "runs"), exist_ok=True)
+        os.makedirs(os.path.join(self.folder, "local"), exist_ok=True)
+        ignore = os.path.join(self.folder, ".gitignore")
+        if not os.path.exists(ignore):
+            os.replace(_write_beside(ignore, _IGNORED.encode()), ignore)
+
+    @contextlib.contextmanager
+    def hold(self, run: RunId) -> Iterator[None]:
+        """Hold a run while it is executed or sealed, so that nobody seals it under us.
+
+        Raises:
+            LockedError: another process holds it.
+        """
+        self.prepare()
+        path = os.path.join(self.folder, "local", f"{run}.lock")
+        with open(path, "a+", encoding="ascii") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.seek(0)
+                holder = lock.read().strip() or "unknown"
+                raise LockedError(f"the run {run} is held by process {holder}", "wait until it has ended") from None
+            lock.truncate(0)
+            lock.write(str(os.getpid()))
+            lock.flush()
+            try:
+                yield
+            finally:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)
+
+    def _name(self, run: RunId) -> str | None:
+        from repro.model.strict_yaml import BadYaml, load_yaml
+
+        try:
+            with open(self.path(run), "rb") as file:
+                match = _NAME.search(file.read(_HEAD))
+            return str(load_yaml(match[1], "name")) if match else None
+        except (FileNotFoundError, BadYaml):
+            return None  # a damaged manifest has no name; whoever reads it gets the error
+
+
+def _write_beside(path: str, data: bytes) -> str:
+    temp = f"{path}.{os.getpid()}.tmp"
+    try:
+        with open(temp, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temp)
+        raise
+    return temp
+
+
+def _sync_folder(path: str) -> None:
+    descriptor = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
