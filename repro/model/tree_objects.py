@@ -30,6 +30,10 @@ class TreeSource(ObjectSource, Protocol):
         """Whether what can be read from an open file descriptor is the object, which need not be here."""
         ...
 
+    def holds(self, descriptor: int) -> bool:
+        """Whether what can be read from an open file descriptor is here as an object."""
+        ...
+
 
 class KnowingSink(ObjectSink, Protocol):
     """A sink that can say what it need not be given again."""

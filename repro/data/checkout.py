@@ -1,0 +1,153 @@
+"""Content back into the work tree, entry by entry: what is right is not touched, what is new appears whole.
+
+Everything happens relative to open directories and follows no link, so that no record can write outside the
+project. Killed half way, each file is the old or the new one, and the same call finishes the work.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from repro.data.open_safely import link_target, mode_of, names_in, naming, open_directory, parent_of
+from repro.data.removal import remove_entry
+from repro.data.standing import TEMP, file_holds, read_directory, ref_of
+from repro.model.content import Content, Kind, ObjectRef
+from repro.model.names import RelPath, check_path
+from repro.model.tree import Entry
+from repro.model.tree_objects import TreeSource
+
+
+def place(
+    content: Content,
+    root: str,
+    path: RelPath,
+    source: TreeSource,
+    prune: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> None:
+    """Bring the work tree's `path` to `content`. What would be lost is the caller's question to `would_lose`.
+
+    Args:
+        content: what is wanted.
+        root: the project's root.
+        path: relative to it.
+        source: where the objects are.
+        prune: remove names from directories that are not wanted there.
+        progress: told the bytes of every file that was dealt with.
+
+    Raises:
+        UnsafePath: `path` is not one.
+        UnsafeLink, NotADirectory: a directory on the way to `path` is a link or a file.
+        MissingObject, CorruptObject: from `source`; the file in question is not written.
+        BadTree, WrongSize: a tree is malformed, too deep, or lies about sizes.
+        OSError: with the path: the disk is full, or permission is denied.
+    """
+    check_path(path)
+    placing = _Placing(source, prune, progress or (lambda size: None))
+    wanted = Entry(path.rsplit(b"/", 1)[-1], content)
+    with parent_of(root, path, create=True) as parent:
+        if content.kind is Kind.DIRECTORY:
+            placing.directory(wanted, parent, path, 0)
+        else:
+            placing.leaf(wanted, parent, path)
+
+
+@dataclass(slots=True)
+class _Placing:
+    source: TreeSource
+    prune: bool
+    progress: Callable[[int], None]
+
+    def leaf(self, wanted: Entry, parent: int, shown: bytes) -> None:
+        if wanted.content.target is not None:
+            self._link(wanted.name, wanted.content.target, parent, shown)
+        else:
+            self._file(wanted, parent, shown)
+        self.progress(wanted.content.size)
+
+    def directory(self, wanted: Entry, parent: int, shown: bytes, depth: int) -> None:
+        entries = read_directory(wanted.content, self.source, shown, depth)  # before anything is touched
+        mode = mode_of(wanted.name, parent, shown)
+        if mode is not None and not stat.S_ISDIR(mode):
+            remove_entry(wanted.name, parent, shown)
+            mode = None
+        if mode is None:
+            with naming(shown, "making the directory"):
+                os.mkdir(wanted.name, 0o777, dir_fd=parent)
+        descriptor = open_directory(wanted.name, parent, shown)
+        try:
+            self._sweep(descriptor, {entry.name for entry in entries}, shown)
+            for entry in entries:
+                inner = shown + b"/" + entry.name
+                # One Python frame per level: trees may be 512 levels deep, the stack is not much more.
+                if entry.content.kind is Kind.DIRECTORY:
+                    self.directory(entry, descriptor, inner, depth + 1)
+                else:
+                    self.leaf(entry, descriptor, inner)
+        finally:
+            os.close(descriptor)
+
+    def _sweep(self, descriptor: int, wanted: set[bytes], shown: bytes) -> None:
+        for name in names_in(descriptor, shown):
+            if name not in wanted and (self.prune or TEMP.fullmatch(name)):
+                remove_entry(name, descriptor, shown + b"/" + name)
+
+    def _link(self, name: bytes, target: bytes, parent: int, shown: bytes) -> None:
+        if link_target(name, parent) == target:
+            return
+        with naming(shown, "making the link"), _replacing(name, parent, shown) as temp:
+            os.symlink(target, temp, dir_fd=parent)
+
+    def _file(self, wanted: Entry, parent: int, shown: bytes) -> None:
+        executable = wanted.content.kind is Kind.EXECUTABLE
+        ref = ref_of(wanted.content)
+        if _is_there(wanted, ref, parent, self.source):
+            return
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with naming(shown, "writing it"), _replacing(wanted.name, parent, shown) as temp:
+            # The kernel takes the umask off the mode.
+            descriptor = os.open(temp, flags, 0o777 if executable else 0o666, dir_fd=parent)
+            try:
+                self.source.copy_to(ref, descriptor)
+                _set_executable(descriptor, executable)
+            finally:
+                os.close(descriptor)
+
+
+def _is_there(wanted: Entry, ref: ObjectRef, parent: int, source: TreeSource) -> bool:
+    """Whether the file stands there already, bit for bit and with its executable bit."""
+    try:
+        found = os.stat(wanted.name, dir_fd=parent, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    executable = wanted.content.kind is Kind.EXECUTABLE
+    if not stat.S_ISREG(found.st_mode) or bool(found.st_mode & 0o100) != executable or found.st_size != ref.size:
+        return False
+    return file_holds(wanted, parent, source)
+
+
+def _set_executable(descriptor: int, executable: bool) -> None:
+    """A umask that takes the owner's own bit must not change what is recorded."""
+    mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+    if executable and not mode & 0o100:
+        os.fchmod(descriptor, mode | 0o100)
+
+
+@contextlib.contextmanager
+def _replacing(name: bytes, parent: int, shown: bytes) -> Iterator[bytes]:
+    """Yield a temporary name in `parent`; what is made there takes the place of `name`, or is removed."""
+    temp = f".repro-tmp-{os.urandom(8).hex()}".encode()
+    try:
+        yield temp
+        mode = mode_of(name, parent, shown)
+        if mode is not None and stat.S_ISDIR(mode):
+            remove_entry(name, parent, shown)
+        os.rename(temp, name, src_dir_fd=parent, dst_dir_fd=parent)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temp, dir_fd=parent)
+        raise

@@ -1,0 +1,304 @@
+"""The objects on this machine: one read-only file per object, named by its digest.
+
+Layout: `<root>/objects/ab/<62 hex>`, `<root>/tmp/`, `<root>/quarantine/`, `<root>/format`. Several processes
+may work at once without locks: a file appears under its name whole, by a rename, and never changes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable
+from typing import BinaryIO
+
+from repro.errors import CannotProceed, IntegrityError
+from repro.model.content import ObjectRef
+from repro.model.digest import Digest, digest_of
+from repro.model.tree import Entry, decode_tree
+from repro.model.tree_objects import MAX_TREE_BYTES
+from repro.store.cache_format import check_format, mark_format
+from repro.store.hashing import BLOCK, finish, hash_descriptor, new_hasher
+from repro.store.reflink import reflink
+from repro.store.temp_files import sweep, temp_file, write_all
+
+_FEW = 32  # up to here, one fsync per object is cheaper than flushing every file system of the machine
+_RECENT = 3600.0  # seconds in which another process may have added an object without flushing it yet
+_REFLINK_FROM = 64 * 1024
+
+
+class MissingObject(CannotProceed):
+    """An object that is needed is not in the cache."""
+
+    id = "missing-object"
+
+
+class CorruptObject(IntegrityError):
+    """An object's bytes are not what its digest says; the file was set aside under `quarantine/`."""
+
+    id = "corrupt-object"
+
+
+class SizeLie(CorruptObject):
+    """An object is intact, and its length is not what a record says it is."""
+
+    id = "size-lie"
+
+
+class Cache:
+    """The objects under one folder. It is an `ObjectSource`, an `ObjectSink` and a `TreeSource`."""
+
+    def __init__(self, root: str) -> None:
+        """Take the folder, which need not exist yet.
+
+        Raises:
+            NewerCache: its format is newer than this repro knows, or not a version at all.
+        """
+        self.root = root
+        self._tmp = os.path.join(root, "tmp")
+        self._unflushed: set[str] = set()
+        self._prepared = False
+        check_format(root)
+
+    # reading
+
+    def path_of(self, digest: Digest) -> str:
+        """Return where the object's file is, or would be."""
+        return f"{self.root}/objects/{digest[3:5]}/{digest[5:]}"
+
+    def has(self, digest: Digest) -> bool:
+        """Whether the object is here (its bytes are verified when they are read)."""
+        return self._size(digest) is not None
+
+    def open(self, ref: ObjectRef) -> BinaryIO:
+        """Return a reader of the object's bytes, which are not verified.
+
+        Raises:
+            MissingObject: it is not here.
+        """
+        return os.fdopen(self._open(ref.digest), "rb")
+
+    def read(self, ref: ObjectRef) -> bytes:
+        """Return a small object's bytes, verified.
+
+        Raises:
+            MissingObject, CorruptObject, SizeLie: it is not here, or not what `ref` says.
+        """
+        descriptor = self._open(ref.digest)
+        with os.fdopen(descriptor, "rb") as file:
+            if os.fstat(descriptor).st_size != ref.size:
+                self._check(ref, hash_descriptor(descriptor))
+            data = file.read()
+            self._check(ref, ObjectRef(digest_of(data), len(data)))
+        return data
+
+    def read_tree(self, digest: Digest) -> tuple[Entry, ...]:
+        """Return the entries of a tree object, verified.
+
+        Raises:
+            MissingObject, CorruptObject: it is not here, or not what its digest says.
+            BadTree, UnsafePath: it is no tree, or an unsafe one.
+        """
+        size = self._size(digest)
+        if size is None:
+            raise self._missing(digest)
+        if size > MAX_TREE_BYTES:
+            raise IntegrityError(f"the object {digest} has {size} bytes: too long to be a directory's tree")
+        return decode_tree(self.read(ObjectRef(digest, size)))
+
+    def copy_to(self, ref: ObjectRef, descriptor: int) -> None:
+        """Write the object's bytes to an open, empty file, verified as they pass; shared blocks where possible.
+
+        Raises:
+            MissingObject, CorruptObject, SizeLie: as `read`; what was written is then to be thrown away.
+        """
+        source = self._open(ref.digest)
+        try:
+            if ref.size < BLOCK and os.fstat(source).st_size == ref.size:
+                data = os.read(source, BLOCK)
+                self._check(ref, ObjectRef(digest_of(data), len(data)))
+                if not (ref.size >= _REFLINK_FROM and reflink(source, descriptor)):
+                    write_all(descriptor, data)
+                return
+            shared = reflink(source, descriptor)
+            self._check(ref, hash_descriptor(source) if shared else _copy(source, descriptor))
+        finally:
+            os.close(source)
+
+    def matches(self, ref: ObjectRef, descriptor: int) -> bool:
+        """Whether what can be read from the descriptor is the object, which need not be here."""
+        return hash_descriptor(descriptor) == ref
+
+    def holds(self, descriptor: int) -> bool:
+        """Whether what can be read from the descriptor is here as an object."""
+        ref = hash_descriptor(descriptor)
+        return self._size(ref.digest) == ref.size
+
+    def verify(self, ref: ObjectRef) -> None:
+        """Read the whole object and compare.
+
+        Raises:
+            MissingObject, CorruptObject, SizeLie: it is not here, or not what `ref` says.
+        """
+        descriptor = self._open(ref.digest)
+        try:
+            found = hash_descriptor(descriptor)
+        finally:
+            os.close(descriptor)
+        self._check(ref, found)
+
+    # writing
+
+    def add_bytes(self, data: bytes) -> ObjectRef:
+        """Store bytes held in memory.
+
+        Raises:
+            OSError: the disk is full, or refuses; nothing is left behind.
+        """
+        ref = ObjectRef(digest_of(data), len(data))
+        if not self._already_here(ref):
+            self._prepare()
+            with temp_file(self._tmp) as (temp, path):
+                write_all(temp, data)
+                self._publish(temp, path, ref)
+        return ref
+
+    def add_descriptor(self, descriptor: int) -> ObjectRef:
+        """Store what can be read from the descriptor's position to its end, in one pass, with flat memory.
+
+        Raises:
+            OSError: the disk is full, or refuses; nothing is left behind.
+        """
+        first = os.read(descriptor, BLOCK)
+        if len(first) < BLOCK:
+            second = os.read(descriptor, BLOCK)
+            if not second:
+                return self.add_bytes(first)
+            first += second
+        self._prepare()
+        with temp_file(self._tmp) as (temp, path):
+            ref = _copy(descriptor, temp, first)
+            if not self._already_here(ref):
+                self._publish(temp, path, ref)
+        return ref
+
+    def receive(self, digest: Digest, size: int | None, fill: Callable[[int], None]) -> ObjectRef:
+        """Store an object from elsewhere, which nobody sees before it is verified.
+
+        Args:
+            digest: what it must be.
+            size: what its length must be in bytes; None where that is not known.
+            fill: writes the bytes to the descriptor it is given, and may be called again from the start.
+
+        Raises:
+            CorruptObject, SizeLie: what came is something else. Its bytes are set aside under `quarantine/`.
+        """
+        self._prepare()
+        with temp_file(self._tmp) as (temp, path):
+            fill(temp)
+            os.lseek(temp, 0, os.SEEK_SET)
+            found = hash_descriptor(temp)
+            if found.digest != digest:
+                kept = self._quarantine(path, digest)
+                raise CorruptObject(f"what came for {digest} is {found.digest} (kept as {kept})")
+            if size is not None and found.size != size:
+                raise SizeLie(f"the object {digest} has {found.size} bytes where {size} were declared")
+            if not self._already_here(found):
+                self._publish(temp, path, found)
+        return found
+
+    def flush(self) -> None:
+        """Put on disk what was added since the last flush: call it before publishing a record that names it."""
+        paths, self._unflushed = self._unflushed, set()
+        if len(paths) > _FEW:
+            os.sync()
+            return
+        folders = {os.path.dirname(path) for path in paths}
+        for path in [*paths, *folders, *({f"{self.root}/objects"} if folders else ())]:
+            with contextlib.suppress(FileNotFoundError):  # set aside in the meantime
+                descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
+
+    # inside
+
+    def _size(self, digest: Digest) -> int | None:
+        try:
+            return os.stat(self.path_of(digest)).st_size
+        except FileNotFoundError:
+            return None
+
+    def _open(self, digest: Digest) -> int:
+        try:
+            return os.open(self.path_of(digest), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise self._missing(digest) from None
+
+    def _missing(self, digest: Digest) -> MissingObject:
+        return MissingObject(f"the object {digest} is not in the cache {self.root}", "get it with: repro fetch")
+
+    def _check(self, ref: ObjectRef, found: ObjectRef) -> None:
+        if found == ref:
+            return
+        if found.digest == ref.digest:
+            raise SizeLie(f"the object {ref.digest} has {found.size} bytes where {ref.size} were declared")
+        path = self.path_of(ref.digest)
+        kept = self._quarantine(path, ref.digest)
+        raise CorruptObject(
+            f"the object {ref.digest} is damaged: {path} has {found.size} bytes of {found.digest} (moved to {kept})",
+            "get it again with: repro fetch",
+        )
+
+    def _quarantine(self, path: str, digest: Digest) -> str:
+        folder = os.path.join(self.root, "quarantine")
+        os.makedirs(folder, exist_ok=True)
+        kept = os.path.join(folder, f"{digest[3:]}-{os.urandom(4).hex()}")
+        with contextlib.suppress(FileNotFoundError):  # another process set it aside first
+            os.rename(path, kept)
+        return kept
+
+    def _already_here(self, ref: ObjectRef) -> bool:
+        path = self.path_of(ref.digest)
+        try:
+            found = os.stat(path)
+        except FileNotFoundError:
+            return False
+        if found.st_mtime > time.time() - _RECENT:
+            self._unflushed.add(path)
+        # A wrong length is what a power cut leaves of a file that was never flushed: it is written again.
+        return found.st_size == ref.size
+
+    def _publish(self, temp: int, temp_path: str, ref: ObjectRef) -> None:
+        path = self.path_of(ref.digest)
+        os.fchmod(temp, 0o444)
+        try:
+            os.rename(temp_path, path)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            os.rename(temp_path, path)
+        self._unflushed.add(path)
+
+    def _prepare(self) -> None:
+        """Once per process, before the first write."""
+        if self._prepared:
+            return
+        os.makedirs(self._tmp, exist_ok=True)
+        mark_format(self.root, self._tmp)
+        sweep(self._tmp)
+        self._prepared = True
+
+
+def _copy(source: int, target: int, first: bytes = b"") -> ObjectRef:
+    """Copy from one descriptor to another, and return what passed."""
+    hasher = new_hasher()
+    hasher.update(first)
+    write_all(target, first)
+    size = len(first)
+    buffer = memoryview(bytearray(BLOCK))
+    while count := os.readv(source, [buffer]):
+        hasher.update(buffer[:count])
+        write_all(target, buffer[:count])
+        size += count
+    return ObjectRef(finish(hasher), size)

@@ -1,0 +1,55 @@
+"""Temporary files of the cache: made beside the objects, and swept when their process is long gone."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import time
+from collections.abc import Iterator
+
+LEFTOVER_AGE = 24 * 3600.0
+"""Seconds without a write after which a temporary file belongs to nobody."""
+
+
+@contextlib.contextmanager
+def temp_file(directory: str) -> Iterator[tuple[int, str]]:
+    """Open a new file under `directory` for reading and writing; it is gone afterwards unless renamed away.
+
+    Yields:
+        The descriptor and the file's path.
+    """
+    os.makedirs(directory, exist_ok=True)
+    path = os.path.join(directory, f"{os.getpid()}-{os.urandom(8).hex()}")
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        yield descriptor, path
+    except OSError as error:
+        # Writing to a descriptor names no file; of a full disk the user must hear which.
+        if error.filename is None and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise OSError(error.errno, os.strerror(error.errno), directory) from error
+        raise
+    finally:
+        os.close(descriptor)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+
+def sweep(directory: str) -> None:
+    """Remove files under `directory` that nobody has written to for a day. Others may sweep at the same time."""
+    oldest = time.time() - LEFTOVER_AGE
+    try:
+        entries = list(os.scandir(directory))
+    except FileNotFoundError:
+        return
+    for entry in entries:
+        with contextlib.suppress(FileNotFoundError):
+            if entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_mtime < oldest:
+                os.unlink(entry.path)
+
+
+def write_all(descriptor: int, data: bytes | memoryview) -> None:
+    """Write every byte: a single `write` may take only a part."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
