@@ -1,0 +1,132 @@
+"""Adding objects to a repository: a few as loose files, many as one pack. Only what is not there already."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import zlib
+from hashlib import sha1
+from types import TracebackType
+from typing import TYPE_CHECKING, BinaryIO
+
+from repro.code.git_objects import object_id
+from repro.code.pack_format import KIND_NAMES, PackWriter, pack_header, write_pack_index
+
+if TYPE_CHECKING:
+    from dulwich.repo import Repo
+
+_MAX_LOOSE = 100
+_MAX_LOOSE_BYTES = 16 << 20
+
+
+class ObjectWriter:
+    """A context in which objects are added; they are all there when it ends well.
+
+    Up to 100 new objects become loose files. From the next one on all go to one pack, whose number of
+    objects is only known at the end: its header is then corrected and its checksum taken again.
+    """
+
+    def __init__(self, repo: Repo) -> None:
+        self._store = repo.object_store
+        self._objects = os.path.join(repo.commondir(), "objects")
+        self._waiting: dict[bytes, tuple[int, bytes]] = {}
+        self._waiting_bytes = 0
+        self._known: set[bytes] = set()
+        self._pack: PackWriter | None = None
+        self._file: BinaryIO | None = None
+
+    def add(self, kind: int, data: bytes) -> bytes:
+        """Add an object unless the repository has it, and return its hex id."""
+        from dulwich.objects import ObjectID
+
+        oid = object_id(KIND_NAMES[kind], data)
+        if oid in self._known:
+            return oid
+        self._known.add(oid)
+        if ObjectID(oid) in self._store:
+            return oid
+        if self._pack is not None:
+            self._pack.add(kind, data, oid)
+            return oid
+        self._waiting[oid] = (kind, data)
+        self._waiting_bytes += len(data)
+        if len(self._waiting) > _MAX_LOOSE or self._waiting_bytes > _MAX_LOOSE_BYTES:
+            self._begin_pack()
+        return oid
+
+    def _begin_pack(self) -> None:
+        folder = os.path.join(self._objects, "pack")
+        os.makedirs(folder, exist_ok=True)
+        # git's own name for such files: its gc takes away what a killed process left.
+        descriptor, _ = self._temporary = tempfile.mkstemp(prefix="tmp_pack_", dir=folder)
+        self._file = open(descriptor, "w+b")  # noqa: SIM115 -- closed in __exit__
+        self._pack = PackWriter(self._file, 0)
+        for oid, (kind, data) in self._waiting.items():
+            self._pack.add(kind, data, oid)
+        self._waiting.clear()
+
+    def __enter__(self) -> ObjectWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is None or self._pack is None:
+            if kind is None:
+                for oid, (number, data) in self._waiting.items():
+                    self._write_loose(oid, number, data)
+            return
+        temporary = self._temporary[1]
+        try:
+            if kind is None:
+                self._install_pack(self._file, self._pack, temporary)
+        finally:
+            self._file.close()
+            if os.path.exists(temporary):
+                os.unlink(temporary)
+
+    def _write_loose(self, oid: bytes, kind: int, data: bytes) -> None:
+        name = oid.decode()
+        folder = os.path.join(self._objects, name[:2])
+        os.makedirs(folder, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(prefix="tmp_obj_", dir=folder)
+        try:
+            with open(descriptor, "wb") as file:
+                file.write(zlib.compress(b"%s %d\0" % (KIND_NAMES[kind], len(data)) + data, 1))
+                file.flush()
+                os.fsync(file.fileno())
+                os.fchmod(file.fileno(), 0o444)
+            os.replace(temporary, os.path.join(folder, name[2:]))
+        except BaseException:
+            os.unlink(temporary)
+            raise
+
+    def _install_pack(self, file: BinaryIO, pack: PackWriter, temporary: str) -> None:
+        file.seek(0)
+        file.write(pack_header(len(pack.objects)))
+        trailer = _checksum(file)
+        file.write(trailer)
+        file.flush()
+        os.fsync(file.fileno())
+        os.fchmod(file.fileno(), 0o444)
+        final = os.path.join(os.path.dirname(temporary), f"pack-{trailer.hex()}")
+        if os.path.exists(final + ".idx"):
+            return
+        index = temporary + ".idx"
+        try:
+            write_pack_index(index, pack.objects, trailer)
+            # The pack first: git looks for packs by their index.
+            os.replace(temporary, final + ".pack")
+            os.replace(index, final + ".idx")
+        finally:
+            if os.path.exists(index):
+                os.unlink(index)
+
+
+def _checksum(file: BinaryIO) -> bytes:
+    """Return the SHA-1 of the whole file and leave its position at the end."""
+    file.seek(0)
+    digest = sha1(usedforsecurity=False)
+    while block := file.read(1 << 20):
+        digest.update(block)
+    return digest.digest()
