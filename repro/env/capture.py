@@ -1,0 +1,246 @@
+"""Captures an environment of kind `pip`: what is installed, pinned by content where that is possible.
+
+A capture always succeeds once the interpreter has answered: what cannot be pinned is named, with the reason.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from repro.env.drift import drift_findings
+from repro.env.find_links import wheels_in_find_links
+from repro.env.index_hashes import hashes_of_url, hashes_of_versions
+from repro.env.installed import (
+    FromArchive,
+    FromIndex,
+    FromOutside,
+    FromWheelFile,
+    Unpinnable,
+    origin_of,
+    without_credentials,
+)
+from repro.env.kinds import Captured, DescribeCheckout
+from repro.env.pip_lock import LockedPackage, lock_text
+from repro.env.probe import InstalledDistribution, Probe
+from repro.env.project_lock import ProjectLock, UnreadableProjectLock, find_project_lock, read_project_lock
+from repro.env.wheel_files import keep_wheel
+from repro.model.environment import Environment, ProjectInstall, VcsInstall, WheelInstall
+from repro.model.finding import Finding
+from repro.model.objects import ObjectSink
+
+_GET_HASHES = "repro env lock where the network and the index are"
+_BUILD_WHEEL = "commit and push its source and install it by git+https://…, or build a wheel and install that"
+_KEEP_WHEEL = "put the wheel back, or install it from an index"
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+
+def capture(
+    probe: Probe,
+    *,
+    project_root: str,
+    sink: ObjectSink,
+    memo_dir: str,
+    environ: Mapping[str, str],
+    project_lock: str | None = None,
+    describe_checkout: DescribeCheckout | None = None,
+    offline: bool = False,
+    refresh: bool = False,
+) -> Captured:
+    """Pin what `probe` saw.
+
+    Args:
+        probe: of the interpreter in use.
+        project_root: an absolute path.
+        sink: takes the lock, and the wheel files that exist on this machine only.
+        memo_dir: where the index's answers are remembered; made when needed.
+        environ: the user's variables; uv's and pip's index settings count.
+        project_lock: path of the project's lock relative to its root; looked for where None.
+        describe_checkout: tells the remote and commit of a clean git checkout outside the project.
+        offline: do not use the network.
+        refresh: ask the index again for what it did not have.
+
+    Returns:
+        The environment, and findings of the kinds `environment-drift`, `environment-unlocked`,
+        `environment-local-source` and `unreadable-lock`.
+
+    Raises:
+        NoUv: hashes are needed and there is no uv to ask for them.
+    """
+    surroundings = _Surroundings(project_root, sink, memo_dir, environ, describe_checkout, offline, refresh)
+    sorting = _Sorting(probe, surroundings)
+    lock = sorting.read_project_lock(project_lock)
+    for distribution in probe.distributions:
+        sorting.sort(distribution, lock)
+    sorting.lock_index_packages(lock)
+    if lock is not None:
+        project = [install.name for install in sorting.project]
+        sorting.findings += drift_findings(lock, sorting.packages, project)
+    return Captured(sorting.environment(), tuple(sorting.findings), probe.observations)
+
+
+@dataclass(frozen=True, slots=True)
+class _Surroundings:
+    """What a capture works with."""
+
+    project_root: str
+    sink: ObjectSink
+    memo_dir: str
+    environ: Mapping[str, str]
+    describe_checkout: DescribeCheckout | None
+    offline: bool
+    refresh: bool
+
+
+@dataclass(slots=True)
+class _Sorting:
+    """The distributions of one capture while they are being sorted."""
+
+    probe: Probe
+    around: _Surroundings
+    packages: dict[str, str] = field(default_factory=dict)
+    index: list[InstalledDistribution] = field(default_factory=list)
+    locked: list[LockedPackage] = field(default_factory=list)
+    project: list[ProjectInstall] = field(default_factory=list)
+    vcs: list[VcsInstall] = field(default_factory=list)
+    wheels: list[WheelInstall] = field(default_factory=list)
+    unlocked: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    def read_project_lock(self, configured: str | None) -> ProjectLock | None:
+        """Return the project's lock; one that cannot be read is a finding."""
+        root = self.around.project_root
+        path = find_project_lock(root, configured)
+        if path is None:
+            return None
+        try:
+            return read_project_lock(root, path, dict(self.probe.markers))
+        except UnreadableProjectLock as error:
+            hint = "correct it, or name the right file as environment.lock in repro.yaml"
+            self.findings.append(Finding("unreadable-lock", str(error), path=path, hint=hint))
+            return None
+
+    def sort(self, distribution: InstalledDistribution, lock: ProjectLock | None) -> None:
+        """Put one distribution where it belongs."""
+        origin = origin_of(distribution, self.around.project_root)
+        if origin is None:
+            return
+        self.packages[distribution.name] = distribution.version
+        match origin:
+            case FromIndex():
+                self.index.append(distribution)
+            case ProjectInstall():
+                self.project.append(origin)
+            case VcsInstall():
+                self.add_vcs(origin)
+            case FromArchive():
+                self.lock_archive(origin, lock)
+            case FromWheelFile():
+                self.keep(distribution, keep_wheel(distribution, origin.path, origin.sha256, self.around.sink))
+            case FromOutside():
+                self.describe_outside(origin)
+            case Unpinnable():
+                self.refuse(distribution, origin.reason, origin.hint)
+
+    def add_vcs(self, install: VcsInstall) -> None:
+        """Record a commit; one that only this machine can reach is said to be so."""
+        self.vcs.append(install)
+        if install.url.startswith(("file:", "/")):
+            detail = f"{install.name} {install.version} was installed from {install.url}, which other machines lack"
+            self.findings.append(Finding("environment-local-source", detail, hint="push it and install it from there"))
+
+    def lock_archive(self, origin: FromArchive, lock: ProjectLock | None) -> None:
+        """Lock an archive by the hash that the installer wrote down, else that the project's lock has, else now."""
+        distribution = origin.distribution
+        around = self.around
+        hashes: tuple[str, ...] = (origin.sha256,) if origin.sha256 is not None else ()
+        if not hashes and lock is not None:
+            hashes = lock.hashes_of(distribution.name, distribution.version)
+        if not hashes:
+            hashes = hashes_of_url(
+                distribution,
+                origin.url,
+                python=self.probe.observations.executable,
+                project_root=around.project_root,
+                environ=around.environ,
+                memo_dir=around.memo_dir,
+                offline=around.offline,
+            )
+        if hashes:
+            self.locked.append(LockedPackage(distribution.name, None, origin.url, hashes))
+        else:
+            self.refuse(distribution, f"the hash of {origin.url} is not known", _GET_HASHES)
+
+    def describe_outside(self, origin: FromOutside) -> None:
+        """Record a folder outside the project by its commit, where it is a clean checkout with a remote."""
+        distribution = origin.distribution
+        described = self.around.describe_checkout(origin.path) if self.around.describe_checkout else None
+        if described is None or not _COMMIT.fullmatch(described[1]):
+            what = "an editable install" if origin.editable else "a folder"
+            self.refuse(distribution, f"it is {what} outside the project, {origin.path}", _BUILD_WHEEL)
+            return
+        url = without_credentials(described[0])
+        self.add_vcs(VcsInstall(distribution.name, distribution.version, "git", url, described[1]))
+
+    def keep(self, distribution: InstalledDistribution, kept: WheelInstall | str) -> None:
+        """Note a wheel that was kept, or why it was not."""
+        if isinstance(kept, WheelInstall):
+            self.wheels.append(kept)
+        else:
+            self.refuse(distribution, kept, _KEEP_WHEEL)
+
+    def lock_index_packages(self, lock: ProjectLock | None) -> None:
+        """Find the hashes: in the project's lock, the memo, the index, at last in a folder of wheels."""
+        around = self.around
+        asked = []
+        for distribution in self.index:
+            hashes = lock.hashes_of(distribution.name, distribution.version) if lock is not None else ()
+            if hashes:
+                self.locked.append(LockedPackage(distribution.name, distribution.version, None, hashes))
+            else:
+                asked.append(distribution)
+        answer = hashes_of_versions(
+            asked,
+            python=self.probe.observations.executable,
+            project_root=around.project_root,
+            environ=around.environ,
+            memo_dir=around.memo_dir,
+            offline=around.offline,
+            refresh=around.refresh,
+        )
+        for distribution in asked:
+            if distribution.name in answer.hashes:
+                hashes = answer.hashes[distribution.name]
+                self.locked.append(LockedPackage(distribution.name, distribution.version, None, hashes))
+            else:
+                self.keep_from_find_links(distribution, answer.missing[distribution.name])
+
+    def keep_from_find_links(self, distribution: InstalledDistribution, reason: str) -> None:
+        """Keep the wheel that was installed where a folder of wheels has it."""
+        for path in wheels_in_find_links(distribution, self.around.environ):
+            kept = keep_wheel(distribution, path, None, self.around.sink)
+            if isinstance(kept, WheelInstall):
+                self.wheels.append(kept)
+                return
+        self.refuse(distribution, reason, _GET_HASHES)
+
+    def refuse(self, distribution: InstalledDistribution, reason: str, hint: str) -> None:
+        """Name a distribution that cannot be pinned."""
+        self.unlocked.append(distribution.name)
+        detail = f"{distribution.name} {distribution.version} is not pinned: {reason}"
+        self.findings.append(Finding("environment-unlocked", detail, hint=hint))
+
+    def environment(self) -> Environment:
+        """Return the environment, all its lists sorted by name."""
+        text = lock_text(tuple(self.locked)) if self.locked else None
+        return Environment(
+            kind="pip",
+            python=self.probe.interpreter,
+            packages=tuple(sorted(self.packages.items())),
+            lock=self.around.sink.add_bytes(text.encode()) if text is not None else None,
+            project=tuple(sorted(self.project, key=lambda install: install.name)),
+            vcs=tuple(sorted(self.vcs, key=lambda install: install.name)),
+            wheels=tuple(sorted(self.wheels, key=lambda install: install.name)),
+            unlocked=tuple(sorted(self.unlocked)),
+        )

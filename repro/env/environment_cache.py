@@ -1,0 +1,130 @@
+"""Realised environments on this machine, each under a key of what it was made from.
+
+An environment is built under a temporary name and renamed once it is complete, so whatever stands under a key is
+whole. Two processes that make the same one do the work twice, and the slower one throws its own away. What a killed
+process left is removed by a later one, after a day.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+
+from repro.model.environment import Environment
+
+_MARK = "repro-environment.json"
+_TEMPORARY = "tmp-"
+_LEFT_OVER_S = 24 * 3600
+_FORMAT = 1
+
+
+def environment_key(environment: Environment, interpreter: str) -> str:
+    """Return the name of the cache entry: 32 hex digits over all that decides what is installed.
+
+    Project installs are not part of it: they are made in a copy.
+    """
+    real = os.path.realpath(interpreter)
+    stat = os.stat(real)
+    facts = {
+        "format": _FORMAT,
+        "interpreter": [real, stat.st_size, stat.st_mtime_ns, environment.python.version, environment.python.abi],
+        "lock": environment.lock.digest if environment.lock else None,
+        "vcs": [[v.name, v.vcs, v.url, v.commit, v.subdirectory] for v in environment.vcs],
+        "wheels": [[w.name, w.file, w.sha256] for w in environment.wheels],
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def cached_environment(envs_dir: str, key: str) -> str | None:
+    """Return the prefix of a complete environment, None where there is none or it is not what it was when made.
+
+    Somebody may have installed into it, or removed its interpreter: that is seen by the names in `bin` and
+    `site-packages`, in a millisecond, and not by every byte.
+    """
+    prefix = os.path.join(envs_dir, key)
+    try:
+        with open(os.path.join(prefix, _MARK), encoding="utf-8") as file:
+            marked = json.load(file)
+        if marked == _mark(prefix) and os.path.exists(os.path.join(prefix, "bin", "python")):
+            return prefix
+    except (OSError, ValueError):
+        pass
+    return None
+
+
+def make_environment(envs_dir: str, key: str, build: Callable[[str], None]) -> str:
+    """Build an environment under a temporary name, and give it its own when it is complete.
+
+    Args:
+        envs_dir: made when needed.
+        key: of `environment_key`.
+        build: makes the environment at the path it is given, which does not exist yet.
+
+    Returns:
+        The prefix: of this environment, or of one that another process made meanwhile.
+
+    Raises:
+        OSError: the folder cannot be written.
+        whatever `build` raises; nothing is left then.
+    """
+    os.makedirs(envs_dir, exist_ok=True)
+    _remove_left_overs(envs_dir)
+    temporary = tempfile.mkdtemp(prefix=_TEMPORARY, dir=envs_dir)
+    try:
+        made = os.path.join(temporary, "env")
+        build(made)
+        with open(os.path.join(made, _MARK), "w", encoding="utf-8") as file:
+            json.dump(_mark(made), file)
+            file.flush()
+            os.fsync(file.fileno())
+        return _put_in_place(envs_dir, key, made, temporary)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _put_in_place(envs_dir: str, key: str, made: str, temporary: str) -> str:
+    final = os.path.join(envs_dir, key)
+    for attempt in range(3):
+        try:
+            os.rename(made, final)
+            return final
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+                raise
+        standing = cached_environment(envs_dir, key)
+        if standing is not None:
+            return standing
+        # Damaged: moved aside first, so that nobody ever sees half of it under its name.
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(final, os.path.join(temporary, f"damaged-{attempt}"))
+    os.rename(made, final)
+    return final
+
+
+def _mark(prefix: str) -> dict[str, list[str]]:
+    """Return what tells an untouched environment from one that somebody installed into."""
+    names: dict[str, list[str]] = {}
+    library = os.path.join(prefix, "lib")
+    folders = ["bin"] + [
+        os.path.join("lib", python, "site-packages")
+        for python in sorted(os.listdir(library))
+        if os.path.isdir(os.path.join(library, python, "site-packages"))
+    ]
+    for folder in folders:
+        names[folder] = sorted(name for name in os.listdir(os.path.join(prefix, folder)) if name != "__pycache__")
+    return names
+
+
+def _remove_left_overs(envs_dir: str) -> None:
+    for name in os.listdir(envs_dir):
+        path = os.path.join(envs_dir, name)
+        with contextlib.suppress(FileNotFoundError):
+            if name.startswith(_TEMPORARY) and time.time() - os.stat(path).st_mtime > _LEFT_OVER_S:
+                shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,187 @@
+"""Makes an environment of kind `pip` from its lock, or finds it made.
+
+The environment is a relocatable venv: where it stands does not enter its files. Everything but the project's own
+packages is shared by all who need the same lock on the same interpreter, and never changed once it is made.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from repro.env.environment_cache import cached_environment, environment_key, make_environment
+from repro.env.install_failures import EnvironmentNotMade, TamperedWheel, UnsafeInstall, failure_of
+from repro.env.installed import without_credentials
+from repro.env.kinds import Realised
+from repro.env.pip_lock import parse_lock
+from repro.env.project_installs import copy_environment, install_project
+from repro.env.uv_process import index_arguments, run_uv
+from repro.env.wheel_files import is_wheel_of, sha256_of
+from repro.model.environment import Environment, VcsInstall, WheelInstall
+
+_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_GIT_URL = re.compile(r"(?:https|http|ssh|git|file)://[^\s#]+")
+_FOLDER = re.compile(r"[A-Za-z0-9._+-]+(?:/[A-Za-z0-9._+-]+)*")
+
+_REMOVED = (
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "PYTHONSTARTUP",
+    "PYTHONUSERBASE",
+    "__PYVENV_LAUNCHER__",
+    "VIRTUAL_ENV_PROMPT",
+    "CONDA_PREFIX",
+    "CONDA_DEFAULT_ENV",
+    "UV_PROJECT_ENVIRONMENT",
+    "UV_PYTHON",
+)
+
+
+def realise(
+    environment: Environment,
+    *,
+    lock: bytes | None,
+    wheels: Mapping[str, str],
+    interpreter: str,
+    envs_dir: str,
+    environ: Mapping[str, str],
+    checkout_root: str | None = None,
+    project_env_dir: str | None = None,
+    offline: bool = False,
+) -> Realised:
+    """Return the environment, standing.
+
+    The second time costs a few milliseconds and starts no process, unless the environment has project installs:
+    those are made anew, in a copy at `project_env_dir`.
+
+    Args:
+        environment: a plan must have found nothing that blocks it.
+        lock: the bytes of `environment.lock`, verified; None where it has none.
+        wheels: paths of the files of `environment.wheels` by distribution name, each under its own file name.
+        interpreter: of the plan.
+        envs_dir: where environments are kept; made when needed.
+        environ: the user's variables; uv's and pip's index settings and cache count.
+        checkout_root: where the project's code stands; needed for project installs. uv's project configuration is
+            read from here.
+        project_env_dir: where the copy goes; must not exist. Needed for project installs.
+        offline: do not use the network.
+
+    Raises:
+        BadLock, TamperedWheel, PackageHashMismatch, UnsafeInstall: integrity (4).
+        IndexUnreachable: the network (5).
+        PackageGone, EnvironmentOffline, EnvironmentDiskFull, EnvironmentNotMade, NoUv: cannot proceed (3).
+    """
+    _check(environment, lock)
+    key = environment_key(environment, interpreter)
+    prefix = cached_environment(envs_dir, key)
+    if prefix is None:
+        builder = _Builder(environment, lock, wheels, interpreter, environ, checkout_root or envs_dir, offline)
+        prefix = make_environment(envs_dir, key, builder.build)
+    if environment.project:
+        if checkout_root is None or project_env_dir is None:
+            raise ValueError("an environment with project installs needs checkout_root and project_env_dir")
+        copy_environment(prefix, project_env_dir)
+        install_project(environment.project, project_env_dir, checkout_root, environ, offline)
+        prefix = project_env_dir
+    return Realised(prefix, os.path.join(prefix, "bin"), {"VIRTUAL_ENV": prefix}, _REMOVED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Builder:
+    """Builds one environment from nothing."""
+
+    environment: Environment
+    lock: bytes | None
+    wheels: Mapping[str, str]
+    interpreter: str
+    environ: Mapping[str, str]
+    cwd: str
+    offline: bool
+
+    def build(self, prefix: str) -> None:
+        """Make the venv, then the locked packages, then wheels and commits, each without its dependencies."""
+        wheels = [self.verified(wheel) for wheel in self.environment.wheels]
+        command = ["venv", "--quiet", "--relocatable", "--no-project", "--python", self.interpreter, prefix]
+        self.run(command, f"make a virtual environment with {self.interpreter}")
+        python = os.path.join(prefix, "bin", "python")
+        if self.lock is not None:
+            path = os.path.join(os.path.dirname(prefix), "lock.txt")
+            with open(path, "wb") as file:
+                file.write(self.lock)
+            sync = [
+                "pip",
+                "sync",
+                "--quiet",
+                "--require-hashes",
+                "--allow-empty-requirements",
+                "--python",
+                python,
+                path,
+            ]
+            self.run([*sync, *self.index()], "install the locked packages")
+        install = ["pip", "install", "--quiet", "--no-deps", "--python", python]
+        if wheels:
+            self.run([*install, "--no-index", *wheels], "install the wheels of the run")
+        if self.environment.vcs:
+            commits = [vcs_requirement(v) for v in self.environment.vcs]
+            self.run([*install, *self.index(), *commits], "install what was recorded by its commit")
+
+    def run(self, command: list[str], doing: str) -> None:
+        """Run uv or raise what went wrong."""
+        result = run_uv(command, self.environ, self.cwd)
+        if result.returncode:
+            raise failure_of(result, doing)
+
+    def index(self) -> list[str]:
+        """Return the flags that say which index."""
+        return index_arguments(self.environ, self.offline)
+
+    def verified(self, wheel: WheelInstall) -> str:
+        """Return the path of a wheel whose bytes are the recorded ones."""
+        path = self.wheels.get(wheel.name)
+        if path is None:
+            raise EnvironmentNotMade(f"the wheel {wheel.file} was not fetched", "repro fetch, then try again")
+        with open(path, "rb") as file:
+            found = sha256_of(file)
+        if found != wheel.sha256:
+            raise TamperedWheel(f"the wheel {wheel.file} has the SHA-256 {found}, recorded was {wheel.sha256}")
+        return path
+
+
+def vcs_requirement(install: VcsInstall) -> str:
+    """Return `name @ git+url@commit#subdirectory=…`.
+
+    Raises:
+        UnsafeInstall: a field is not what a capture writes.
+    """
+    subdirectory = install.subdirectory
+    sound = (
+        _NAME.fullmatch(install.name)
+        and install.vcs == "git"
+        and _COMMIT.fullmatch(install.commit)
+        and _GIT_URL.fullmatch(install.url)
+        and without_credentials(install.url) == install.url
+        and (subdirectory is None or (_FOLDER.fullmatch(subdirectory) and ".." not in subdirectory.split("/")))
+    )
+    if not sound:
+        raise UnsafeInstall(
+            f"{install.name[:60]!r} cannot be installed from {install.vcs[:20]!r} {install.url[:200]!r}"
+        )
+    fragment = f"#subdirectory={subdirectory}" if subdirectory else ""
+    return f"{install.name} @ git+{install.url}@{install.commit}{fragment}"
+
+
+def _check(environment: Environment, lock: bytes | None) -> None:
+    """Refuse what no capture writes, before anything is started."""
+    if lock is not None:
+        parse_lock(lock)
+    elif environment.lock is not None:
+        raise EnvironmentNotMade("the lock of the environment was not fetched", "repro fetch, then try again")
+    for install in environment.vcs:
+        vcs_requirement(install)
+    for wheel in environment.wheels:
+        if not is_wheel_of(wheel.file, wheel.name, wheel.version):
+            raise UnsafeInstall(f"{wheel.file[:100]!r} is not the name of a wheel of {wheel.name[:60]!r}")
