@@ -89,3 +89,13 @@ def _set(repo: Repo, name: Ref, oid: bytes) -> None:
             f"the git ref {name.decode()} is locked by another process",
             f"wait for it; if none is at work, remove {error.lockfilename!r}",
         ) from error
+
+
+def drop_commit(root: str, run_id: str) -> None:
+    """Take `refs/repro/<run_id>` away again; it is no error if there is none. Submodules keep theirs.
+
+    Raises:
+        BadRunName: `run_id` cannot be part of a ref's name.
+    """
+    with open_repository(root) as repo:
+        repo.refs.remove_if_equals(_ref(run_id), None)
