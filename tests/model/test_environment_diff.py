@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from repro.model.content import ObjectRef
+from repro.model.digest import digest_of
+from repro.model.environment import Environment, Interpreter, ProjectInstall, VcsInstall
+from repro.model.environment_diff import Changed, EnvironmentDifference, compare
+
+PYTHON = Interpreter("cpython", "3.11.7", "cpython-311-x86_64-linux-gnu", "linux-x86_64")
+LOCK = ObjectRef(digest_of(b"lock"), 4)
+BASE = Environment("pip", PYTHON, (("numpy", "2.0.0"), ("six", "1.16.0")), LOCK)
+
+
+def test_an_environment_does_not_differ_from_itself() -> None:
+    assert compare(BASE, BASE) == EnvironmentDifference()
+    assert not compare(BASE, BASE)
+
+
+def test_packages_are_added_removed_and_changed() -> None:
+    other = replace(BASE, packages=(("idna", "3.10"), ("numpy", "2.1.0")), lock=ObjectRef(digest_of(b"x"), 1))
+    assert compare(BASE, other) == EnvironmentDifference(
+        added=(("idna", "3.10"),), removed=(("six", "1.16.0"),), changed=(Changed("numpy", "2.0.0", "2.1.0"),)
+    )
+
+
+def test_another_interpreter_is_told_by_field() -> None:
+    other = replace(BASE, python=replace(PYTHON, version="3.12.1", abi="cpython-312-x86_64-linux-gnu"))
+    assert [change.name for change in compare(BASE, other).python] == ["version", "abi"]
+
+
+def test_the_same_version_from_elsewhere_is_a_difference() -> None:
+    commit = VcsInstall("six", "1.16.0", "git", "https://example.org/six.git", "a" * 40)
+    one, two = replace(BASE, vcs=(commit,)), replace(BASE, vcs=(replace(commit, commit="b" * 40),))
+    assert compare(BASE, one).sources == (Changed("six", "index", f"git+https://example.org/six.git@{'a' * 40}"),)
+    assert compare(one, two).sources[0].after.endswith("b" * 40)
+    folder = replace(BASE, project=(ProjectInstall("six", "1.16.0", ".", True),))
+    assert compare(BASE, folder).sources == (Changed("six", "index", "editable ."),)
+
+
+def test_the_same_packages_with_other_hashes_are_a_difference() -> None:
+    assert compare(BASE, replace(BASE, lock=None)) == EnvironmentDifference(lock=True)
