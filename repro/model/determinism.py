@@ -59,8 +59,10 @@ PARAMETER_PREFIX = "REPRO_PARAM_"
 
 def recorded_variables(
     environ: Mapping[str, str], named: Iterable[str], root: str, epoch: int, zone: str | None
-) -> dict[str, str | None]:
+) -> dict[str, str]:
     """Return the variables that go into the recipe, and that the command is started with.
+
+    What is not set is not among them: a rebuild inherits none of these names, so it is not set there either.
 
     Args:
         environ: the environment that repro was called in.
@@ -69,11 +71,12 @@ def recorded_variables(
         epoch: seconds for SOURCE_DATE_EPOCH where it is not set: HEAD's commit time.
         zone: name of the system's time zone, for TZ where it is not set; None where it is not known.
     """
-    found: dict[str, str | None] = {name: environ.get(name) for name in (*OBSERVED, *named)}
+    found = {name: environ[name] for name in (*OBSERVED, *named) if name in environ}
     found["PYTHONHASHSEED"] = environ.get("PYTHONHASHSEED", "0")
     found["SOURCE_DATE_EPOCH"] = environ.get("SOURCE_DATE_EPOCH", str(epoch))
-    found["TZ"] = environ.get("TZ", zone)
-    return {name: None if value is None else _without_root(value, root) for name, value in sorted(found.items())}
+    if zone is not None:
+        found["TZ"] = environ.get("TZ", zone)
+    return {name: _without_root(value, root) for name, value in sorted(found.items())}
 
 
 def with_root(value: str, root: str) -> str:
@@ -81,13 +84,13 @@ def with_root(value: str, root: str) -> str:
     return "{".join(part.replace("{root}", root) for part in value.split("{{"))
 
 
-def run_environment(environ: Mapping[str, str], recorded: Mapping[str, str | None], root: str) -> dict[str, str]:
+def run_environment(environ: Mapping[str, str], recorded: Mapping[str, str], root: str) -> dict[str, str]:
     """Return the environment of a run: the caller's, with what the recipe records."""
     return _with_recorded(dict(environ), recorded, root)
 
 
 def rebuild_environment(
-    environ: Mapping[str, str], recorded: Mapping[str, str | None], root: str, threads: int | None
+    environ: Mapping[str, str], recorded: Mapping[str, str], root: str, threads: int | None
 ) -> dict[str, str]:
     """Return the environment of a rebuild: little of the machine's, and all that the recipe records.
 
@@ -100,17 +103,11 @@ def rebuild_environment(
     base = {name: environ[name] for name in MACHINE if name in environ}
     if threads is not None:
         base |= {name: str(threads) for name in THREADS}
-        recorded = {name: value for name, value in recorded.items() if name not in THREADS or value is not None}
     return _with_recorded(base, recorded, root)
 
 
-def _with_recorded(base: dict[str, str], recorded: Mapping[str, str | None], root: str) -> dict[str, str]:
-    for name, value in recorded.items():
-        if value is None:
-            base.pop(name, None)
-        else:
-            base[name] = with_root(value, root)
-    return base
+def _with_recorded(base: dict[str, str], recorded: Mapping[str, str], root: str) -> dict[str, str]:
+    return base | {name: with_root(value, root) for name, value in recorded.items()}
 
 
 def _without_root(value: str, root: str) -> str:

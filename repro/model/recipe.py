@@ -33,8 +33,7 @@ class Recipe:
         data: inputs, sorted by path.
         environment: None where none was recorded.
         parameters: plain values by name; parameter files stand under their path.
-        variables: environment variables that the command was given or that were asked to be recorded; a
-            variable that is known to have been unset is None.
+        variables: environment variables that repro sets or that were asked to be recorded.
         umask: four octal digits.
         cpus: how many processors the command could use: libraries split their sums by it.
     """
@@ -45,7 +44,7 @@ class Recipe:
     data: tuple[Item, ...]
     environment: Environment | None
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    variables: Mapping[str, str | None] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
     umask: str = "0022"
     cpus: int = 1
     extra: Mapping[str, Any] = field(default_factory=dict)
@@ -127,10 +126,10 @@ def _distinct(fields: Fields, items: tuple[Item, ...]) -> tuple[Item, ...]:
     return items
 
 
-def _variables(fields: Fields) -> dict[str, str | None]:
-    found = fields.plain_map("variables")
+def _variables(fields: Fields) -> dict[str, str]:
+    found = fields.text_map("variables")
     for name, value in found.items():
-        if not _VARIABLE.fullmatch(name) or not isinstance(value, str | None) or "\0" in (value or ""):
+        if not _VARIABLE.fullmatch(name) or "\0" in value:
             raise fields.bad(f"variables: {name}={value!r} cannot be set")
     return found
 

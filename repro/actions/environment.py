@@ -1,0 +1,68 @@
+"""The environment: captured for a run, locked into a file, shown, made again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+
+from repro.env import pip
+from repro.env.kinds import Captured
+from repro.env.which_python import NoPython, command_for_record, find_python
+from repro.model.environment import Environment
+from repro.model.finding import Finding
+from repro.project import Project
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedEnvironment:
+    """The environment in use, what was observed of it, and the command as it is recorded."""
+
+    environment: Environment | None
+    command: tuple[str, ...]
+    observed: Mapping[str, object] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+
+
+def capture_environment(
+    project: Project,
+    command: Sequence[str],
+    *,
+    python: str | None = None,
+    offline: bool = False,
+    refresh: bool = False,
+) -> CapturedEnvironment:
+    """Record the environment that `command` uses; its lock is stored.
+
+    Raises:
+        CannotProceed: the interpreter does not run.
+    """
+    configured = python or project.settings.environment.python
+    try:
+        interpreter = find_python(command, project.cwd, project.environ, project.root, configured)
+    except NoPython as error:
+        if configured:
+            raise
+        finding = Finding("environment-not-recorded", error.message, hint=error.hint)
+        return CapturedEnvironment(None, tuple(command), findings=(finding,))
+    lock = project.settings.environment.lock
+    captured = pip.capture(
+        interpreter,
+        project_root=project.root,
+        cwd=project.cwd,
+        environ=project.environ,
+        sink=project.cache(),
+        memo_dir=os.path.join(project.places.memos, "environment"),
+        project_lock=os.path.join(project.root, lock) if lock else None,
+        offline=offline,
+        refresh=refresh,
+    )
+    recorded = command_for_record(command, captured.observations.prefix, project.cwd)
+    return CapturedEnvironment(captured.environment, recorded, _observed(captured), captured.findings)
+
+
+def _observed(captured: Captured) -> dict[str, object]:
+    plain = asdict(captured.observations)
+    native = ((name, [tag for tag in tags if not tag.endswith("-any")]) for name, tags in captured.observations.tags)
+    plain["tags"] = {name: " ".join(tags) for name, tags in native if tags}
+    return {name: value for name, value in plain.items() if value}

@@ -1,0 +1,179 @@
+"""Freezing the three ingredients of a run before it starts: the open manifest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from repro import __version__
+from repro.actions.code_packs import pack_code
+from repro.actions.environment import capture_environment
+from repro.actions.inputs import capture_inputs, inside
+from repro.actions.start_marks import mark_start
+from repro.code.commit_contents import commit_time
+from repro.code.filtered_tree import tree_without
+from repro.code.kept_commits import keep_commit
+from repro.code.snapshot import CodeSnapshot, snapshot_work_tree
+from repro.errors import UsageError
+from repro.execution.machine import current_umask, describe_machine, time_zone
+from repro.model.content import Item
+from repro.model.determinism import recorded_variables
+from repro.model.environment import Environment
+from repro.model.finding import Finding
+from repro.model.manifest import Code, Manifest, State
+from repro.model.names import RelPath
+from repro.model.observations import Observations
+from repro.model.recipe import Recipe, recipe_id
+from repro.model.run_id import make_run_id
+from repro.model.values import parse_assignments, read_values
+from repro.project import Project
+from repro.store.records import RunIdTaken
+
+# Zip archives cannot hold an earlier time, and tools that write them fail: 1980-01-01.
+_EARLIEST_EPOCH = 315532800
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What the user says of a run, as it was typed."""
+
+    command: tuple[str, ...] = ()
+    name: str | None = None
+    message: str | None = None
+    parameters: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    offline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Ingredients:
+    code: CodeSnapshot
+    data: tuple[Item, ...]
+    environment: Environment | None
+    observed: Mapping[str, object] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    recorded_command: tuple[str, ...] = ()
+
+
+def freeze(project: Project, options: RunOptions) -> Manifest:
+    """Record code, data and environment as they are now, and return the open manifest, which is on disk.
+
+    Its `missing_outputs` are the declared outputs: they are still to be made.
+
+    Raises:
+        InputMissing, CannotProceed: an ingredient cannot be recorded.
+        UsageError: a parameter, a path or a settings file has no meaning.
+    """
+    _check_texts(options)
+    parameters = _parameters(project, options.parameters)
+    outputs = declared_outputs(project, options.outputs)
+    cache = project.cache()
+    ingredients = _capture(project, options, outputs)
+    recipe = _recipe(project, ingredients, parameters, outputs)
+    code = pack_code(project, ingredients.code, cache)
+    cache.flush()
+    manifest = _create(project, options, ingredients, recipe, code, outputs)
+    keep_commit(project.root, manifest.run, ingredients.code.commit)
+    mark_start(project, manifest.run)
+    return manifest
+
+
+def declared_outputs(project: Project, named: Sequence[str]) -> tuple[RelPath, ...]:
+    """Return the declared outputs: those of the settings, and `named` as the user gave them."""
+    paths = (*project.settings.outputs, *(inside(project, path) for path in named))
+    return tuple(dict.fromkeys(paths))
+
+
+def _check_texts(options: RunOptions) -> None:
+    for text in (*options.command, options.name or "", options.message or "", *options.parameters):
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            shown = text.encode("utf-8", "backslashreplace").decode()
+            raise UsageError(f"{shown!r} is not UTF-8 text and cannot be recorded") from None
+
+
+def _parameters(project: Project, assignments: Sequence[str]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for path in project.settings.parameters:
+        shown = os.fsdecode(path)
+        with open(os.path.join(project.root, shown), "rb") as file:
+            found[shown] = read_values(file.read(), shown)
+    return found | parse_assignments(assignments)
+
+
+def _capture(project: Project, options: RunOptions, outputs: tuple[RelPath, ...]) -> _Ingredients:
+    code = snapshot_work_tree(project.root)
+    named = (*project.settings.inputs, *(inside(project, path) for path in options.inputs))
+    inputs = capture_inputs(project, named, outputs, project.cache())
+    environment = capture_environment(project, options.command, offline=options.offline)
+    return _Ingredients(
+        code,
+        inputs.items,
+        environment.environment,
+        environment.observed,
+        (*code.findings, *inputs.findings, *environment.findings),
+        environment.command,
+    )
+
+
+def _recipe(
+    project: Project, ingredients: _Ingredients, parameters: Mapping[str, object], outputs: Sequence[RelPath]
+) -> Recipe:
+    machine = describe_machine()
+    code = ingredients.code
+    variables = recorded_variables(
+        project.environ,
+        project.settings.variables,
+        project.root,
+        max(commit_time(project.root, code.commit), _EARLIEST_EPOCH),
+        time_zone(project.environ),
+    )
+    return Recipe(
+        command=ingredients.recorded_command,
+        directory=project.relative(project.cwd),
+        code=tree_without(project.root, code.commit, [bytes(path) for path in outputs]),
+        data=ingredients.data,
+        environment=ingredients.environment,
+        parameters=parameters,
+        variables=variables,
+        umask=f"{current_umask():04o}",
+        cpus=machine.cpus,
+    )
+
+
+def _create(
+    project: Project,
+    options: RunOptions,
+    ingredients: _Ingredients,
+    recipe: Recipe,
+    code: Code,
+    outputs: tuple[RelPath, ...],
+) -> Manifest:
+    records = project.records()
+    now = datetime.now(UTC)
+    while True:
+        manifest = Manifest(
+            run=make_run_id(now, recipe_id(recipe), records.run_ids()),
+            recipe=recipe,
+            code=code,
+            state=State.OPEN,
+            observations=Observations(
+                repro=__version__,
+                created=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                machine=describe_machine(),
+                environment=ingredients.observed,
+                findings=ingredients.findings,
+            ),
+            name=options.name,
+            message=options.message,
+            missing_outputs=outputs,
+        )
+        try:
+            records.create(manifest)
+            return manifest
+        except RunIdTaken:
+            continue  # another run began in this second: the next look finds its id taken

@@ -1,0 +1,127 @@
+"""What a run reads as data: the tracked data that is here, and what was named as input."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from repro.code.pointer_files import pointer_paths
+from repro.data.capture import capture
+from repro.data.memo import read_memo, write_memo
+from repro.data.pointer import Tracked, read_pointer
+from repro.errors import CannotProceed, UsageError
+from repro.model.content import Content, Item
+from repro.model.finding import Finding
+from repro.model.names import RelPath, check_path, is_within, name_to_text
+from repro.model.tree_objects import KnowingSink
+from repro.project import Project
+
+
+class InputMissing(CannotProceed):
+    """A named input is not there."""
+
+    id = "input-missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The inputs as they stand, and what there is to say about them."""
+
+    items: tuple[Item, ...]
+    findings: tuple[Finding, ...]
+
+
+def tracked_data(project: Project) -> list[Tracked]:
+    """Return all pointers of the work tree, sorted by their data's path.
+
+    Raises:
+        BadRecord, NewerFormat: one cannot be read.
+    """
+    found = [read_pointer(project.root, check_path(path)) for path in pointer_paths(project.root)]
+    return sorted(found, key=lambda tracked: tracked.path)
+
+
+def inside(project: Project, path: str) -> RelPath:
+    """Return `path` as the user gave it, as a path in the project.
+
+    Raises:
+        UsageError: it is the root, or outside.
+        UnsafePath: it is in a folder that is git's or repro's.
+    """
+    relative = project.relative(path)
+    if relative == b".":
+        raise UsageError(f"{path} is the whole project", "name files or directories in it")
+    return check_path(relative)
+
+
+def capture_remembered(project: Project, path: RelPath, sink: KnowingSink) -> Content:
+    """Return what stands at `path`, reading only what has changed since the last time."""
+    captured = capture(project.root, path, sink, read_memo(project.memos, path))
+    write_memo(project.memos, path, captured.memo)
+    return captured.content
+
+
+def capture_inputs(project: Project, named: Sequence[RelPath], outputs: Sequence[RelPath], sink: KnowingSink) -> Inputs:
+    """Store the inputs of a run that is about to start.
+
+    Args:
+        named: paths given by `-i` and `inputs:`.
+        outputs: declared outputs; tracked data inside them is no input unless it was named.
+        sink: where their objects go.
+
+    Raises:
+        InputMissing: a named input is not there.
+    """
+    findings: list[Finding] = []
+    tracked = []
+    for entry in tracked_data(project):
+        if any(is_within(entry.path, output) for output in outputs):
+            continue
+        if _is_there(project, entry.path):
+            tracked.append(entry)
+        else:
+            findings.append(_not_here(entry))
+    for path in named:
+        if not _is_there(project, path):
+            shown = name_to_text(path)
+            raise InputMissing(f"the input {shown} is not there", "`repro pull` brings tracked data")
+    items = []
+    pointers = {entry.path: entry.pointer.content for entry in tracked}
+    for path in _outermost([*named, *pointers]):
+        content = capture_remembered(project, path, sink)
+        items.append(Item(path, content))
+        if path in pointers and pointers[path] != content:
+            findings.append(_changed(path))
+    return Inputs(tuple(items), tuple(findings))
+
+
+def _is_there(project: Project, path: bytes) -> bool:
+    return os.path.lexists(os.path.join(os.fsencode(project.root), path))
+
+
+def _outermost(paths: Iterable[RelPath]) -> list[RelPath]:
+    """Return the paths, sorted, without those that lie inside another."""
+    kept: list[RelPath] = []
+    for path in sorted(set(paths), key=lambda p: p.split(b"/")):
+        if not kept or not is_within(path, kept[-1]):
+            kept.append(path)
+    return kept
+
+
+def _not_here(entry: Tracked) -> Finding:
+    return Finding(
+        "data-not-here",
+        "is tracked but not in the work tree, so the run cannot have read it",
+        path=name_to_text(entry.path),
+        hint="`repro pull` brings it",
+    )
+
+
+def _changed(path: bytes) -> Finding:
+    return Finding(
+        "data-changed",
+        "differs from its pointer; the run is recorded with the data as it is",
+        path=name_to_text(path),
+        hint=f"`repro add {name_to_text(path)}` brings the pointer up to date",
+    )

@@ -1,0 +1,71 @@
+"""Running a command with everything recorded: freeze, execute, seal."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from repro.actions.freeze import RunOptions, freeze
+from repro.actions.seal import Ending, seal
+from repro.actions.start_marks import forget_start, mark_start
+from repro.code.kept_commits import drop_commit
+from repro.errors import UsageError
+from repro.execution.process import CommandNotExecutable, CommandNotFound, execute
+from repro.model.determinism import run_environment
+from repro.model.manifest import Manifest
+from repro.model.parameters import parameter_variables
+from repro.project import Project
+
+
+def run(project: Project, options: RunOptions, on_frozen: Callable[[Manifest], None]) -> Manifest:
+    """Record the ingredients, execute the command, record what it made, and return the sealed manifest.
+
+    Args:
+        on_frozen: is told the open manifest before the command starts.
+
+    Raises:
+        CommandNotFound, CommandNotExecutable: it did not start; no record is left.
+        CannotProceed: an ingredient cannot be recorded.
+    """
+    if not options.command:
+        raise UsageError("no command was given", "for example: repro run -- python train.py")
+    manifest = freeze(project, options)
+    with project.records().hold(manifest.run):
+        on_frozen(manifest)
+        ending = _execute(project, options, manifest)
+        return seal(project, manifest, ending)
+
+
+def _execute(project: Project, options: RunOptions, manifest: Manifest) -> Ending:
+    recipe = manifest.recipe
+    environ = run_environment(project.environ, recipe.variables, project.root)
+    environ |= parameter_variables(recipe.parameters)
+    environ |= {"REPRO_RUN_ID": manifest.run, "REPRO_ROOT": project.root}
+    mark_start(project, manifest.run)
+    started = datetime.now(UTC)
+    try:
+        outcome = execute(options.command, project.cwd, environ)
+    except (CommandNotFound, CommandNotExecutable):
+        _discard(project, manifest)
+        raise
+    return Ending(
+        exit_code=outcome.exit_code,
+        signal=outcome.signal,
+        started=_iso(started),
+        finished=_iso(datetime.now(UTC)),
+        duration_s=round(outcome.duration_s, 3),
+    )
+
+
+def _discard(project: Project, manifest: Manifest) -> None:
+    """Nothing ran: take the open record away again."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(project.records().path(manifest.run))
+    forget_start(project, manifest.run)
+    drop_commit(project.root, manifest.run)
+
+
+def _iso(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

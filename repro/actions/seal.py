@@ -1,0 +1,230 @@
+"""Sealing a run: its outputs and metrics are recorded, and what changed under it is told."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from repro.actions.freeze import declared_outputs
+from repro.actions.inputs import capture_remembered
+from repro.actions.start_marks import forget_start, started_ns
+from repro.code.changes import changed_paths
+from repro.code.commit_contents import paths_in_commit
+from repro.code.filtered_tree import tree_without
+from repro.code.object_reader import blob_at
+from repro.code.snapshot import snapshot_work_tree
+from repro.data.capture import capture
+from repro.data.memo import read_memo
+from repro.data.scan import DataNotFound
+from repro.errors import CannotProceed, ReproError
+from repro.execution.touched import touched_files
+from repro.model.content import Item, Kind
+from repro.model.digest import digest_of
+from repro.model.finding import Finding
+from repro.model.manifest import Manifest, Output, State
+from repro.model.names import RelPath, is_within, name_to_text
+from repro.model.outputs import NOISE_FOLDERS, Touched, classify_touched
+from repro.model.recipe import Recipe
+from repro.model.values import BadValues, read_values
+from repro.project import Project
+from repro.store.hashing import DigestOnly
+
+# How many earlier runs are asked whether a file was an output of theirs.
+_EARLIER_RUNS = 200
+
+
+class AlreadySealed(CannotProceed):
+    """The run has its outputs already."""
+
+    id = "already-sealed"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How the command ended. Times are ISO 8601, UTC; what is not known is None."""
+
+    exit_code: int | None = None
+    signal: str | None = None
+    started: str | None = None
+    finished: str | None = None
+    duration_s: float | None = None
+
+
+def seal(
+    project: Project, manifest: Manifest, ending: Ending, outputs: Sequence[str] = (), metrics: Sequence[str] = ()
+) -> Manifest:
+    """Complete an open manifest, on disk too, and return it.
+
+    Args:
+        ending: how the command ended.
+        outputs, metrics: further paths, as the user gave them.
+
+    Raises:
+        AlreadySealed: it is not open.
+    """
+    if manifest.state is not State.OPEN:
+        raise AlreadySealed(f"the run {manifest.run} is sealed: {manifest.state}", "`repro run` makes a new one")
+    declared = tuple(dict.fromkeys((*manifest.missing_outputs, *declared_outputs(project, outputs))))
+    since = started_ns(project, manifest)
+    touched = _touched(project, manifest, declared, since)
+    findings = [*_taint_findings(touched.tainted)]
+    made, missing = _capture_outputs(project, declared, touched.found)
+    findings += _output_findings(project, declared, missing, since)
+    values, unread = _metrics(project, metrics)
+    failed = bool(missing) or ending.exit_code not in (None, 0)
+    sealed = replace(
+        manifest,
+        state=State.FAILED if failed else State.COMPLETE,
+        tainted=touched.tainted,
+        outputs=made,
+        missing_outputs=missing,
+        metrics=values,
+        recipe=_final_recipe(project, manifest, declared, made),
+        observations=replace(
+            manifest.observations,
+            exit_code=ending.exit_code,
+            signal=ending.signal,
+            started=ending.started,
+            finished=ending.finished,
+            duration_s=ending.duration_s,
+            findings=(*manifest.observations.findings, *findings, *unread),
+        ),
+    )
+    project.cache().flush()
+    project.records().replace(sealed)
+    forget_start(project, manifest.run)
+    return sealed
+
+
+def _touched(project: Project, manifest: Manifest, declared: Sequence[RelPath], since: int) -> Touched:
+    """Return outputs that were found, and everything that changed under the run."""
+    inputs = [item.path for item in manifest.recipe.data]
+    start = manifest.code.commit
+    end = snapshot_work_tree(project.root).commit
+    changed = {change.path for change in changed_paths(project.root, start, end)}
+    skip = {bytes(path) for path in (*declared, *inputs)}
+    touched = touched_files(project.root, since, NOISE_FOLDERS, skip)
+    in_code = paths_in_commit(project.root, start) if touched or changed else frozenset()
+    result = classify_touched(
+        touched,
+        changed & in_code,  # what is new is judged by being touched: it may have been moved in from elsewhere
+        in_code.__contains__,
+        _was_output(project, manifest, start),
+        [*declared, *inputs],
+        project.settings.exclude,
+    )
+    changed_inputs = [item.path for item in manifest.recipe.data if _input_changed(project, item, declared)]
+    return Touched(result.found, tuple(sorted({*result.tainted, *changed_inputs})))
+
+
+def _input_changed(project: Project, item: Item, declared: Sequence[RelPath]) -> bool:
+    if any(is_within(item.path, output) for output in declared):
+        return False
+    try:
+        found = capture(project.root, item.path, DigestOnly(), read_memo(project.memos, item.path))
+    except DataNotFound:
+        return True
+    return found.content != item.content
+
+
+def _was_output(project: Project, manifest: Manifest, commit: str) -> Callable[[bytes], bool]:
+    """Return the question whether a path's bytes at the start were made by an earlier run."""
+    made: dict[bytes, set[str]] = {}
+    folders: set[bytes] = set()
+    loaded = False
+
+    def load() -> None:
+        records = project.records()
+        for run in [run for run in records.run_ids() if run != manifest.run][-_EARLIER_RUNS:]:
+            for output in records.read(run).outputs:
+                if output.content.kind is Kind.DIRECTORY:
+                    folders.add(output.path)
+                elif output.content.digest:
+                    made.setdefault(output.path, set()).add(output.content.digest)
+
+    def was_output(path: bytes) -> bool:
+        nonlocal loaded
+        if not loaded:
+            load()
+            loaded = True
+        if any(is_within(path, folder) for folder in folders):
+            return True
+        data = blob_at(project.root, commit, path) if path in made else None
+        return data is not None and digest_of(data) in made[path]
+
+    return was_output
+
+
+def _capture_outputs(
+    project: Project, declared: Sequence[RelPath], found: Sequence[RelPath]
+) -> tuple[tuple[Output, ...], tuple[RelPath, ...]]:
+    made: list[Output] = []
+    missing: list[RelPath] = []
+    outer = [path for path in declared if not any(path != other and is_within(path, other) for other in declared)]
+    for path in outer:
+        try:
+            made.append(Output(path, capture_remembered(project, path, project.cache()), declared=True))
+        except DataNotFound:
+            missing.append(path)
+    for path in found:
+        try:
+            made.append(Output(path, capture(project.root, path, project.cache()).content, declared=False))
+        except DataNotFound:
+            continue  # taken away in this moment: not an output
+    return tuple(made), tuple(missing)
+
+
+def _final_recipe(project: Project, manifest: Manifest, declared: Sequence[RelPath], made: Sequence[Output]) -> Recipe:
+    """The code counts without the run's own outputs, all of which are known only now."""
+    paths = sorted({*(bytes(path) for path in declared), *(bytes(output.path) for output in made)})
+    return replace(manifest.recipe, code=tree_without(project.root, manifest.code.commit, paths))
+
+
+def _taint_findings(tainted: Sequence[bytes]) -> list[Finding]:
+    hint = "if the command writes it, name it with -o or in `outputs:`; else run again without changing it"
+    return [
+        Finding(
+            "tainted", "changed while the run ran: nobody can say which bytes it read", name_to_text(path), hint=hint
+        )
+        for path in tainted
+    ]
+
+
+def _output_findings(
+    project: Project, declared: Sequence[RelPath], missing: Sequence[RelPath], since: int
+) -> list[Finding]:
+    findings = [
+        Finding("output-missing", "is a declared output and was not made", name_to_text(path)) for path in missing
+    ]
+    for path in declared:
+        if path not in missing and not _written_since(project, path, since):
+            shown = name_to_text(path)
+            detail = "is a declared output that the command did not touch: it may be left over from before"
+            findings.append(Finding("output-not-written", detail, shown, hint=f"remove {shown}, then run again"))
+    return findings
+
+
+def _written_since(project: Project, path: RelPath, since: int) -> bool:
+    full = os.path.join(os.fsencode(project.root), path)
+    if os.lstat(full).st_ctime_ns >= since:
+        return True
+    if not os.path.isdir(full) or os.path.islink(full):
+        return False
+    return bool(touched_files(os.fsdecode(full), since, (), ())) or not os.listdir(full)
+
+
+def _metrics(project: Project, named: Sequence[str]) -> tuple[dict[str, object], list[Finding]]:
+    values: dict[str, object] = {}
+    findings = []
+    paths = [os.fsdecode(path) for path in project.settings.metrics]
+    paths += [os.fsdecode(project.relative(path)) for path in named]
+    for path in dict.fromkeys(paths):
+        try:
+            with open(os.path.join(project.root, path), "rb") as file:
+                values[path] = read_values(file.read(), path, tables=True)
+        except (BadValues, OSError) as error:
+            # The run is over and must be recorded; what cannot be read of it is said.
+            reason = error.message if isinstance(error, ReproError) else str(error.strerror)
+            findings.append(Finding("metrics-not-read", reason, path))
+    return values, findings

@@ -1,0 +1,97 @@
+"""`repro snapshot`, `repro run`, `repro seal`."""
+
+from __future__ import annotations
+
+import click
+
+from repro.cli.options import command_argument, here, json_option, recipe_options, run_argument
+from repro.report import terminal
+from repro.report.runs import put_sealed, put_snapshot, say_frozen, say_sealed
+
+
+@click.command(context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False})
+@recipe_options
+@json_option
+@command_argument
+def snapshot(
+    name: str | None,
+    message: str | None,
+    parameters: tuple[str, ...],
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
+    offline: bool,
+    as_json: bool,
+    command: tuple[str, ...],
+) -> None:
+    """Freeze code, data and environment, and print the run's id.
+
+    `repro seal` adds the outputs when the command, started by something else, has ended.
+
+    \b
+    Example:
+      run=$(repro snapshot -n nightly -- python train.py)
+      sbatch --wait train.sbatch
+      repro seal $run
+    """
+    from repro.actions.freeze import RunOptions, freeze
+
+    manifest = freeze(here(), RunOptions(command, name, message, parameters, inputs, outputs, offline))
+    terminal.say_findings(manifest.observations.findings)
+    put_snapshot(manifest, as_json=as_json)
+
+
+@click.command(context_settings={"allow_interspersed_args": False})
+@recipe_options
+@command_argument
+def run(
+    name: str | None,
+    message: str | None,
+    parameters: tuple[str, ...],
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
+    offline: bool,
+    command: tuple[str, ...],
+) -> int:
+    """Record code, data and environment, execute COMMAND, record what it made.
+
+    Ends with the command's exit code; 125 if repro itself failed.
+
+    \b
+    Example:
+      repro run -n baseline -p lr=0.1 -o out -- python train.py --lr 0.1
+    """
+    from repro.actions.freeze import RunOptions
+    from repro.actions.run import run as execute
+
+    options = RunOptions(command, name, message, parameters, inputs, outputs, offline)
+    manifest = execute(here(), options, say_frozen)
+    say_sealed(manifest)
+    return manifest.observations.exit_code or 0
+
+
+@click.command()
+@run_argument
+@click.option("-o", "--output", "outputs", metavar="PATH", multiple=True, help="A further output; repeatable.")
+@click.option("--metrics", metavar="FILE", multiple=True, help="A further metrics file; repeatable.")
+@click.option(
+    "--exit-code", metavar="N", type=click.IntRange(0, 255), default=0, show_default=True, help="How the command ended."
+)
+@json_option
+def seal(run: str, outputs: tuple[str, ...], metrics: tuple[str, ...], exit_code: int, as_json: bool) -> None:
+    """Record the outputs and metrics of a snapshot that something else executed.
+
+    \b
+    Example:
+      repro seal @last -o out --metrics out/metrics.json
+    """
+    from repro.actions.seal import Ending
+    from repro.actions.seal import seal as complete
+
+    project = here()
+    records = project.records()
+    selected = records.select(run)
+    with records.hold(selected):
+        manifest = complete(project, records.read(selected), Ending(exit_code=exit_code), outputs, metrics)
+    say_sealed(manifest)
+    if as_json:
+        put_sealed(manifest)

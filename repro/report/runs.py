@@ -1,0 +1,62 @@
+"""How runs are shown when they are frozen and sealed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from repro.model.content import Item
+from repro.model.content_record import item_to_plain
+from repro.model.manifest import Manifest, State
+from repro.model.names import name_to_text
+from repro.model.observations import finding_to_plain
+from repro.model.recipe import recipe_id
+from repro.model.values import flatten
+from repro.report.terminal import put, put_json, say, say_findings
+
+
+def say_frozen(manifest: Manifest) -> None:
+    """Say that a run begins, and what there is to say before it does."""
+    say_findings(manifest.observations.findings)
+    say(f"run {manifest.run}")
+
+
+def put_snapshot(manifest: Manifest, *, as_json: bool) -> None:
+    """Print a snapshot's id."""
+    if as_json:
+        put_json(_head(manifest) | {"created": manifest.observations.created})
+    else:
+        put(manifest.run)
+
+
+def say_sealed(manifest: Manifest) -> None:
+    """Say how a run ended, and what was found on top of what was said before it began."""
+    known = {"tainted", "output-missing", "output-not-written", "metrics-not-read"}
+    say_findings(finding for finding in manifest.observations.findings if finding.kind in known)
+    seen = manifest.observations
+    ended = {State.COMPLETE: "complete", State.FAILED: "failed"}.get(manifest.state, str(manifest.state))
+    if seen.signal:
+        ended += f" ({seen.signal})"
+    elif seen.exit_code:
+        ended += f" (exit code {seen.exit_code})"
+    count = len(manifest.outputs)
+    text = f"run {manifest.run} {ended}{', tainted' if manifest.tainted else ''}: {count} output{'s' * (count != 1)}"
+    shown = [name_to_text(output.path) for output in manifest.outputs[:5]]
+    say(text + (f" ({', '.join(shown)}{', …' * (count > 5)})" if shown else ""))
+    for name, value in list(flatten(manifest.metrics))[:10]:
+        say(f"  {name} = {value}")
+
+
+def put_sealed(manifest: Manifest) -> None:
+    """Print a sealed run as JSON."""
+    put_json(
+        _head(manifest)
+        | {
+            "tainted": [name_to_text(path) for path in manifest.tainted],
+            "outputs": [item_to_plain(Item(output.path, output.content)) for output in manifest.outputs],
+            "findings": [finding_to_plain(finding) for finding in manifest.observations.findings],
+        }
+    )
+
+
+def _head(manifest: Manifest) -> dict[str, Any]:
+    return {"run": manifest.run, "recipe": recipe_id(manifest.recipe), "state": str(manifest.state)}
