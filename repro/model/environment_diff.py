@@ -75,7 +75,7 @@ def _python(before: Environment, after: Environment) -> tuple[Changed, ...]:
 
 def _sources(environment: Environment) -> dict[str, str]:
     """Return where the packages came from that no index serves, in words."""
-    sources = {name: "not pinned" for name in environment.unlocked}
+    sources = dict.fromkeys(environment.unlocked, "not pinned")
     sources |= {p.name: f"{'editable ' if p.editable else ''}{p.path}" for p in environment.project}
     sources |= {w.name: f"{w.file} {w.sha256[:12]}" for w in environment.wheels}
     for install in environment.vcs:
