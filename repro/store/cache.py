@@ -18,7 +18,7 @@ from repro.model.digest import Digest, digest_of
 from repro.model.tree import Entry, decode_tree
 from repro.model.tree_objects import MAX_TREE_BYTES
 from repro.store.cache_format import check_format, mark_format
-from repro.store.hashing import BLOCK, finish, hash_descriptor, new_hasher
+from repro.store.hashing import BLOCK, copy_and_hash, hash_descriptor
 from repro.store.reflink import reflink
 from repro.store.temp_files import sweep, temp_file, write_all
 
@@ -68,7 +68,25 @@ class Cache:
 
     def has(self, digest: Digest) -> bool:
         """Whether the object is here (its bytes are verified when they are read)."""
-        return self._size(digest) is not None
+        return self.size(digest) is not None
+
+    def size(self, digest: Digest) -> int | None:
+        """Return the length in bytes of the object's file, None where it is not here."""
+        try:
+            return os.stat(self.path_of(digest)).st_size
+        except FileNotFoundError:
+            return None
+
+    def ref_of(self, digest: Digest) -> ObjectRef:
+        """Return the reference of an object that is here.
+
+        Raises:
+            MissingObject: it is not.
+        """
+        size = self.size(digest)
+        if size is None:
+            raise self._missing(digest)
+        return ObjectRef(digest, size)
 
     def open(self, ref: ObjectRef) -> BinaryIO:
         """Return a reader of the object's bytes, which are not verified.
@@ -99,12 +117,10 @@ class Cache:
             MissingObject, CorruptObject: it is not here, or not what its digest says.
             BadTree, UnsafePath: it is no tree, or an unsafe one.
         """
-        size = self._size(digest)
-        if size is None:
-            raise self._missing(digest)
-        if size > MAX_TREE_BYTES:
-            raise IntegrityError(f"the object {digest} has {size} bytes: too long to be a directory's tree")
-        return decode_tree(self.read(ObjectRef(digest, size)))
+        ref = self.ref_of(digest)
+        if ref.size > MAX_TREE_BYTES:
+            raise IntegrityError(f"the object {digest} has {ref.size} bytes: too long to be a directory's tree")
+        return decode_tree(self.read(ref))
 
     def copy_to(self, ref: ObjectRef, descriptor: int) -> None:
         """Write the object's bytes to an open, empty file, verified as they pass; shared blocks where possible.
@@ -121,7 +137,7 @@ class Cache:
                     write_all(descriptor, data)
                 return
             shared = reflink(source, descriptor)
-            self._check(ref, hash_descriptor(source) if shared else _copy(source, descriptor))
+            self._check(ref, hash_descriptor(source) if shared else copy_and_hash(source, descriptor))
         finally:
             os.close(source)
 
@@ -132,7 +148,7 @@ class Cache:
     def holds(self, descriptor: int) -> bool:
         """Whether what can be read from the descriptor is here as an object."""
         ref = hash_descriptor(descriptor)
-        return self._size(ref.digest) == ref.size
+        return self.size(ref.digest) == ref.size
 
     def verify(self, ref: ObjectRef) -> None:
         """Read the whole object and compare.
@@ -177,7 +193,7 @@ class Cache:
             first += second
         self._prepare()
         with temp_file(self._tmp) as (temp, path):
-            ref = _copy(descriptor, temp, first)
+            ref = copy_and_hash(descriptor, temp, first)
             if not self._already_here(ref):
                 self._publish(temp, path, ref)
         return ref
@@ -223,12 +239,6 @@ class Cache:
                     os.close(descriptor)
 
     # inside
-
-    def _size(self, digest: Digest) -> int | None:
-        try:
-            return os.stat(self.path_of(digest)).st_size
-        except FileNotFoundError:
-            return None
 
     def _open(self, digest: Digest) -> int:
         try:
@@ -288,17 +298,3 @@ class Cache:
         mark_format(self.root, self._tmp)
         sweep(self._tmp)
         self._prepared = True
-
-
-def _copy(source: int, target: int, first: bytes = b"") -> ObjectRef:
-    """Copy from one descriptor to another, and return what passed."""
-    hasher = new_hasher()
-    hasher.update(first)
-    write_all(target, first)
-    size = len(first)
-    buffer = memoryview(bytearray(BLOCK))
-    while count := os.readv(source, [buffer]):
-        hasher.update(buffer[:count])
-        write_all(target, buffer[:count])
-        size += count
-    return ObjectRef(finish(hasher), size)

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from repro.model.content import ObjectRef
 from repro.model.digest import Digest, digest_of
+from repro.store.temp_files import write_all
 
 BLOCK = 1024 * 1024
 """Bytes per read: measured on ext4, larger blocks bring nothing."""
@@ -46,6 +47,20 @@ def hash_descriptor(descriptor: int) -> ObjectRef:
     buffer = memoryview(bytearray(BLOCK))
     while count := os.readv(descriptor, [buffer]):
         hasher.update(buffer[:count])
+        size += count
+    return ObjectRef(finish(hasher), size)
+
+
+def copy_and_hash(source: int, target: int, first: bytes = b"") -> ObjectRef:
+    """Write `first` and all that can be read from `source` to `target`, and return digest and length of it."""
+    hasher = new_hasher()
+    hasher.update(first)
+    write_all(target, first)
+    size = len(first)
+    buffer = memoryview(bytearray(BLOCK))
+    while count := os.readv(source, [buffer]):
+        hasher.update(buffer[:count])
+        write_all(target, buffer[:count])
         size += count
     return ObjectRef(finish(hasher), size)
 

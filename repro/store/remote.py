@@ -1,0 +1,272 @@
+"""A remote: immutable files under checked names, behind a directory or a URL.
+
+The contract is `docs/reference/remote.md`. What a place can do is `remote_storage.Storage`; here is what is
+the same for all of them: names, the marker, retries, and which failure is which error.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from repro.model.record import BadRecord, Fields
+from repro.store.hashing import BLOCK
+from repro.store.remote_errors import (
+    NotARemote,
+    NotOnRemote,
+    RemoteConflict,
+    RemoteRefused,
+    RemoteUnreachable,
+    TooLong,
+)
+from repro.store.remote_names import MARKER, check_remote_name, is_object_name, is_remote_name
+from repro.store.remote_storage import Storage
+from repro.store.retries import TRANSIENT, pause, with_retries
+from repro.store.temp_files import write_all
+
+T = TypeVar("T")
+
+FORMAT = 1
+_MARK = b'{"repro-remote": %d}\n' % FORMAT
+_MARK_LIMIT = 64 * 1024
+_NOT_FILES = {"lost+found"}  # what a fresh disk holds
+
+
+class Remote:
+    """The files under one place. Safe to be used by several threads."""
+
+    def __init__(self, storage: Storage, shown: str) -> None:
+        """Take a place; nothing is asked of it yet. `shown` is the URL without credentials."""
+        self._storage = storage
+        self._checked = False
+        self.shown = shown
+
+    def prepare(self) -> None:
+        """Make the remote where there is none; everything that writes calls it.
+
+        Raises:
+            NotARemote: the place is a file, or holds other files and no marker.
+            NewerFormat: a newer repro made it.
+            RemoteError: it cannot be reached, or refuses.
+        """
+        if self._checked:
+            return
+        self._refuse_a_file()
+        if not self._check_marker():
+            with self._reaching("listing it"):
+                others = [name for name in with_retries(self._storage.top_names) if name not in _NOT_FILES]
+            if others:
+                raise NotARemote(
+                    f"{self.shown} is not empty and is no remote of repro (it holds {', '.join(others[:3])})",
+                    "name an empty or a new folder",
+                )
+            with self._reaching("writing to it"):
+                with_retries(lambda: self._storage.put_bytes(MARKER, _MARK))
+        self._checked = True
+
+    def put_file(self, name: str, path: str) -> bool:
+        """Store a local file under the name of an object; return whether it had to be sent.
+
+        Raises:
+            RemoteError: it cannot be reached, or refuses; nothing stands under the name then.
+            OSError: the local file cannot be read.
+        """
+        check_remote_name(name)
+        self.prepare()
+        if self._size(name) == os.stat(path).st_size:
+            return False
+        with self._reaching(f"writing {name}"):
+            with_retries(lambda: self._storage.put_file(name, path))
+        return True
+
+    def put_bytes(self, name: str, data: bytes, replace: bool = False) -> bool:
+        """Store bytes under a name; return whether they had to be sent.
+
+        Args:
+            name: a checked name.
+            data: the file.
+            replace: write over other bytes (never needed for what is immutable).
+
+        Raises:
+            RemoteConflict: other bytes are there, and the name is not an object's.
+            RemoteError: it cannot be reached, or refuses.
+        """
+        check_remote_name(name)
+        self.prepare()
+        size = self._size(name)
+        if size == len(data) and self.read(name, len(data)) == data:
+            return False
+        if size is not None and not replace and not is_object_name(name):
+            raise RemoteConflict(f"{self.shown} has another {name}, and what is stored there does not change")
+        if not is_object_name(name):
+            self.flush()  # a record must not survive a power cut that what it names does not
+        with self._reaching(f"writing {name}"):
+            with_retries(lambda: self._storage.put_bytes(name, data))
+        return True
+
+    def size(self, name: str) -> int | None:
+        """Return the length in bytes; None only if the remote says that it has no such file.
+
+        Raises:
+            RemoteError: it cannot be reached, refuses, or is no remote.
+        """
+        check_remote_name(name)
+        self._require()
+        return self._size(name)
+
+    def read(self, name: str, limit: int) -> bytes:
+        """Return a small file's bytes, which are not verified.
+
+        Raises:
+            NotOnRemote: it is not there.
+            TooLong: it has more than `limit` bytes.
+            RemoteError: the remote cannot be reached, refuses, or is no remote.
+        """
+        return b"".join(self._blocks(check_remote_name(name), limit))
+
+    def get_to(self, name: str, descriptor: int, limit: int, progress: Callable[[int], None] | None = None) -> None:
+        """Write a file's bytes, which are not verified, to an open file; errors as `read`.
+
+        Args:
+            name: a checked name.
+            descriptor: open for writing.
+            limit: the most bytes that are written.
+            progress: told the bytes of each block.
+        """
+        for block in self._blocks(check_remote_name(name), limit):
+            write_all(descriptor, block)
+            if progress:
+                progress(len(block))
+
+    def list(self, prefix: str) -> list[str]:
+        """Return the names below the folder `prefix`, at any depth, sorted.
+
+        Raises:
+            RemoteError: the remote cannot be reached, refuses, or is no remote.
+        """
+        check_remote_name(prefix)
+        self._require()
+        with self._reaching(f"listing {prefix}"):
+            return sorted(filter(is_remote_name, with_retries(lambda: self._storage.names_below(prefix))))
+
+    def flush(self) -> None:
+        """Return when what was written would survive a power cut."""
+        with self._reaching("flushing it"):
+            with_retries(self._storage.flush)
+
+    def _size(self, name: str) -> int | None:
+        try:
+            with self._reaching(f"looking for {name}"):
+                return with_retries(lambda: self._storage.size(name))
+        except FileNotFoundError:
+            return None
+
+    def _blocks(self, name: str, limit: int) -> Iterator[bytes]:
+        """Yield the bytes, going on where a connection was lost."""
+        self._require()
+        passed = 0
+        failures = 0
+        while True:
+            try:
+                with self._reaching(f"reading {name}"), self._storage.open(name) as file:
+                    if passed:
+                        file.seek(passed)
+                    while block := self._read(file.read, limit - passed):
+                        passed += len(block)
+                        if passed > limit:
+                            raise TooLong(f"{name} in {self.shown} has more than the {limit} bytes it should have")
+                        failures = 0
+                        yield block
+                return
+            except FileNotFoundError:
+                raise NotOnRemote(f"{self.shown} does not have {name}") from None
+            except RemoteUnreachable:
+                failures += 1
+                if not pause(failures):
+                    raise
+
+    @staticmethod
+    def _read(read: Callable[[int], bytes], left: int) -> bytes:
+        return read(min(BLOCK, left + 1))  # one more than allowed, to see that there is more
+
+    def _require(self) -> None:
+        """Refuse to read from a place that is no remote: a disk that is not mounted is not an empty remote."""
+        if self._checked:
+            return
+        self._refuse_a_file()
+        if not self._check_marker():
+            raise NotARemote(
+                f"there is no remote at {self.shown}: it has no file {MARKER}",
+                "check the address, and whether the disk is mounted; `repro push` makes a new remote",
+            )
+        self._checked = True
+
+    def _refuse_a_file(self) -> None:
+        with self._reaching("looking at it"):
+            is_file = with_retries(self._storage.is_file)
+        if is_file:
+            raise NotARemote(f"the remote {self.shown} is a file", "name a folder")
+
+    def _check_marker(self) -> bool:
+        import json
+
+        try:
+            with self._reaching(f"reading {MARKER}"):
+                data = with_retries(self._read_marker)
+        except FileNotFoundError:
+            return False
+        try:
+            where = f"{MARKER} in {self.shown}"
+            Fields(json.loads(data), where).version(FORMAT, key="repro-remote")
+        except (ValueError, BadRecord, RecursionError) as error:
+            raise NotARemote(f"{MARKER} in {self.shown} is damaged: {error}") from None
+        return True
+
+    def _read_marker(self) -> bytes:
+        with self._storage.open(MARKER) as file:
+            return file.read(_MARK_LIMIT)
+
+    @contextmanager
+    def _reaching(self, doing: str) -> Iterator[None]:
+        """Turn the place's failures into what they mean; "not found" passes as it is.
+
+        Raises:
+            RemoteUnreachable, RemoteRefused: naming the remote and what was tried.
+            FileNotFoundError: the place has no such file.
+        """
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except TRANSIENT as error:
+            raise RemoteUnreachable(
+                f"the remote {self.shown} cannot be reached ({doing}: {error})", "try again when the network is back"
+            ) from error
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise RemoteRefused(f"the remote {self.shown} refused ({doing}: {reason})") from error
+
+
+def open_remote(url: str) -> Remote:
+    """Return the remote at a URL or in a local directory; nothing is asked of it yet.
+
+    Args:
+        url: a path, or what fsspec takes. `file://` and `local://` are taken literally, without %-escapes.
+
+    Raises:
+        UnsupportedRemote: the URL's kind is unknown, or needs a package that is not installed.
+    """
+    from repro.store.remote_directory import DirectoryStorage
+
+    scheme, separator, rest = url.partition("://")
+    shown = re.sub(r"(?<=://)[^/@]*@", "", url)
+    if not separator:
+        return Remote(DirectoryStorage(os.path.abspath(url)), shown)
+    if scheme in ("file", "local"):
+        return Remote(DirectoryStorage(os.path.abspath(rest)), shown)
+    from repro.store.remote_fsspec import FsspecStorage
+
+    return Remote(FsspecStorage(url), shown)

@@ -1,0 +1,143 @@
+"""A remote behind any other URL that fsspec takes."""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import Any, BinaryIO
+
+from repro.errors import RemoteError
+
+# Here one request makes one object, whole or not at all. Everywhere else a file grows under its name while it
+# is written, so it is written under another name and moved.
+_ATOMIC_PUT = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oss"}
+_EXTRA = {
+    "s3": "s3",
+    "s3a": "s3",
+    "gs": "gs",
+    "gcs": "gs",
+    "az": "azure",
+    "abfs": "azure",
+    "abfss": "azure",
+    "ssh": "ssh",
+    "sftp": "ssh",
+}
+
+
+class UnsupportedRemote(RemoteError):
+    """A URL of a kind that is unknown, or that needs a package which is not installed."""
+
+    id = "unsupported-remote"
+
+
+class FsspecStorage:
+    """Files under one URL."""
+
+    def __init__(self, url: str) -> None:
+        """Connect as far as fsspec does.
+
+        Raises:
+            UnsupportedRemote: fsspec does not know the URL's kind, or cannot load it.
+        """
+        import fsspec
+
+        scheme = url.split("://", 1)[0]
+        try:
+            self._fs, root = fsspec.core.url_to_fs(url)
+        except ImportError as error:
+            extra = _EXTRA.get(scheme)
+            hint = f"pip install 'repro-run[{extra}]'" if extra else f"install what fsspec needs: {error}"
+            raise UnsupportedRemote(f"a remote at {scheme}:// needs a package that is not installed", hint) from error
+        except ValueError as error:
+            raise UnsupportedRemote(
+                f"{scheme}:// is no kind of remote that is known",
+                "use a directory, or a URL such as file://, s3://, gs://, az:// or ssh://",
+            ) from error
+        self._root = str(root).rstrip("/")
+        self._scheme = scheme
+
+    def is_file(self) -> bool:
+        """Whether the URL names a file."""
+        info = self._info(self._root) if self._root else None
+        return info is not None and info["type"] == "file"
+
+    def top_names(self) -> list[str]:
+        """Return the names directly below the URL."""
+        return sorted(str(entry["name"]).rstrip("/").rsplit("/", 1)[-1] for entry in self._children(self._root))
+
+    def put_file(self, name: str, path: str) -> None:
+        """Upload a file."""
+        if self._scheme == "memory":
+            with open(path, "rb") as file:
+                self.put_bytes(name, file.read())
+        elif self._scheme in _ATOMIC_PUT:
+            self._fs.put_file(path, self._path(name))
+        else:
+            temp = self._temp(name)
+            self._fs.put_file(path, temp)
+            self._fs.mv(temp, self._path(name))
+
+    def put_bytes(self, name: str, data: bytes) -> None:
+        """Upload bytes."""
+        if self._scheme == "memory" or self._scheme in _ATOMIC_PUT:
+            self._fs.pipe_file(self._path(name), data)
+        else:
+            temp = self._temp(name)
+            self._fs.pipe_file(temp, data)
+            self._fs.mv(temp, self._path(name))
+
+    def open(self, name: str) -> BinaryIO:
+        """Return a reader."""
+        path = self._path(name)
+        if self._scheme == "memory":  # its open files share one position: another thread would move it
+            return io.BytesIO(self._fs.cat_file(path))
+        file: BinaryIO = self._fs.open(path, "rb")
+        return file
+
+    def size(self, name: str) -> int:
+        """Return the length, as the place says now and not as a listing remembered it."""
+        info = self._info(self._path(name))
+        if info is None or info["type"] != "file":
+            raise FileNotFoundError(name)
+        return int(info["size"])
+
+    def names_below(self, prefix: str) -> list[str]:
+        """Return the files below a folder. Not `fs.find`: it takes an error for an empty folder."""
+        found = []
+        waiting = [self._path(prefix)]
+        while waiting:
+            for entry in self._children(waiting.pop()):
+                path = str(entry["name"]).rstrip("/")
+                if entry["type"] == "directory":
+                    waiting.append(path)
+                else:
+                    found.append(prefix + path[len(self._path(prefix)) :])
+        return found
+
+    def flush(self) -> None:
+        """Nothing to do: such a place answers when it has the bytes."""
+
+    def _path(self, name: str) -> str:
+        return f"{self._root}/{name}"
+
+    def _temp(self, name: str) -> str:
+        folder, _, last = self._path(name).rpartition("/")
+        self._fs.makedirs(folder, exist_ok=True)
+        return f"{folder}/.repro-tmp-{os.urandom(8).hex()}-{last[:32]}"
+
+    def _info(self, path: str) -> dict[str, Any] | None:
+        self._fs.invalidate_cache()
+        try:
+            info: dict[str, Any] = self._fs.info(path)
+        except FileNotFoundError:
+            return None
+        return info
+
+    def _children(self, path: str) -> list[dict[str, Any]]:
+        self._fs.invalidate_cache()
+        try:
+            entries: list[dict[str, Any]] = self._fs.ls(path, detail=True)
+        except FileNotFoundError:
+            return []
+        # Some places list the folder itself among its children.
+        return [entry for entry in entries if str(entry["name"]).rstrip("/") != path.rstrip("/")]

@@ -1,0 +1,45 @@
+"""What files are called in a remote; specified in `docs/reference/remote.md`, section "Layout"."""
+
+from __future__ import annotations
+
+import re
+
+from repro.errors import IntegrityError
+from repro.model.digest import Digest
+
+MARKER = "repro-remote"
+
+_COMPONENT = r"[A-Za-z0-9_+@~-][A-Za-z0-9._+@~-]{0,254}"
+_NAME = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
+
+
+class BadRemoteFileName(IntegrityError):
+    """A name that may not stand in a remote: it could lead out of it, or to a file that is not its own."""
+
+    id = "bad-remote-file-name"
+
+
+def is_remote_name(name: str) -> bool:
+    """Whether a file of a remote may be called so."""
+    return bool(_NAME.fullmatch(name)) and len(name) <= 1024
+
+
+def check_remote_name(name: str) -> str:
+    """Return `name`.
+
+    Raises:
+        BadRemoteFileName: no file of a remote may be called so.
+    """
+    if not is_remote_name(name):
+        raise BadRemoteFileName(f"{name[:200]!r} cannot be the name of a file in a remote")
+    return name
+
+
+def object_name(digest: Digest) -> str:
+    """Return what the object is called."""
+    return f"objects/{digest[3:5]}/{digest[5:]}"
+
+
+def is_object_name(name: str) -> bool:
+    """Whether the file is an object, named by its content."""
+    return name.startswith("objects/")
