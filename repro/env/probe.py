@@ -146,7 +146,8 @@ def _first_of_each(found: list[InstalledDistribution]) -> tuple[InstalledDistrib
     first: dict[str, InstalledDistribution] = {}
     for one in found:
         known = first.setdefault(one.name, one)
-        if not known.in_site and known.direct_url is None and one.in_site and one.direct_url is not None:
+        left_over = known.info.endswith(".egg-info") and not known.in_site and known.direct_url is None
+        if left_over and one.in_site and one.direct_url is not None:
             first[one.name] = one
     return tuple(first[name] for name in sorted(first))
 

@@ -58,7 +58,7 @@ def find_project_lock(project_root: str, configured: str | None = None) -> str |
     requirements file without a hash is no lock.
     """
     if configured is not None:
-        return configured
+        return os.path.relpath(os.path.join(project_root, configured), project_root)
     names = [name for name in os.listdir(project_root) if re.fullmatch(r"requirements.+\.txt", name)]
     for name in (*_NAMES, *sorted(names)):
         path = os.path.join(project_root, name)

@@ -1,0 +1,97 @@
+"""Tiny wheels made by hand, and a package index on loopback that serves them and counts what it is asked."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import http.server
+import threading
+import zipfile
+from pathlib import Path
+
+
+def make_wheel(folder: Path, name: str, version: str, *, body: str = "", build: str = "", script: str = "") -> Path:
+    """Write a pure wheel with one module, whose `WHO` is name and version; `body` makes other bytes."""
+    module = name.replace("-", "_")
+    info = f"{module}-{version}.dist-info"
+    members = {
+        f"{module}.py": f"WHO = {name + ' ' + version!r}\n{body}\n\n\ndef main():\n    print(WHO)\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    if script:
+        members[f"{info}/entry_points.txt"] = f"[console_scripts]\n{script} = {module}:main\n"
+    record = "".join(f"{path},sha256={_record_hash(text)},{len(text)}\n" for path, text in members.items())
+    members[f"{info}/RECORD"] = record + f"{info}/RECORD,,\n"
+    folder.mkdir(parents=True, exist_ok=True)
+    wheel = folder / f"{module}-{version}{'-' + build if build else ''}-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for path, text in members.items():
+            archive.writestr(zipfile.ZipInfo(path), text)
+    return wheel
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _record_hash(text: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+
+
+class SmallIndex:
+    """A simple-API index (PEP 503) over HTTP."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.requests: list[str] = []
+        self._server: http.server.ThreadingHTTPServer | None = None
+        (root / "simple").mkdir(parents=True)
+
+    def add(self, name: str, version: str, **how: str) -> Path:
+        """Make a wheel and list it."""
+        wheel = make_wheel(self.root / "files", name, version, **how)
+        self.list_wheels(name)
+        return wheel
+
+    def list_wheels(self, name: str) -> None:
+        """Write the page of a package from the files as they are."""
+        page = self.root / "simple" / name / "index.html"
+        page.parent.mkdir(exist_ok=True)
+        wheels = sorted((self.root / "files").glob(f"{name.replace('-', '_')}-*.whl"))
+        links = [f'<a href="../../files/{w.name}#sha256={sha256(w)}">{w.name}</a>' for w in wheels]
+        page.write_text("<!DOCTYPE html><html><body>" + "\n".join(links) + "</body></html>")
+
+    def remove(self, name: str, version: str) -> None:
+        """Take a version off the index."""
+        for wheel in (self.root / "files").glob(f"{name.replace('-', '_')}-{version}-*.whl"):
+            wheel.unlink()
+        self.list_wheels(name)
+
+    @property
+    def url(self) -> str:
+        assert self._server is not None
+        return f"http://127.0.0.1:{self._server.server_address[1]}/simple"
+
+    def start(self) -> None:
+        requests, root = self.requests, str(self.root)
+
+        class Handler(http.server.SimpleHTTPRequestHandler):
+            def __init__(self, *args: object) -> None:
+                super().__init__(*args, directory=root)  # type: ignore[arg-type]
+
+            def do_GET(self) -> None:
+                requests.append(self.path)
+                super().do_GET()
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
