@@ -42,7 +42,7 @@ def keep_wheel(
                 return f"the wheel {path} has changed since it was installed"
             if recorded is None and not _is_installed(file, distribution):
                 return f"the wheel {path} is not what is installed"
-            file.seek(0)
+            os.lseek(file.fileno(), 0, os.SEEK_SET)  # file.seek may be content with moving inside its buffer
             ref = sink.add_descriptor(file.fileno())
     except FileNotFoundError:
         return f"the wheel {path} is not there any more"
