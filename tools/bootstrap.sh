@@ -26,12 +26,15 @@ may_install_debian_packages() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/n
 
 # Debian's list of packages may be stale or absent on a fresh machine, so it is brought up to date once.
 debian_install() {
+    local output
     say "installing Debian packages: $*"
     if [ -z "${debian_lists_fresh:-}" ]; then
-        apt-get -qq update </dev/null >&2 || say "warning: apt-get update failed; going on with the lists that are here"
+        output=$(apt-get -q update </dev/null 2>&1) || say "$output"
         debian_lists_fresh=1
     fi
-    DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "$@" </dev/null >&2
+    output=$(DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install "$@" </dev/null 2>&1) && return
+    say "$output"
+    return 1
 }
 
 ensure_programs() {
@@ -72,7 +75,7 @@ ensure_venv_module() {
     "$python" -c 'import ensurepip, venv' 2>/dev/null && return
     version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
     if may_install_debian_packages; then
-        debian_install "python$version-venv" python3-pip || debian_install python3-venv python3-pip || true
+        debian_install "python$version-venv" || true
     fi
     "$python" -c 'import ensurepip, venv' 2>/dev/null ||
         fail "$python has no venv module" "install it, for example: apt-get install python$version-venv"
@@ -81,7 +84,7 @@ ensure_venv_module() {
 # What the environment was made from: it is made anew where one of these has changed. The path is among them because
 # a virtual environment cannot be moved.
 stamp_text() {
-    printf '%s\n' "$venv"
+    printf '%s\n' "$venv" "$1"
     cksum <"$root/pyproject.toml"
     cksum <"$root/tools/bootstrap.sh"
 }
@@ -89,8 +92,10 @@ stamp_text() {
 make_venv() {
     find_python
     ensure_venv_module
-    if [ -e "$venv" ] && ! [ -f "$venv/pyvenv.cfg" ]; then
-        fail "$venv exists and is no virtual environment" "move it away, or set REPRO_VENV to another place"
+    # Only what this file made, or an empty folder, is replaced; a broken .venv of the clone can be nobody else's.
+    if [ -e "$venv" ] && [ -n "$(ls -A -- "$venv")" ] && ! [ -f "$venv/installed-with" ] &&
+        ! { [ "$venv" = "$root/.venv" ] && [ -f "$venv/pyvenv.cfg" ]; }; then
+        fail "$venv exists and is not an environment that this made" "move it away, or set REPRO_VENV to another place"
     fi
     say "making a virtual environment with $("$python" --version) in $venv"
     rm -rf -- "$venv"
@@ -104,22 +109,20 @@ index_for_uv() {
     fi
 }
 
-# bootstrap [dev]: afterwards "$venv/bin/python -m repro" works; with dev, so do the tools that the tests need.
-bootstrap() {
-    local group=${1:-} stamp="$venv/installed-with" mark uv
-    mark="$(stamp_text)${group:+
-$group}"
-    ensure_programs
-    index_for_uv
-    # The tests' environment serves for everything; one without the tests' tools does not serve the tests.
-    if [ -f "$stamp" ] && "$venv/bin/python" -c pass 2>/dev/null; then
-        case $(cat "$stamp") in "$mark" | "$(stamp_text)"$'\n'dev) return ;; esac
-    fi
+# Whether the environment is complete for the group. The tests' environment serves for everything; one without the
+# tests' tools does not serve the tests.
+is_installed() {
+    local group=$1 found
+    "$venv/bin/python" -c pass 2>/dev/null && found=$(cat "$venv/installed-with" 2>/dev/null) || return 1
+    case $found in "$(stamp_text "$group")" | "$(stamp_text dev)") return 0 ;; *) return 1 ;; esac
+}
+
+install_repro() {
+    local group=$1 stamp="$venv/installed-with" uv=$venv/bin/uv
     if ! { python_fits "$venv/bin/python" && [ "$(head -n 1 "$stamp" 2>/dev/null || echo "$venv")" = "$venv" ]; }; then
         make_venv
     fi
     rm -f -- "$stamp"
-    uv=$venv/bin/uv
     if ! "$uv" --version >/dev/null 2>&1; then
         say "installing uv"
         "$venv/bin/python" -m pip install -q --disable-pip-version-check "uv>=0.8" </dev/null >&2 ||
@@ -128,5 +131,18 @@ $group}"
     say "installing repro${group:+ and the group $group}"
     (cd -- "$root" && "$uv" pip install -q --python "$venv/bin/python" -e . ${group:+--group "$group"}) </dev/null >&2 ||
         fail "uv could not install repro" "the lines above say why; uv takes an index from UV_DEFAULT_INDEX or uv.toml"
-    printf '%s\n' "$mark" >"$stamp.tmp" && mv -- "$stamp.tmp" "$stamp"
+    stamp_text "$group" >"$stamp.tmp" && mv -- "$stamp.tmp" "$stamp"
+}
+
+# bootstrap [dev]: afterwards "$venv/bin/python -m repro" works; with dev, so do the tools that the tests need.
+# Of several that run at once in one clone, one installs and the others wait for it.
+bootstrap() {
+    local group=${1:-} lock
+    ensure_programs
+    index_for_uv
+    is_installed "$group" && return
+    exec {lock}<"$root/pyproject.toml"
+    if command -v flock >/dev/null; then flock "$lock"; fi
+    is_installed "$group" || install_repro "$group"
+    exec {lock}<&-
 }
