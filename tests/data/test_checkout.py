@@ -1,0 +1,191 @@
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from repro.data.capture import capture
+from repro.data.checkout import place
+from repro.data.open_safely import NotADirectory, UnsafeLink
+from repro.data.removal import remove
+from repro.data.standing import would_lose
+from repro.model.content import Content, Kind
+from repro.model.names import RelPath, UnsafePath
+from repro.store.cache import Cache, CorruptObject, MissingObject
+from repro.store.hashing import DigestOnly
+
+DATA = RelPath(b"data")
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    return Cache(str(tmp_path / "cache"))
+
+
+def _file(cache: Cache, data: bytes, kind: Kind = Kind.FILE) -> Content:
+    ref = cache.add_bytes(data)
+    return Content(kind, ref.size, digest=ref.digest)
+
+
+def test_what_is_right_is_not_touched(tmp_path: Path, cache: Cache) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "same").write_bytes(b"same")
+    (tmp_path / "data" / "other").write_bytes(b"old")
+    old = capture(str(tmp_path), DATA, cache).content
+    before = (tmp_path / "data" / "same").stat()
+    (tmp_path / "data" / "other").write_bytes(b"new")
+    place(old, str(tmp_path), DATA, cache)
+    after = (tmp_path / "data" / "same").stat()
+    assert (before.st_ino, before.st_ctime_ns) == (after.st_ino, after.st_ctime_ns)
+    assert (tmp_path / "data" / "other").read_bytes() == b"old"
+
+
+def test_new_files_obey_the_umask_and_keep_the_executable_bit(tmp_path: Path, cache: Cache) -> None:
+    script = (
+        "import os, sys\nos.umask(int(sys.argv[2], 8))\n"
+        "from repro.store.cache import Cache\nfrom repro.data.checkout import place\n"
+        "from repro.model.content import Content, Kind\n"
+        "cache = Cache(sys.argv[1] + '/cache')\nref = cache.add_bytes(b'x')\n"
+        "for kind in (Kind.FILE, Kind.EXECUTABLE):\n"
+        "    place(Content(kind, 1, digest=ref.digest), sys.argv[1], sys.argv[3].encode() + kind.encode(), cache)\n"
+    )
+    subprocess.run([sys.executable, "-c", script, str(tmp_path), "027", "made/"], check=True)
+    assert (tmp_path / "made" / "file").stat().st_mode & 0o777 == 0o640
+    assert (tmp_path / "made" / "executable").stat().st_mode & 0o777 == 0o750
+
+
+def test_nothing_is_written_through_a_symlink_to_a_directory(tmp_path: Path, cache: Cache) -> None:
+    (tmp_path / "project").mkdir()
+    (tmp_path / "outside").mkdir()
+    os.symlink(tmp_path / "outside", tmp_path / "project" / "a")
+    with pytest.raises(UnsafeLink, match="a is a symbolic link"):
+        place(_file(cache, b"x"), str(tmp_path / "project"), RelPath(b"a/b"), cache)
+    assert os.listdir(tmp_path / "outside") == []
+
+
+def test_a_link_in_the_place_of_the_data_is_replaced_and_its_target_left_alone(tmp_path: Path, cache: Cache) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "precious").write_bytes(b"precious")
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "file").write_bytes(b"x")
+    content = capture(str(tmp_path), RelPath(b"source"), cache).content
+    os.symlink("outside", tmp_path / "data")
+    assert would_lose(content, str(tmp_path), DATA, cache) == [DATA]
+    place(content, str(tmp_path), DATA, cache, prune=True)
+    assert not (tmp_path / "data").is_symlink()
+    assert os.listdir(tmp_path / "outside") == ["precious"]
+
+
+def test_a_file_where_a_directory_is_needed_on_the_way_is_named(tmp_path: Path, cache: Cache) -> None:
+    (tmp_path / "a").write_bytes(b"")
+    with pytest.raises(NotADirectory, match="a is not a directory"):
+        place(_file(cache, b"x"), str(tmp_path), RelPath(b"a/b"), cache)
+
+
+@pytest.mark.parametrize("path", [b"../x", b"/tmp/x", b"a/../../x", b".repro/x", b".git/hooks/x"])
+def test_no_path_leads_out(tmp_path: Path, cache: Cache, path: bytes) -> None:
+    (tmp_path / "p").mkdir()
+    with pytest.raises(UnsafePath):
+        place(_file(cache, b"x"), str(tmp_path / "p"), RelPath(path), cache)
+    with pytest.raises(UnsafePath):
+        remove(str(tmp_path / "p"), RelPath(path))
+    assert os.listdir(tmp_path / "p") == []
+
+
+def test_a_damaged_object_is_not_written(tmp_path: Path, cache: Cache) -> None:
+    content = _file(cache, b"hello")
+    assert content.digest
+    os.chmod(cache.path_of(content.digest), 0o644)
+    Path(cache.path_of(content.digest)).write_bytes(b"hellO")
+    (tmp_path / "data").write_bytes(b"what was there")
+    with pytest.raises(CorruptObject, match=content.digest):
+        place(content, str(tmp_path), DATA, cache)
+    assert (tmp_path / "data").read_bytes() == b"what was there"
+    assert sorted(os.listdir(tmp_path)) == ["cache", "data"]
+    with pytest.raises(MissingObject):  # it was set aside, so that a fetch brings it again
+        place(content, str(tmp_path), DATA, cache)
+
+
+def test_what_only_the_work_tree_has_is_said_to_be_lost(tmp_path: Path, cache: Cache) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "file").write_bytes(b"recorded")
+    content = capture(str(tmp_path), DATA, cache).content
+    (tmp_path / "data" / "file").write_bytes(b"edited since")
+    (tmp_path / "data" / "extra").write_bytes(b"new")
+    (tmp_path / "data" / "copy").write_bytes(b"recorded")
+    os.mkfifo(tmp_path / "data" / "fifo")
+    assert would_lose(content, str(tmp_path), DATA, cache) == [b"data/file"]
+    lost = would_lose(content, str(tmp_path), DATA, cache, prune=True)
+    assert lost == [b"data/extra", b"data/fifo", b"data/file"]
+    assert would_lose(content, str(tmp_path), RelPath(b"new/place"), cache) == []
+
+
+def test_without_prune_what_is_not_wanted_stays(tmp_path: Path, cache: Cache) -> None:
+    (tmp_path / "data").mkdir()
+    content = capture(str(tmp_path), DATA, cache).content
+    (tmp_path / "data" / "extra").write_bytes(b"new")
+    place(content, str(tmp_path), DATA, cache)
+    assert os.listdir(tmp_path / "data") == ["extra"]
+    place(content, str(tmp_path), DATA, cache, prune=True)
+    assert os.listdir(tmp_path / "data") == []
+
+
+def test_a_checkout_that_was_killed_leaves_whole_files_and_can_be_repeated(tmp_path: Path, cache: Cache) -> None:
+    (tmp_path / "data").mkdir()
+    for number in range(300):
+        (tmp_path / "data" / str(number)).write_bytes(b"%d" % number * 20_000)
+    content = capture(str(tmp_path), DATA, cache).content
+    script = (
+        "import sys\nfrom repro.store.cache import Cache\nfrom repro.data.checkout import place\n"
+        "from repro.model.content import Content, Kind\nprint('ready', flush=True)\n"
+        "place(Content(Kind.DIRECTORY, int(sys.argv[2]), digest=sys.argv[3]), sys.argv[1], b'back',"
+        " Cache(sys.argv[1] + '/cache'))\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path), str(content.size), str(content.digest)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
+        deadline = time.monotonic() + 30
+        while not (tmp_path / "back").exists() or len(os.listdir(tmp_path / "back")) < 20:
+            assert time.monotonic() < deadline
+        child.kill()
+    left = {name for name in os.listdir(tmp_path / "back") if not name.startswith(".repro-tmp-")}
+    assert all((tmp_path / "back" / name).read_bytes() == name.encode() * 20_000 for name in left)
+    (tmp_path / "back" / (".repro-tmp-" + "0" * 16)).write_bytes(b"half")  # in case the kill left none
+    assert would_lose(content, str(tmp_path), RelPath(b"back"), cache, prune=True) == []
+    place(content, str(tmp_path), RelPath(b"back"), cache)
+    assert capture(str(tmp_path), RelPath(b"back"), DigestOnly()).content == content
+
+
+def test_removal_follows_no_link_and_opens_closed_directories(open_path: Path) -> None:
+    (open_path / "outside").mkdir()
+    (open_path / "outside" / "file").write_bytes(b"")
+    (open_path / "data" / "closed" / "inner").mkdir(parents=True)
+    os.symlink("../../outside", open_path / "data" / "closed" / "link")
+    (open_path / "data" / "closed").chmod(0)
+    script = (
+        "import os, sys\nfrom repro.data.removal import remove\n"
+        "if os.getuid() == 0:\n    os.chown(sys.argv[1], 65534, 65534)\n"
+        "    for d, ds, fs in os.walk(sys.argv[1]):\n"
+        "        for n in ds + fs: os.lchown(os.path.join(d, n), 65534, 65534)\n"
+        "    os.setuid(65534)\n"
+        "remove(sys.argv[1], b'data')\nremove(sys.argv[1], b'data')\n"
+    )
+    subprocess.run([sys.executable, "-c", script, str(open_path)], check=True)
+    assert sorted(os.listdir(open_path)) == ["outside"]
+    assert os.listdir(open_path / "outside") == ["file"]
+
+
+def test_an_error_of_the_disk_names_the_whole_path(open_path: Path) -> None:
+    script = (
+        "import os, sys\nfrom repro.store.cache import Cache\nfrom repro.data.checkout import place\n"
+        "from repro.model.content import Content, Kind\ncache = Cache(sys.argv[1] + '/cache')\n"
+        "if os.getuid() == 0:\n    os.setuid(65534)\n"
+        "try:\n    place(Content(Kind.FILE, 5, digest=sys.argv[2]), sys.argv[1], b'closed/file', cache)\n"
+        "except PermissionError as error:\n    print(error.filename, error.strerror)\n"
+    )
+    content = _file(Cache(str(open_path / "cache")), b"hello")
+    (open_path / "closed").mkdir(mode=0o555)
+    command = [sys.executable, "-c", script, str(open_path), str(content.digest)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "closed/file writing it: Permission denied\n"
