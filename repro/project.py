@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -71,9 +72,7 @@ class Workspace:
 
     def cache(self) -> Cache:
         """Return the objects on this machine."""
-        from repro.store.cache import Cache
-
-        return Cache(self.places.store)
+        return _cache_at(self.places.store)
 
     def remote_url(self, name: str | None) -> tuple[str, str]:
         """Return the name and URL of the remote `name`, or of the default one.
@@ -210,6 +209,14 @@ def _read_settings(path: str, shown: str) -> Settings:
     from repro.model.settings import parse_settings
 
     return parse_settings(data, shown)
+
+
+@functools.cache
+def _cache_at(root: str) -> Cache:
+    """One object per store: it remembers what must be flushed before a record is published."""
+    from repro.store.cache import Cache
+
+    return Cache(root)
 
 
 def _xdg(environ: Mapping[str, str], name: str, default: str) -> str:

@@ -6,12 +6,13 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
+from repro.actions.run_source import RunSource
 from repro.env import pip
-from repro.env.kinds import Captured
+from repro.env.kinds import Captured, Realised
 from repro.env.which_python import NoPython, command_for_record, find_python
 from repro.model.environment import Environment
 from repro.model.finding import Finding
-from repro.project import Project
+from repro.project import Project, Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +67,44 @@ def _observed(captured: Captured) -> dict[str, object]:
     native = ((name, [tag for tag in tags if not tag.endswith("-any")]) for name, tags in captured.observations.tags)
     plain["tags"] = {name: " ".join(tags) for name, tags in native if tags}
     return {name: value for name, value in plain.items() if value}
+
+
+def realise_environment(
+    workspace: Workspace,
+    source: RunSource,
+    environment: Environment,
+    interpreter: str,
+    checkout_root: str | None,
+    folder: str,
+    *,
+    offline: bool,
+) -> Realised:
+    """Make a run's environment, or find it made. The lock and the wheels are in the store already.
+
+    Args:
+        interpreter: the Python to use.
+        checkout_root: where the project's code stands, for installs from inside it; None leaves them out.
+        folder: for files that only this rebuild needs.
+
+    Raises:
+        CannotProceed, IntegrityError, RemoteError: it cannot be made; nothing half made is left.
+    """
+    cache = source.cache
+    wheels = {}
+    for wheel in environment.wheels:
+        path = os.path.join(folder, "wheels", wheel.file)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            cache.copy_to(wheel.object, file.fileno())
+        wheels[wheel.name] = path
+    return pip.realise(
+        environment,
+        lock=cache.read(environment.lock) if environment.lock else None,
+        wheels=wheels,
+        interpreter=interpreter,
+        envs_dir=workspace.places.environments,
+        environ=workspace.environ,
+        checkout_root=checkout_root,
+        project_env_dir=os.path.join(folder, "environment"),
+        offline=offline,
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from repro.code.pointer_files import pointer_paths
@@ -55,11 +55,14 @@ def inside(project: Project, path: str) -> RelPath:
     return check_path(relative)
 
 
-def capture_remembered(project: Project, path: RelPath, sink: KnowingSink) -> Content:
-    """Return what stands at `path`, reading only what has changed since the last time."""
-    captured = capture(project.root, path, sink, read_memo(project.memos, path))
+def capture_remembered(
+    project: Project, path: RelPath, sink: KnowingSink, progress: Callable[[int], None] | None = None
+) -> tuple[Content, int]:
+    """Return what stands at `path` and its number of files, reading only what has changed since the last time."""
+    captured = capture(project.root, path, sink, read_memo(project.memos, path), progress)
+    project.records().prepare()
     write_memo(project.memos, path, captured.memo)
-    return captured.content
+    return captured.content, captured.files
 
 
 def capture_inputs(project: Project, named: Sequence[RelPath], outputs: Sequence[RelPath], sink: KnowingSink) -> Inputs:
@@ -89,7 +92,7 @@ def capture_inputs(project: Project, named: Sequence[RelPath], outputs: Sequence
     items = []
     pointers = {entry.path: entry.pointer.content for entry in tracked}
     for path in _outermost([*named, *pointers]):
-        content = capture_remembered(project, path, sink)
+        content, _ = capture_remembered(project, path, sink)
         items.append(Item(path, content))
         if path in pointers and pointers[path] != content:
             findings.append(_changed(path))

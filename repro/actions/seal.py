@@ -159,17 +159,18 @@ def _was_output(project: Project, manifest: Manifest, commit: str) -> Callable[[
 def _capture_outputs(
     project: Project, declared: Sequence[RelPath], found: Sequence[RelPath]
 ) -> tuple[tuple[Output, ...], tuple[RelPath, ...]]:
+    cache = project.cache()
     made: list[Output] = []
     missing: list[RelPath] = []
     outer = [path for path in declared if not any(path != other and is_within(path, other) for other in declared)]
     for path in outer:
         try:
-            made.append(Output(path, capture_remembered(project, path, project.cache()), declared=True))
+            made.append(Output(path, capture_remembered(project, path, cache)[0], declared=True))
         except DataNotFound:
             missing.append(path)
     for path in found:
         try:
-            made.append(Output(path, capture(project.root, path, project.cache()).content, declared=False))
+            made.append(Output(path, capture(project.root, path, cache).content, declared=False))
         except DataNotFound:
             continue  # taken away in this moment: not an output
     return tuple(made), tuple(missing)

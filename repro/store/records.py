@@ -38,6 +38,15 @@ class Records:
             return []
         return sorted(RunId(match[1]) for match in map(_FILE.fullmatch, names) if match)
 
+    def open_runs(self) -> list[RunId]:
+        """Return the runs whose beginning is marked here: those that were not sealed, if they are here still."""
+        try:
+            names = os.listdir(os.path.join(self.folder, "local"))
+        except FileNotFoundError:
+            return []
+        marked = (name.removesuffix(".start") for name in names if name.endswith(".start"))
+        return sorted(RunId(run) for run in marked if os.path.exists(self.path(RunId(run))))
+
     def select(self, text: str) -> RunId:
         """Return the run that `text` means.
 

@@ -1,0 +1,72 @@
+"""What ran, what one run was, what changed between two."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from repro.model.manifest import Manifest
+from repro.model.rebuild_record import RebuildRecord
+from repro.model.run_diff import Difference, diff_runs
+from repro.project import Project
+
+
+@dataclass(frozen=True, slots=True)
+class RunHistory:
+    """A run and what its rebuilds found, oldest first."""
+
+    manifest: Manifest
+    rebuilds: tuple[RebuildRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Runs, the newest first, and how many older ones were left out."""
+
+    runs: tuple[RunHistory, ...]
+    left_out: int
+
+
+def log(project: Project, limit: int) -> Log:
+    """Return the newest `limit` runs; 0 is all.
+
+    Raises:
+        BadRecord, NewerFormat: a manifest cannot be read.
+    """
+    records = project.records()
+    newest = records.run_ids()[::-1]
+    shown = newest[:limit] if limit else newest
+    runs = tuple(RunHistory(records.read(run), tuple(records.rebuilds(run))) for run in shown)
+    return Log(runs, len(newest) - len(shown))
+
+
+def show(project: Project, text: str) -> RunHistory:
+    """Return the run that `text` means.
+
+    Raises:
+        NoSuchRun, AmbiguousRun: none, or several.
+    """
+    records = project.records()
+    run = records.select(text)
+    return RunHistory(records.read(run), tuple(records.rebuilds(run)))
+
+
+def diff(project: Project, one: str, two: str) -> tuple[Manifest, Manifest, tuple[Difference, ...]]:
+    """Return two runs and what differs between them.
+
+    Raises:
+        NoSuchRun, AmbiguousRun: none, or several.
+    """
+    records = project.records()
+    first, second = records.read(records.select(one)), records.read(records.select(two))
+    return first, second, diff_runs(first, second)
+
+
+def code_patch(project: Project, one: Manifest, two: Manifest) -> bytes:
+    """Return the change of the code between two runs, as git's patch.
+
+    Raises:
+        MissingCommit: the repository does not have a run's commit.
+    """
+    from repro.code.changes import unified_diff
+
+    return unified_diff(project.root, one.code.commit, two.code.commit)

@@ -1,0 +1,89 @@
+"""The plan of a rebuild: what is missing is named before anything starts."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from repro.actions.run_source import RunSource, bring
+from repro.env import pip
+from repro.model.content import Content, ObjectRef
+from repro.model.finding import Finding
+from repro.model.manifest import Manifest, State
+from repro.model.names import name_to_text
+from repro.model.pieces import Part, Piece, pieces_of
+from repro.store.remote_errors import MissingOnRemote
+from repro.store.transfer import missing_here
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildPlan:
+    """What stands in the way (`blocking`), what to know (`warnings`), and the interpreter to use."""
+
+    blocking: tuple[Finding, ...]
+    warnings: tuple[Finding, ...]
+    interpreter: str | None
+
+
+def plan_rebuild(
+    source: RunSource, environ: Mapping[str, str], python: str | None, progress: Callable[[int], None] | None = None
+) -> RebuildPlan:
+    """Bring what a rebuild needs into the store, and say what is missing. Nothing is executed.
+
+    Raises:
+        RemoteError: the remote cannot be reached: whether it has a piece is then not known.
+        CorruptRemoteObject, CorruptObject: a piece is not what it must be.
+    """
+    manifest = source.manifest
+    blocking = list(_unfit(manifest))
+    warnings = [_tainted(manifest)] if manifest.tainted else []
+    if not blocking:
+        blocking += _missing_pieces(source, progress)
+    environment = manifest.recipe.environment
+    interpreter = None
+    if environment is None:
+        warnings.append(Finding("environment-not-recorded", "the command runs in whatever is installed here"))
+    else:
+        plan = pip.plan(environment, environ=environ, python=python)
+        interpreter = plan.interpreter
+        blocking += plan.blocking
+        warnings += plan.warnings
+    return RebuildPlan(tuple(blocking), tuple(warnings), interpreter)
+
+
+def _unfit(manifest: Manifest) -> list[Finding]:
+    if manifest.state is State.OPEN:
+        return [Finding("not-sealed", "has no outputs to compare with yet", run=manifest.run, hint="`repro seal` it")]
+    if not manifest.recipe.command:
+        return [Finding("no-command", "was recorded without its command", run=manifest.run)]
+    return []
+
+
+def _missing_pieces(source: RunSource, progress: Callable[[int], None] | None) -> list[Finding]:
+    """Bring everything; of what could not be had, say which piece it belongs to."""
+    needed = [piece for piece in pieces_of(source.manifest) if piece.part is not Part.OUTPUT]
+    with contextlib.suppress(MissingOnRemote):  # which pieces that concerns is found below
+        bring(source, [piece.root for piece in needed], progress)
+    return [_missing(source, piece, count) for piece in needed if (count := len(_lacking(source, piece.root)))]
+
+
+def _lacking(source: RunSource, root: Content | ObjectRef) -> tuple[object, ...]:
+    return missing_here(source.cache, [root])
+
+
+def _missing(source: RunSource, piece: Piece, count: int) -> Finding:
+    where = f"neither here nor on {source.remote.shown}" if source.remote else "not here, and no remote is configured"
+    return Finding(
+        f"{piece.part}-missing",
+        f"{count} object{'s' * (count != 1)} {'are' if count != 1 else 'is'} {where}",
+        piece.path,
+        run=source.manifest.run,
+        hint="`repro push` where it was made, then again with --from",
+    )
+
+
+def _tainted(manifest: Manifest) -> Finding:
+    paths = ", ".join(name_to_text(path) for path in manifest.tainted[:5])
+    detail = f"changed while the run ran, so the run may have read other bytes: {paths}"
+    return Finding("tainted", detail, run=manifest.run)

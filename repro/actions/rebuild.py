@@ -1,0 +1,279 @@
+"""Rebuilding a run: plan, code, data, environment, command, comparison, verdict."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from repro import __version__
+from repro.actions.compare_outputs import compare_outputs
+from repro.actions.environment import realise_environment
+from repro.actions.plan_rebuild import RebuildPlan, plan_rebuild
+from repro.actions.run_source import RunSource, open_run
+from repro.actions.sync import push_rebuild
+from repro.code.restore import SubmodulePack, TargetNotEmpty, restore_commit
+from repro.data.checkout import place
+from repro.data.removal import remove
+from repro.env.kinds import Realised
+from repro.execution.machine import describe_machine, processors_for
+from repro.execution.process import CommandNotExecutable, CommandNotFound, Outcome, execute
+from repro.model.compare import Verdict, is_reproduced, worst
+from repro.model.determinism import rebuild_environment
+from repro.model.environment import Environment
+from repro.model.finding import Finding
+from repro.model.manifest import Manifest
+from repro.model.names import name_to_text
+from repro.model.parameters import parameter_variables
+from repro.model.rebuild_record import RebuildRecord
+from repro.model.recipe import ROOT, recipe_id
+from repro.project import Workspace
+
+_STDERR = 2
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildOptions:
+    """What the user says of a rebuild."""
+
+    source: str | None = None
+    into: str | None = None
+    keep: bool = False
+    python: str | None = None
+    offline: bool = False
+    push: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """The record, whether the rebuild was started at all, and where its files are, if they were kept."""
+
+    record: RebuildRecord
+    started: bool
+    directory: str | None = None
+
+
+def rebuild(
+    workspace: Workspace,
+    text: str,
+    options: RebuildOptions,
+    say: Callable[[str], None],
+    progress: Callable[[int], None] | None = None,
+) -> Rebuilt:
+    """Make the result of a run again and compare it.
+
+    Args:
+        text: which run.
+        options: how.
+        say: told each step.
+        progress: told the bytes that are fetched.
+
+    Raises:
+        NoSuchRun, AmbiguousRun: none, or several.
+        RemoteError: the remote cannot be reached.
+        IntegrityError: a piece is not what it must be.
+        CannotProceed: the environment or the directory cannot be made.
+    """
+    source = open_run(workspace, text, options.source)
+    say(f"rebuilding {source.manifest.run}: {' '.join(source.manifest.recipe.command)}")
+    plan = plan_rebuild(source, workspace.environ, options.python, progress)
+    if plan.blocking:
+        return Rebuilt(_unbuildable(source.manifest, plan), started=False)
+    room = _make_room(workspace, source.manifest, options)
+    try:
+        record = _rebuild_in(workspace, source, plan, options, room, say)
+    except BaseException:
+        room.clear()
+        raise
+    path = source.records.add_rebuild(record)
+    if options.push and source.remote is not None:
+        push_rebuild(source.records, source.remote, source.manifest.run, os.path.basename(path))
+    if options.into or options.keep or not is_reproduced(record.verdict):
+        room.trim()
+        return Rebuilt(record, True, room.root)
+    room.clear()
+    return Rebuilt(record, True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """Where a rebuild happens: `root` for the checkout; `folder`, which we made, holds all that is ours."""
+
+    root: str
+    folder: str
+
+    def trim(self) -> None:
+        """Take away what the kept files do not need: our folder, unless something is in it."""
+        _remove_tree(os.path.join(self.folder, "wheels"))
+        with contextlib.suppress(OSError):
+            os.rmdir(self.folder)
+
+    def clear(self) -> None:
+        """Take away what we made; a directory that was there before stays, empty."""
+        if self.root != self.folder and not self.root.startswith(self.folder + os.sep):
+            for name in os.listdir(self.root) if os.path.isdir(self.root) else ():
+                _remove_tree(os.path.join(self.root, name))
+        _remove_tree(self.folder)
+
+
+def _make_room(workspace: Workspace, manifest: Manifest, options: RebuildOptions) -> _Room:
+    os.makedirs(workspace.places.rebuilds, exist_ok=True)
+    folder = tempfile.mkdtemp(prefix=f"{manifest.run}-", dir=workspace.places.rebuilds)
+    if options.into is None:
+        return _Room(os.path.join(folder, "project"), folder)
+    root = os.path.realpath(os.path.join(workspace.cwd, options.into))
+    if os.path.lexists(root) and not (os.path.isdir(root) and not os.listdir(root)):
+        os.rmdir(folder)
+        raise TargetNotEmpty(f"{options.into} is not an empty directory", "name another with --into")
+    return _Room(root, folder)
+
+
+def _remove_tree(path: str) -> None:
+    """Remove a directory of ours, also where the command has closed parts of it."""
+
+    def open_up(function: Callable[[str], object], name: str, error: BaseException) -> None:
+        if isinstance(error, FileNotFoundError):
+            return
+        os.chmod(os.path.dirname(name), 0o700)
+        if os.path.isdir(name) and not os.path.islink(name):
+            os.chmod(name, 0o700)
+            shutil.rmtree(name)
+        else:
+            function(name)
+
+    if os.path.isdir(path) and not os.path.islink(path):
+        if sys.version_info >= (3, 12):
+            shutil.rmtree(path, onexc=open_up)
+        else:
+            shutil.rmtree(path, onerror=lambda function, name, info: open_up(function, name, info[1]))
+    elif os.path.lexists(path):
+        os.unlink(path)
+
+
+def _rebuild_in(
+    workspace: Workspace,
+    source: RunSource,
+    plan: RebuildPlan,
+    options: RebuildOptions,
+    room: _Room,
+    say: Callable[[str], None],
+) -> RebuildRecord:
+    manifest = source.manifest
+    started = datetime.now(UTC)
+    clock = time.monotonic()
+    _restore(source, room.root, say)
+    realised = _realise(workspace, source, plan, options, room, say)
+    findings = list(plan.warnings)
+    say("running the command")
+    outcome = _execute(workspace, manifest, realised, room.root, findings)
+    say("comparing")
+    outputs = compare_outputs(manifest, room.root, source.cache)
+    verdict = worst(output.verdict for output in outputs)
+    if outcome.exit_code != (manifest.observations.exit_code or 0):
+        verdict = Verdict.FAILED
+        was = manifest.observations.exit_code or 0
+        findings.append(Finding("exit-code", f"the command ended with {outcome.exit_code}, in the run with {was}"))
+    elif not outputs:
+        findings.append(Finding("nothing-to-compare", "the run has no outputs", hint="name them with -o"))
+    return RebuildRecord(
+        run=manifest.run,
+        recipe=recipe_id(manifest.recipe),
+        verdict=verdict,
+        outputs=outputs,
+        environment=_describe(manifest.recipe.environment, plan),
+        machine=describe_machine(),
+        repro=__version__,
+        started=started.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        duration_s=round(time.monotonic() - clock, 3),
+        exit_code=outcome.exit_code,
+        findings=tuple(findings),
+    )
+
+
+def _restore(source: RunSource, root: str, say: Callable[[str], None]) -> None:
+    """Put code and data where the command finds them, and take away what it is to make."""
+    manifest, cache = source.manifest, source.cache
+    say(f"code: commit {manifest.code.commit}")
+    for pack in (manifest.code.pack, *(sub.pack for sub in manifest.code.submodules)):
+        cache.verify(pack)
+    submodules = [
+        SubmodulePack(sub.path, sub.commit, cache.path_of(sub.pack.digest)) for sub in manifest.code.submodules
+    ]
+    restore_commit(manifest.code.commit, cache.path_of(manifest.code.pack.digest), root, submodules)
+    inputs = {item.path for item in manifest.recipe.data}
+    for item in manifest.recipe.data:
+        say(f"data: {name_to_text(item.path)}")
+        place(item.content, root, item.path, cache, prune=True)
+    for output in manifest.outputs:
+        if output.path not in inputs:
+            remove(root, output.path)
+
+
+def _realise(
+    workspace: Workspace,
+    source: RunSource,
+    plan: RebuildPlan,
+    options: RebuildOptions,
+    room: _Room,
+    say: Callable[[str], None],
+) -> Realised | None:
+    environment = source.manifest.recipe.environment
+    if environment is None or plan.interpreter is None:
+        return None
+    say(f"environment: {_describe(environment, plan)}")
+    return realise_environment(
+        workspace, source, environment, plan.interpreter, room.root, room.folder, offline=options.offline
+    )
+
+
+def _execute(
+    workspace: Workspace, manifest: Manifest, realised: Realised | None, root: str, findings: list[Finding]
+) -> Outcome:
+    recipe = manifest.recipe
+    cpus = processors_for(recipe.cpus)
+    if cpus is None:
+        detail = f"the run could use {recipe.cpus} processors, here are {len(os.sched_getaffinity(0))}"
+        findings.append(Finding("fewer-processors", f"{detail}: as many threads are asked for by variables"))
+    base = workspace.environ if realised is None else realised.child_environ(workspace.environ)
+    environ = rebuild_environment(base, recipe.variables, root, None if cpus else recipe.cpus)
+    environ |= dict(realised.variables) if realised else {}
+    environ |= parameter_variables(recipe.parameters)
+    environ |= {"REPRO_RUN_ID": manifest.run, "REPRO_ROOT": root}
+    cwd = os.path.join(root, os.fsdecode(recipe.directory)) if recipe.directory != ROOT else root
+    os.makedirs(cwd, exist_ok=True)  # git keeps no empty directories, and the run may have been in one
+    umask = int(recipe.umask, 8)
+    try:
+        # The command's stdout is talk here: a rebuild's own stdout is its verdict.
+        return execute(recipe.command, cwd, environ, umask=umask, cpus=cpus, stdout=_STDERR)
+    except (CommandNotFound, CommandNotExecutable) as error:
+        findings.append(Finding(error.id, error.message, hint=error.hint))
+        return Outcome(127 if isinstance(error, CommandNotFound) else 126, None, 0.0)
+
+
+def _unbuildable(manifest: Manifest, plan: RebuildPlan) -> RebuildRecord:
+    return RebuildRecord(
+        run=manifest.run,
+        recipe=recipe_id(manifest.recipe),
+        verdict=Verdict.UNBUILDABLE,
+        outputs=(),
+        environment=_describe(manifest.recipe.environment, plan),
+        machine=describe_machine(),
+        repro=__version__,
+        started=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        duration_s=0.0,
+        findings=(*plan.blocking, *plan.warnings),
+    )
+
+
+def _describe(environment: Environment | None, plan: RebuildPlan) -> str:
+    if environment is None:
+        return "not recorded"
+    python = environment.python
+    count = len(environment.packages)
+    return f"{environment.kind}, {python.implementation} {python.version}, {count} packages"

@@ -1,0 +1,104 @@
+"""Where a run and its objects come from: this project, a remote, or both."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from repro.actions.sync import fetch_rebuilds, keep_fetched, read_remote_manifest, remote_of, select_remote_run
+from repro.errors import CannotProceed
+from repro.model.content import Content, ObjectRef
+from repro.model.manifest import Manifest, parse_manifest
+from repro.project import Project, Workspace
+from repro.store.cache import Cache
+from repro.store.records import Records
+from repro.store.remote import Remote
+from repro.store.transfer import Transferred, fetch_objects, missing_here
+
+JOBS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class RunSource:
+    """A manifest, where its records are kept, and where its objects can be had.
+
+    `remote` is None where there is none: then the store must have everything.
+    """
+
+    manifest: Manifest
+    records: Records
+    cache: Cache
+    remote: Remote | None
+
+    def missing(self) -> bool:
+        """Whether the store lacks anything of the run that a rebuild needs."""
+        return bool(missing_here(self.cache, list(needed_roots(self.manifest))))
+
+
+def open_run(workspace: Workspace, text: str, source: str | None) -> RunSource:
+    """Return the run that `text` means.
+
+    With `source`, everything is taken from that remote; else the manifest is the project's (or `text` is a
+    manifest file), and objects that the store lacks come from the default remote, if there is one.
+
+    Raises:
+        NoSuchRun, AmbiguousRun: none, or several.
+        CannotProceed: neither a project nor a source.
+        BadRecord, NewerFormat: the manifest cannot be read.
+    """
+    cache = workspace.cache()
+    if source is not None:
+        remote = remote_of(workspace, source)
+        run = select_remote_run(remote, text)
+        manifest, data = read_remote_manifest(remote, run)
+        records = _records(workspace)
+        keep_fetched(records, run, data)
+        fetch_rebuilds(records, remote, run)
+        return RunSource(manifest, records, cache, remote)
+    path = os.path.join(workspace.cwd, text)
+    if text.endswith(".yaml") and os.path.isfile(path):
+        with open(path, "rb") as file:
+            return RunSource(parse_manifest(file.read(), text), _records(workspace), cache, _default(workspace))
+    if not isinstance(workspace, Project):
+        raise CannotProceed(
+            f"{workspace.cwd} is not inside a git repository, so {text} is not known here",
+            f"`repro rebuild {text} --from URL` takes it from a remote",
+        )
+    records = workspace.records()
+    return RunSource(records.read(records.select(text)), records, cache, _default(workspace))
+
+
+def needed_roots(manifest: Manifest) -> Iterable[Content | ObjectRef]:
+    """Yield what a rebuild needs: code, inputs, lock and wheels, not the outputs' files."""
+    from repro.model.pieces import Part, pieces_of
+
+    return (piece.root for piece in pieces_of(manifest) if piece.part is not Part.OUTPUT)
+
+
+def bring(source: RunSource, roots: Iterable[Content | ObjectRef], progress: Callable[[int], None] | None) -> int:
+    """Bring what the store lacks from the remote, and return how many objects came.
+
+    Raises:
+        MissingOnRemote, CorruptRemoteObject, RemoteError: it cannot be had.
+    """
+    wanted = list(roots)
+    if source.remote is None or not missing_here(source.cache, wanted):
+        return 0
+    brought: Transferred = fetch_objects(source.cache, source.remote, wanted, JOBS, progress)
+    source.cache.flush()
+    return brought.objects
+
+
+def _records(workspace: Workspace) -> Records:
+    """A project keeps its records itself; without one they stand beside the store."""
+    if isinstance(workspace, Project):
+        return workspace.records()
+    return Records(os.path.join(workspace.places.store, "records"))
+
+
+def _default(workspace: Workspace) -> Remote | None:
+    if not workspace.settings.remotes:
+        return None
+    _, url = workspace.remote_url(None)
+    return workspace.open_remote(url)

@@ -1,0 +1,227 @@
+"""Between here and a remote: push, fetch, pull. A manifest goes last, after every object that it names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from repro.actions.track_data import checkout, tracked_items
+from repro.errors import IntegrityError
+from repro.model.content import Item
+from repro.model.data_state import CheckedOut, Synced
+from repro.model.manifest import Manifest, State, parse_manifest
+from repro.model.pieces import pieces_of
+from repro.model.rebuild_record import parse_rebuild
+from repro.model.run_id import RunId, RunName, parse_run_id, select_run
+from repro.model.strict_yaml import MAX_BYTES
+from repro.project import Project, Workspace
+from repro.store.cache import Cache
+from repro.store.records import Records
+from repro.store.remote import Remote
+from repro.store.transfer import Transferred, fetch_objects, push_objects
+
+Progress = Callable[[int], None]
+
+
+class ManifestMismatch(IntegrityError):
+    """A remote has a manifest under another run's name, or differs from the one that is here."""
+
+    id = "manifest-mismatch"
+
+
+def remote_of(workspace: Workspace, source: str | None) -> Remote:
+    """Return the remote that `source` means: a configured name, a URL, a directory; None is the default one.
+
+    Raises:
+        NoRemote: there is none of that name, and it is neither URL nor path.
+    """
+    if source and source not in workspace.settings.remotes and ("/" in source or source.startswith((".", "~"))):
+        return workspace.open_remote(source)
+    _, url = workspace.remote_url(source)
+    return workspace.open_remote(url)
+
+
+def push(
+    project: Project, runs: Sequence[str], source: str | None, jobs: int, progress: Progress | None = None
+) -> Synced:
+    """Send sealed runs (all, or those named) and, if none is named, the tracked data that the store has.
+
+    Raises:
+        RemoteError: the remote cannot be reached, or refuses; what was sent stays and counts next time.
+        MissingObject: something that is to be sent is neither here nor there.
+    """
+    remote = remote_of(project, source)
+    records, cache = project.records(), project.cache()
+    total = Transferred()
+    selected = [records.select(run) for run in runs] or records.run_ids()
+    if not runs:
+        roots = [item.content for item in tracked_items(project) if item.content.digest]
+        total = _plus(total, push_objects(cache, remote, roots, jobs, progress))
+    sent = []
+    for run in selected:
+        pushed = push_run(records, cache, remote, run, jobs, progress)
+        if pushed is not None:
+            sent.append(run)
+            total = _plus(total, pushed)
+        _push_rebuilds(records, remote, run)
+    return Synced(remote.shown, tuple(sent), total.objects, total.bytes)
+
+
+def push_run(
+    records: Records, cache: Cache, remote: Remote, run: RunId, jobs: int, progress: Progress | None = None
+) -> Transferred | None:
+    """Send one run; None if it is there already, or not sealed.
+
+    Raises:
+        ManifestMismatch: the remote has another manifest of this run.
+    """
+    data = records.read_bytes(run)
+    manifest = records.read(run)
+    if manifest.state is State.OPEN:
+        return None
+    name = manifest_name(run)
+    if remote.size(name) is not None:
+        if remote.read(name, MAX_BYTES) != data:
+            raise ManifestMismatch(
+                f"{remote.shown} has another manifest of {run} than .repro/runs/{run}.yaml",
+                "one of them was edited; `repro verify` tells which is intact",
+            )
+        return None
+    sent = push_objects(cache, remote, [piece.root for piece in pieces_of(manifest)], jobs, progress)
+    remote.put_bytes(name, data)
+    return sent
+
+
+def push_rebuild(records: Records, remote: Remote, run: RunId, name: str) -> None:
+    """Send one rebuild record."""
+    with open(records.rebuild_path(run, name), "rb") as file:
+        remote.put_bytes(f"rebuilds/{run}/{name}", file.read())
+
+
+def fetch(
+    project: Project,
+    runs: Sequence[str],
+    source: str | None,
+    jobs: int,
+    *,
+    everything: bool = False,
+    progress: Progress | None = None,
+) -> Synced:
+    """Bring objects into the store: of the tracked data, or of runs, whose manifests come too.
+
+    Raises:
+        RemoteError: the remote cannot be reached, or refuses.
+        MissingOnRemote, CorruptRemoteObject: it lacks something, or has other bytes.
+    """
+    remote = remote_of(project, source)
+    cache, records = project.cache(), project.records()
+    if not runs and not everything:
+        roots = [item.content for item in tracked_items(project) if item.content.digest]
+        brought = fetch_objects(cache, remote, roots, jobs, progress)
+        cache.flush()
+        return Synced(remote.shown, (), brought.objects, brought.bytes)
+    selected = remote_runs(remote) if everything else [select_remote_run(remote, run) for run in runs]
+    total = Transferred()
+    for run in selected:
+        manifest, data = read_remote_manifest(remote, run)
+        pieces = [piece.root for piece in pieces_of(manifest)]
+        total = _plus(total, fetch_objects(cache, remote, pieces, jobs, progress))
+        cache.flush()
+        keep_fetched(records, run, data)
+        fetch_rebuilds(records, remote, run)
+    return Synced(remote.shown, tuple(selected), total.objects, total.bytes)
+
+
+def pull(
+    project: Project,
+    paths: Sequence[str],
+    source: str | None,
+    jobs: int,
+    *,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> tuple[Synced, list[CheckedOut]]:
+    """Fetch the tracked data, all of it or what is named, and check it out."""
+    remote = remote_of(project, source)
+    items: list[Item] = tracked_items(project, paths)
+    roots = [item.content for item in items if item.content.digest]
+    brought = fetch_objects(project.cache(), remote, roots, jobs, progress)
+    project.cache().flush()
+    done = checkout(project, items, force=force, progress=progress)
+    return Synced(remote.shown, (), brought.objects, brought.bytes), done
+
+
+def manifest_name(run: RunId) -> str:
+    """Return what a run's manifest is called on a remote."""
+    return f"runs/{run}.yaml"
+
+
+def remote_runs(remote: Remote) -> list[RunId]:
+    """Return the runs that a remote has, oldest first."""
+    names = (name.removeprefix("runs/").removesuffix(".yaml") for name in remote.list("runs"))
+    return sorted(parse_run_id(name) for name in names)
+
+
+def select_remote_run(remote: Remote, text: str) -> RunId:
+    """Return the run on a remote that `text` means; names given with `-n` are asked for only where ids do not tell.
+
+    Raises:
+        NoSuchRun, AmbiguousRun: none, or several.
+    """
+    runs = remote_runs(remote)
+    if text in runs or text.startswith("@last") or any(text in run for run in runs):
+        return select_run(text, [RunName(run) for run in runs])
+    return select_run(text, [RunName(run, read_remote_manifest(remote, run)[0].name) for run in runs])
+
+
+def read_remote_manifest(remote: Remote, run: RunId) -> tuple[Manifest, bytes]:
+    """Return a run's manifest from a remote, and its bytes.
+
+    Raises:
+        NotOnRemote: it is not there.
+        BadRecord, NewerFormat: it cannot be read.
+        ManifestMismatch: it is of another run.
+    """
+    data = remote.read(manifest_name(run), MAX_BYTES)
+    manifest = parse_manifest(data, f"{remote.shown}/{manifest_name(run)}")
+    if manifest.run != run:
+        raise ManifestMismatch(f"{remote.shown}/{manifest_name(run)} is the manifest of {manifest.run}")
+    return manifest, data
+
+
+def keep_fetched(records: Records, run: RunId, data: bytes) -> None:
+    """Keep a manifest from elsewhere; the one that is here must be the same, or an open one of the same run.
+
+    Raises:
+        ManifestMismatch: it is another.
+    """
+    if run in records.run_ids():
+        if records.read_bytes(run) == data:
+            return
+        if records.read(run).state is not State.OPEN:
+            raise ManifestMismatch(f"the manifest of {run} here is another than the one on the remote")
+    records.write_bytes(run, data)
+
+
+def fetch_rebuilds(records: Records, remote: Remote, run: RunId) -> None:
+    """Bring the run's rebuild records that are not here."""
+    here = set(records.rebuild_names(run))
+    for full in remote.list(f"rebuilds/{run}"):
+        name = full.rsplit("/", 1)[-1]
+        if name not in here:
+            data = remote.read(full, MAX_BYTES)
+            parse_rebuild(data, f"{remote.shown}/{full}")
+            records.write_rebuild(run, name, data)
+
+
+def _push_rebuilds(records: Records, remote: Remote, run: RunId) -> None:
+    names = records.rebuild_names(run)
+    if not names:
+        return
+    there = {full.rsplit("/", 1)[-1] for full in remote.list(f"rebuilds/{run}")}
+    for name in names:
+        if name not in there:
+            push_rebuild(records, remote, run, name)
+
+
+def _plus(one: Transferred, two: Transferred) -> Transferred:
+    return Transferred(one.objects + two.objects, one.bytes + two.bytes)

@@ -1,0 +1,186 @@
+"""Data in git's manner: add, status, checkout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from repro.actions.inputs import capture_remembered, inside, tracked_data
+from repro.data.capture import is_unchanged
+from repro.data.checkout import place
+from repro.data.ignore import ignore_data
+from repro.data.memo import read_memo
+from repro.data.pointer import NotTracked, Tracked, pointer_path_of, read_pointer_of, write_pointer
+from repro.data.scan import DataNotFound
+from repro.data.standing import would_lose
+from repro.errors import CannotProceed, UsageError
+from repro.model.content import Content, Item, Kind
+from repro.model.data_state import Added, CheckedOut, DataState, OpenRun, ProjectStatus, TrackedState
+from repro.model.manifest import State
+from repro.model.names import RelPath, is_within, name_to_text
+from repro.model.pointer import Pointer
+from repro.model.run_id import RunId
+from repro.project import Project
+from repro.store.cache import Cache
+from repro.store.hashing import DigestOnly
+
+
+class TrackedByGit(CannotProceed):
+    """Git has the file itself; two keepers of one file would contradict each other."""
+
+    id = "tracked-by-git"
+
+
+class WouldLose(CannotProceed):
+    """A checkout would overwrite what is stored nowhere."""
+
+    id = "would-lose"
+
+
+def add(project: Project, paths: Sequence[str], progress: Callable[[int], None] | None = None) -> list[Added]:
+    """Store data, write its pointers, and let git ignore it.
+
+    Raises:
+        TrackedByGit: git tracks a file of it.
+        UsageError: a path is outside the project, or inside data that is tracked as a whole.
+        DataNotFound, NotKept, CannotProceed: it cannot be stored as it stands.
+    """
+    wanted = [inside(project, path) for path in paths]
+    _refuse_tracked(project, wanted)
+    cache = project.cache()
+    known = [entry.path for entry in tracked_data(project)]
+    captured = []
+    for path in wanted:
+        outer = next((other for other in known if other != path and is_within(path, other)), None)
+        if outer is not None:
+            shown = name_to_text(outer)
+            raise UsageError(f"{name_to_text(path)} is part of {shown}, which is tracked", f"`repro add {shown}`")
+        captured.append((path, capture_remembered(project, path, cache, progress)))
+    cache.flush()
+    return [_publish(project, path, content, files) for path, (content, files) in captured]
+
+
+def _publish(project: Project, path: RelPath, content: Content, files: int) -> Added:
+    pointer_path = pointer_path_of(path)
+    before = _pointer(project, path)
+    name = path.rsplit(b"/", 1)[-1]
+    # Ignored first: at no moment may `git add .` take the data.
+    ignore_data(project.root, path)
+    rest = before.pointer.rest if before else {}
+    write_pointer(project.root, path, Pointer(name, content, files if content.kind is Kind.DIRECTORY else None, rest))
+    return Added(path, pointer_path, content, before is None or before.pointer.content != content)
+
+
+def _pointer(project: Project, path: RelPath) -> Tracked | None:
+    try:
+        return read_pointer_of(project.root, path)
+    except NotTracked:
+        return None
+
+
+def _refuse_tracked(project: Project, wanted: Sequence[RelPath]) -> None:
+    from repro.code.tracked_paths import tracked_paths
+
+    tracked = tracked_paths(project.root)
+    for path in wanted:
+        found = next((file for file in tracked if is_within(file, path)), None)
+        if found is not None:
+            shown = name_to_text(path)
+            raise TrackedByGit(
+                f"git tracks {name_to_text(found)}", f"`git rm -r --cached {shown}` leaves the file and ends that"
+            )
+
+
+def status(project: Project, paths: Sequence[str] = ()) -> ProjectStatus:
+    """Say how tracked data stands (all of it, or what is named), and which runs are open."""
+    wanted = [inside(project, path) for path in paths]
+    cache = project.cache()
+    data = [
+        TrackedState(entry.path, entry.pointer_path, _state(project, entry, cache))
+        for entry in _selected(tracked_data(project), wanted)
+    ]
+    return ProjectStatus(tuple(data), tuple(_open_runs(project)))
+
+
+def _state(project: Project, entry: Tracked, cache: Cache) -> DataState:
+    content = entry.pointer.content
+    memo = read_memo(project.memos, entry.path)
+    try:
+        if memo and is_unchanged(project.root, entry.path, memo):
+            found = memo.whole
+        else:
+            found = capture_remembered(project, entry.path, DigestOnly())[0]
+    except DataNotFound:
+        here = content.digest is None or cache.has(content.digest)
+        return DataState.MISSING if here else DataState.LOST
+    return DataState.SAME if found == content else DataState.CHANGED
+
+
+def _open_runs(project: Project) -> Iterable[OpenRun]:
+    """Return the runs that are not sealed: told by the marks of their beginning, without reading manifests."""
+    records = project.records()
+    for run in records.open_runs():
+        manifest = records.read(run)
+        if manifest.state is State.OPEN:
+            yield OpenRun(run, manifest.name, manifest.state, manifest.observations.created)
+
+
+def _selected(entries: Sequence[Tracked], wanted: Sequence[RelPath]) -> list[Tracked]:
+    if not wanted:
+        return list(entries)
+    found = [entry for entry in entries if any(is_within(entry.path, path) for path in wanted)]
+    for path in wanted:
+        if not any(is_within(entry.path, path) for entry in entries):
+            raise NotTracked(f"{name_to_text(path)} is not tracked", f"`repro add {name_to_text(path)}` tracks it")
+    return found
+
+
+def tracked_items(project: Project, paths: Sequence[str] = ()) -> list[Item]:
+    """Return the tracked data, all of it or what is named, as its pointers say."""
+    wanted = [inside(project, path) for path in paths]
+    return [Item(entry.path, entry.pointer.content) for entry in _selected(tracked_data(project), wanted)]
+
+
+def run_items(project: Project, run: RunId, paths: Sequence[str] = ()) -> list[Item]:
+    """Return a run's inputs and outputs, all of them or what is named."""
+    manifest = project.records().read(run)
+    outputs = {output.path: Item(output.path, output.content) for output in manifest.outputs}
+    items = {item.path: item for item in manifest.recipe.data} | outputs
+    wanted = [inside(project, path) for path in paths]
+    for path in wanted:
+        if not any(is_within(known, path) for known in items):
+            raise UsageError(f"{name_to_text(path)} is neither input nor output of {run}", f"`repro show {run}`")
+    return [item for path, item in sorted(items.items()) if not wanted or any(is_within(path, w) for w in wanted)]
+
+
+def checkout(
+    project: Project, items: Sequence[Item], *, force: bool = False, progress: Callable[[int], None] | None = None
+) -> list[CheckedOut]:
+    """Bring items into the work tree. Directories lose what their tree does not have.
+
+    Raises:
+        WouldLose: something would be overwritten that is stored nowhere, and `force` is not given.
+        MissingObject: the store lacks an object.
+        CorruptObject, BadTree, UnsafeLink: what is stored, or the way to it, is not safe.
+    """
+    cache = project.cache()
+    if not force:
+        lost = [path for item in items for path in would_lose(item.content, project.root, item.path, cache, prune=True)]
+        if lost:
+            shown = ", ".join(name_to_text(path) for path in lost[:5]) + (", …" if len(lost) > 5 else "")
+            raise WouldLose(
+                f"{len(lost)} path(s) in the work tree are stored nowhere and would be overwritten: {shown}",
+                "`repro add` keeps them, `--force` gives them up",
+            )
+    return [_checkout(project, item, cache, progress) for item in items]
+
+
+def _checkout(project: Project, item: Item, cache: Cache, progress: Callable[[int], None] | None) -> CheckedOut:
+    memo = read_memo(project.memos, item.path)
+    try:
+        if memo and memo.whole == item.content and is_unchanged(project.root, item.path, memo):
+            return CheckedOut(item.path, False)
+    except DataNotFound:
+        pass  # that is why it is asked for
+    place(item.content, project.root, item.path, cache, prune=True, progress=progress)
+    capture_remembered(project, item.path, DigestOnly())
+    return CheckedOut(item.path, True)

@@ -1,0 +1,47 @@
+"""The pieces of a run: every object that must be there for a rebuild, by what it is for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from repro.model.content import Content, Kind, ObjectRef
+from repro.model.manifest import Manifest
+from repro.model.names import name_to_text
+
+
+class Part(StrEnum):
+    """What a piece is for."""
+
+    CODE = "code"
+    DATA = "data"
+    ENVIRONMENT = "environment"
+    OUTPUT = "output"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One object, or a directory's tree with everything below it. `path` is for messages, in text form."""
+
+    part: Part
+    path: str
+    root: Content | ObjectRef
+
+
+def pieces_of(manifest: Manifest) -> Iterator[Piece]:
+    """Yield the pieces of a run. A symlink is in the manifest itself and is no piece."""
+    yield Piece(Part.CODE, "code", manifest.code.pack)
+    for submodule in manifest.code.submodules:
+        yield Piece(Part.CODE, name_to_text(submodule.path), submodule.pack)
+    for item in manifest.recipe.data:
+        if item.content.kind is not Kind.SYMLINK:
+            yield Piece(Part.DATA, name_to_text(item.path), item.content)
+    environment = manifest.recipe.environment
+    if environment and environment.lock:
+        yield Piece(Part.ENVIRONMENT, "pip lock", environment.lock)
+    for wheel in environment.wheels if environment else ():
+        yield Piece(Part.ENVIRONMENT, wheel.file, wheel.object)
+    for output in manifest.outputs:
+        if output.content.kind is not Kind.SYMLINK:
+            yield Piece(Part.OUTPUT, name_to_text(output.path), output.content)

@@ -1,0 +1,82 @@
+"""What changed between two runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from repro.model.content import Content
+from repro.model.content_record import content_to_plain
+from repro.model.manifest import Manifest
+from repro.model.names import name_to_text
+from repro.model.values import flatten
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that differs. `part` is `code`, `data`, `environment`, `command`, `parameters`, `variables`,
+    `metrics` or `outputs`; `before` and `after` are plain values, None where it is absent.
+    """
+
+    part: str
+    name: str
+    before: Any
+    after: Any
+
+
+def diff_runs(one: Manifest, two: Manifest) -> tuple[Difference, ...]:
+    """Return the differences of facts between two runs, by part; observations are not compared."""
+    return tuple(_differences(one, two))
+
+
+def _differences(one: Manifest, two: Manifest) -> Iterator[Difference]:
+    a, b = one.recipe, two.recipe
+    yield from _compare("command", {"command": list(a.command)}, {"command": list(b.command)})
+    yield from _compare("command", {"directory": name_to_text(a.directory)}, {"directory": name_to_text(b.directory)})
+    yield from _compare("code", {"tree": a.code}, {"tree": b.code})
+    yield from _compare(
+        "data",
+        {name_to_text(item.path): _plain(item.content) for item in a.data},
+        {name_to_text(item.path): _plain(item.content) for item in b.data},
+    )
+    yield from _compare("environment", _environment(one), _environment(two))
+    yield from _compare("parameters", dict(flatten(a.parameters)), dict(flatten(b.parameters)))
+    yield from _compare("variables", _variables(one), _variables(two))
+    yield from _compare("metrics", dict(flatten(one.metrics)), dict(flatten(two.metrics)))
+    yield from _compare(
+        "outputs",
+        {name_to_text(output.path): _plain(output.content) for output in one.outputs},
+        {name_to_text(output.path): _plain(output.content) for output in two.outputs},
+    )
+
+
+def _compare(part: str, one: Mapping[str, Any], two: Mapping[str, Any]) -> Iterator[Difference]:
+    for name in sorted(one.keys() | two.keys()):
+        before, after = one.get(name), two.get(name)
+        if before != after:
+            yield Difference(part, name, before, after)
+
+
+def _plain(content: Content) -> str:
+    plain = content_to_plain(content)
+    return f"{plain['kind']} {plain.get('digest') or plain.get('target')}"
+
+
+def _environment(manifest: Manifest) -> dict[str, Any]:
+    environment = manifest.recipe.environment
+    if environment is None:
+        return {}
+    python = environment.python
+    found: dict[str, Any] = {
+        "kind": environment.kind,
+        "python": f"{python.implementation} {python.version}",
+        "platform": python.platform,
+        "lock": environment.lock.digest if environment.lock else None,
+    }
+    return found | {f"package {name}": version for name, version in environment.packages}
+
+
+def _variables(manifest: Manifest) -> dict[str, Any]:
+    recipe = manifest.recipe
+    return {**recipe.variables, "umask": recipe.umask, "cpus": recipe.cpus}
