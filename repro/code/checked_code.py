@@ -25,6 +25,9 @@ class _Extent:
     length: int
 
 
+_NOTHING = _Extent(0, 0, 0)
+
+
 def check_code(pack: UntrustedPack, commit: bytes) -> git.CommitHeader:
     """Return the commit's header if the pack is exactly that commit, its trees and its blobs.
 
@@ -86,14 +89,17 @@ class _Check:
         _check_order(entries, path)
         paths, height, length = 0, 1, 0
         for entry in entries:
-            below = self._entry(entry, path + entry.name, depth)
+            below = _NOTHING
+            self._entry(entry, path + entry.name)
+            if entry.mode == git.MODE_TREE:
+                below = self.tree(entry.oid, path + entry.name + b"/", depth + 1)
             paths += 1 + below.paths
             height = max(height, 1 + below.height)
             length = max(length, len(entry.name) + (1 + below.length if below.length else 0))
         self._extents[oid] = _Extent(paths, height, length)
         return self._extents[oid]
 
-    def _entry(self, entry: git.TreeEntry, path: bytes, depth: int) -> _Extent:
+    def _entry(self, entry: git.TreeEntry, path: bytes) -> None:
         shown = repr(name_to_text(path))
         try:
             check_name(entry.name)
@@ -101,14 +107,12 @@ class _Check:
             raise BadCodePack(f"the code pack holds the path {shown}: {error.message}") from error
         if entry.mode not in _MODES:
             raise BadCodePack(f"the code pack gives {shown} the mode {entry.mode:o}, which git does not know")
-        if entry.mode == git.MODE_TREE:
-            return self.tree(entry.oid, path + b"/", depth + 1)
-        if entry.mode != git.MODE_GITLINK:
-            _require(self._pack, entry.oid, BLOB, f"the file {shown}")
-            self.seen.add(entry.oid)
-            if entry.mode == git.MODE_SYMLINK:
-                self._check_target(entry.oid, shown)
-        return _Extent(0, 0, 0)
+        if entry.mode in (git.MODE_TREE, git.MODE_GITLINK):
+            return
+        _require(self._pack, entry.oid, BLOB, f"the file {shown}")
+        self.seen.add(entry.oid)
+        if entry.mode == git.MODE_SYMLINK:
+            self._check_target(entry.oid, shown)
 
     def _check_target(self, oid: bytes, shown: str) -> None:
         size = self._pack.objects[oid].size

@@ -20,6 +20,7 @@ from repro.code.work_tree import RECORDS, Found, State, Unreadable, is_plain, wa
 from repro.errors import CannotProceed
 from repro.model.finding import Finding
 from repro.model.names import UnsafePath, check_name, name_to_text
+from repro.model.tree import MAX_DEPTH
 
 if TYPE_CHECKING:
     from dulwich.repo import Repo
@@ -217,7 +218,14 @@ def _write_trees(leaves: dict[bytes, tuple[int, bytes]], writer: ObjectWriter) -
         children.setdefault(folder, []).append(git.TreeEntry(mode, name, oid))
     for folder in _missing_parents(children):
         children[folder] = []
-    for folder in sorted(children, key=lambda path: path.count(b"/") + 1 if path else 0, reverse=True):
+    depths = {folder: folder.count(b"/") + 1 if folder else 0 for folder in children}
+    deepest = max(children, key=depths.__getitem__)
+    if depths[deepest] >= MAX_DEPTH:
+        raise UnsafeName(
+            f"{name_to_text(deepest[:60])!r}… holds more than {MAX_DEPTH} directories in each other",
+            "flatten it, or let git ignore it",
+        )
+    for folder in sorted(children, key=depths.__getitem__, reverse=True):
         tree = writer.add(TREE, git.encode_tree(children[folder]))
         if folder:
             above, _, name = folder.rpartition(b"/")
