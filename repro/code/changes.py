@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -58,8 +59,16 @@ def unified_diff(root: str, commit_a: str, commit_b: str) -> bytes:
     out = io.BytesIO()
     with open_repository(root) as repo:
         for pair in _pairs(repo, commit_a, commit_b):
-            write_object_diff(out, repo.object_store, _side(pair.path, pair.old), _side(pair.path, pair.new))
+            for old, new in _halves(pair):
+                write_object_diff(out, repo.object_store, _side(pair.path, old), _side(pair.path, new))
     return out.getvalue()
+
+
+def _halves(pair: _Pair) -> list[tuple[git.TreeEntry | None, git.TreeEntry | None]]:
+    """A file that became a symlink is, in a patch, one thing deleted and another one made."""
+    if pair.old and pair.new and stat.S_IFMT(pair.old.mode) != stat.S_IFMT(pair.new.mode):
+        return [(pair.old, None), (None, pair.new)]
+    return [(pair.old, pair.new)]
 
 
 def _side(path: bytes, entry: git.TreeEntry | None) -> tuple[bytes | None, int | None, ObjectID | None]:

@@ -95,13 +95,21 @@ def repository_rules(repo: Repo) -> IgnoreRules:
 
 
 def read_rule_file(path: bytes, *, follow: bool) -> bytes:
-    """Return the file's bytes; empty where there is none. Git follows no symlink to a `.gitignore`."""
+    """Return the file's bytes; empty where there is none.
+
+    Args:
+        path: where it is.
+        follow: true for a file outside the work tree. In it, git follows no symlink to a `.gitignore`; outside
+            it, git does without a file that it may not read, as under `sudo`.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW))
         with open(descriptor, "rb") as file:
             return file.read()
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR):
+            return b""
+        if follow and error.errno == errno.EACCES:
             return b""
         raise
 

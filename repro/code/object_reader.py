@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from repro.code import git_objects as git
-from repro.code.pack_format import BLOB, COMMIT, TREE
+from repro.code.pack_format import BLOB, COMMIT, KIND_NAMES, TREE
 from repro.code.repository import MissingCommit, open_repository
+from repro.model.names import name_to_text
 
 if TYPE_CHECKING:
     from dulwich.repo import Repo
@@ -17,23 +19,35 @@ _TIME = re.compile(rb"\ncommitter [^\n]*> (-?\d+) [+-]\d+\n")
 
 
 def read_object(repo: Repo, oid: bytes, kind: int) -> bytes:
-    """Return an object's bytes.
+    """Return an object's bytes, which are what its id says.
 
     Raises:
-        MissingCommit: the repository does not have it, or it is of another kind.
+        MissingCommit: the repository does not have it.
+        BadGitObject: it is damaged, or of another kind.
     """
+    from dulwich.errors import ApplyDeltaError, ChecksumMismatch, FileFormatException
     from dulwich.objects import ObjectID
 
     try:
         number, data = repo.object_store.get_raw(ObjectID(oid))
-    except (KeyError, ValueError, AssertionError) as error:
+    except KeyError as error:
         raise MissingCommit(
-            f"the git object {oid.decode(errors='replace')} is not in the repository",
+            f"the git object {name_to_text(oid)} is not in the repository",
             "fetch it (git fetch), or rebuild from a remote that has the run's code",
         ) from error
+    except (ApplyDeltaError, ChecksumMismatch, FileFormatException, zlib.error, ValueError, AssertionError) as error:
+        raise _damaged(oid) from error
     if number != kind:
-        raise MissingCommit(f"the git object {oid.decode()} is not of the kind that is needed here")
+        raise git.BadGitObject(f"the git object {oid.decode()} is not a {KIND_NAMES[kind].decode()}")
+    if git.object_id(KIND_NAMES[kind], data) != oid:
+        raise _damaged(oid)
     return data
+
+
+def _damaged(oid: bytes) -> git.BadGitObject:
+    return git.BadGitObject(
+        f"the git object {name_to_text(oid)} in the repository is damaged", "see what is intact: git fsck"
+    )
 
 
 def read_commit(repo: Repo, oid: bytes) -> tuple[git.CommitHeader, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 import zlib
 from hashlib import sha1
 from types import TracebackType
@@ -55,10 +55,7 @@ class ObjectWriter:
         return oid
 
     def _begin_pack(self) -> None:
-        folder = os.path.join(self._objects, "pack")
-        os.makedirs(folder, exist_ok=True)
-        # git's own name for such files: its gc takes away what a killed process left.
-        descriptor, _ = self._temporary = tempfile.mkstemp(prefix="tmp_pack_", dir=folder)
+        self._temporary, descriptor = self._new_file("pack", "tmp_pack_")
         self._file = open(descriptor, "w+b")  # noqa: SIM115 -- closed in __exit__
         self._pack = PackWriter(self._file, 0)
         for oid, (kind, data) in self._waiting.items():
@@ -76,30 +73,40 @@ class ObjectWriter:
                 for oid, (number, data) in self._waiting.items():
                     self._write_loose(oid, number, data)
             return
-        temporary = self._temporary[1]
         try:
             if kind is None:
-                self._install_pack(self._file, self._pack, temporary)
+                self._install_pack(self._file, self._pack, self._temporary)
         finally:
             self._file.close()
-            if os.path.exists(temporary):
-                os.unlink(temporary)
+            _remove(self._temporary)
+
+    def _new_file(self, folder: str, prefix: str) -> tuple[str, int]:
+        """Make a file in a folder of the object store; return its path and descriptor.
+
+        The prefixes are git's own: its gc takes away what a killed process left.
+        """
+        from dulwich.file import adjust_shared_perm
+
+        path = os.path.join(self._objects, folder)
+        if not os.path.isdir(path):
+            os.makedirs(path, exist_ok=True)
+            adjust_shared_perm(path, self._store.shared_perm)
+        temporary = os.path.join(path, prefix + secrets.token_hex(8))
+        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
+        adjust_shared_perm(temporary, self._store.shared_perm)
+        return temporary, descriptor
 
     def _write_loose(self, oid: bytes, kind: int, data: bytes) -> None:
         name = oid.decode()
-        folder = os.path.join(self._objects, name[:2])
-        os.makedirs(folder, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(prefix="tmp_obj_", dir=folder)
+        temporary, descriptor = self._new_file(name[:2], "tmp_obj_")
         try:
             with open(descriptor, "wb") as file:
                 file.write(zlib.compress(b"%s %d\0" % (KIND_NAMES[kind], len(data)) + data, 1))
                 file.flush()
                 os.fsync(file.fileno())
-                os.fchmod(file.fileno(), 0o444)
-            os.replace(temporary, os.path.join(folder, name[2:]))
-        except BaseException:
-            os.unlink(temporary)
-            raise
+            os.replace(temporary, os.path.join(self._objects, name[:2], name[2:]))
+        finally:
+            _remove(temporary)
 
     def _install_pack(self, file: BinaryIO, pack: PackWriter, temporary: str) -> None:
         file.seek(0)
@@ -108,7 +115,6 @@ class ObjectWriter:
         file.write(trailer)
         file.flush()
         os.fsync(file.fileno())
-        os.fchmod(file.fileno(), 0o444)
         final = os.path.join(os.path.dirname(temporary), f"pack-{trailer.hex()}")
         if os.path.exists(final + ".idx"):
             return
@@ -119,8 +125,13 @@ class ObjectWriter:
             os.replace(temporary, final + ".pack")
             os.replace(index, final + ".idx")
         finally:
-            if os.path.exists(index):
-                os.unlink(index)
+            _remove(index)
+
+
+def _remove(path: str) -> None:
+    """Remove what a failure left; after success there is nothing."""
+    if os.path.exists(path):
+        os.unlink(path)
 
 
 def _checksum(file: BinaryIO) -> bytes:

@@ -75,10 +75,10 @@ def object_header(kind: int, size: int) -> bytes:
 
 
 def write_pack_index(path: str, objects: list[IndexedObject], trailer: bytes) -> None:
-    """Write the index (version 2) that belongs to a pack, whole or not at all visible to others.
+    """Write the index (version 2) that belongs to a pack.
 
     Args:
-        path: a file that is made, readable by all and writable by none, as git has it.
+        path: a file that is made, writable by none, as git has it; the caller puts it in its place.
         objects: the pack's objects, in any order.
         trailer: the pack's last 20 bytes.
     """
@@ -87,8 +87,8 @@ def write_pack_index(path: str, objects: list[IndexedObject], trailer: bytes) ->
     from dulwich.pack import write_pack_index_v2
 
     entries = sorted((bytes.fromhex(entry.oid.decode()), entry.offset, entry.crc32) for entry in objects)
-    with open(path, "xb") as file:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
+    with open(descriptor, "wb") as file:
         write_pack_index_v2(file, entries, trailer)
         file.flush()
         os.fsync(file.fileno())
-        os.fchmod(file.fileno(), 0o444)

@@ -109,12 +109,13 @@ def _restore_repository(commit: str, pack: str, path: bytes, prefix: bytes) -> d
         os.makedirs(name)
     temporary = os.path.join(folder, "tmp_pack")
     # A copy first: what is checked must be what is used, whoever writes to the original meanwhile.
-    shutil.copyfile(pack, temporary)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
+    with open(descriptor, "wb") as copy, open(pack, "rb") as original:
+        shutil.copyfileobj(original, copy, 1 << 20)
     with open(temporary, "rb") as file, open_untrusted_pack(file) as contents:
         header = check_code(contents, commit.encode())
         final = os.path.join(folder, f"pack-{contents.trailer.hex()}")
         write_pack_index(final + ".idx", [found.indexed for found in contents.objects.values()], contents.trailer)
-        os.chmod(temporary, 0o444)
         os.rename(temporary, final + ".pack")
         checkout = Checkout(contents, path)
         checkout.write(header.tree)

@@ -47,6 +47,8 @@ def test_the_patch_applies_with_git(repository: GitRepository) -> None:
     repository.write("a.txt", b"two\nno newline at the end")
     repository.write("src/main.py", b"print(2)\n" * 3)
     repository.write("new.txt", b"new\n")
+    os.unlink(repository.root / "run.sh")
+    os.symlink("a.txt", repository.root / "run.sh")
     after = repository.commit()
     patch = unified_diff(repository.path, before, after)
     repository.git("checkout", "-q", before)

@@ -212,7 +212,7 @@ def test_files_get_the_umask_and_packs_are_read_only(repository: GitRepository, 
     modes = {name: stat.S_IMODE(os.stat(tmp_path / "back" / name).st_mode) for name in ("a.txt", "run.sh", "src")}
     assert modes == {"a.txt": 0o640, "run.sh": 0o750, "src": 0o750}
     for path in (tmp_path / "back/.git/objects/pack").iterdir():
-        assert stat.S_IMODE(path.stat().st_mode) == 0o444
+        assert stat.S_IMODE(path.stat().st_mode) == 0o440
 
 
 def test_500_levels_of_directories_come_back_and_more_are_refused(tmp_path: Path) -> None:
