@@ -19,6 +19,7 @@ from repro.env.installed import (
     FromWheelFile,
     Unpinnable,
     origin_of,
+    remote_url,
     without_credentials,
 )
 from repro.env.kinds import Captured, DescribeCheckout
@@ -180,7 +181,7 @@ class _Sorting:
             what = "an editable install" if origin.editable else "a folder"
             self.refuse(distribution, f"it is {what} outside the project, {origin.path}", _BUILD_WHEEL)
             return
-        url = without_credentials(described[0])
+        url = without_credentials(remote_url(described[0]))
         self.add_vcs(VcsInstall(distribution.name, distribution.version, "git", url, described[1]))
 
     def keep(self, distribution: InstalledDistribution, kept: WheelInstall | str) -> None:

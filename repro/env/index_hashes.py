@@ -19,16 +19,21 @@ from repro.env.uv_process import UvFailure, UvResult, index_arguments, index_set
 _SHA256_LINE = re.compile(r"[0-9a-f]{64}")
 _HASH_OPTION = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 _ABSENT = "absent"
+_NOT_THERE = "the index does not have this version"
 _ABSENT_HOLDS_S = 24 * 3600
 _MAX_ROUNDS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class IndexAnswer:
-    """What the index said: hashes by name for what it has, a reason by name for what it has not."""
+    """What the index said: hashes by name for what it has, a reason by name for what it has not.
+
+    `absent` are those of the missing that it was asked for and does not have.
+    """
 
     hashes: Mapping[str, tuple[str, ...]]
     missing: Mapping[str, str]
+    absent: frozenset[str] = frozenset()
 
 
 def hashes_of_versions(
@@ -64,13 +69,23 @@ def hashes_of_versions(
         if known:
             hashes[distribution.name] = known
         elif known is not None and not refresh:
-            missing[distribution.name] = "the index does not have this version"
+            missing[distribution.name] = _NOT_THERE
         else:
             asked.append(distribution)
-    if asked:
-        answer = _ask(asked, python, project_root, environ, offline, memo)
+    # The project's configuration says where its index is. It may also hold overrides and constraints, which uv
+    # applies to every resolution: what they hide is asked for once more from where they do not count.
+    for cwd in (project_root, os.sep):
+        asked_now = asked
+        answer = _ask(asked, python, cwd, environ, offline) if asked else IndexAnswer({}, {})
         hashes.update(answer.hashes)
         missing.update(answer.missing)
+        asked = [distribution for distribution in asked if distribution.name in answer.absent]
+        for distribution in asked_now:
+            if distribution.name in hashes:
+                missing.pop(distribution.name, None)
+                memo.write(distribution, hashes[distribution.name])
+    for distribution in asked:
+        memo.write(distribution, ())
     return IndexAnswer(hashes, missing)
 
 
@@ -99,26 +114,24 @@ def hashes_of_url(
 def _ask(
     distributions: Sequence[InstalledDistribution],
     python: str,
-    project_root: str,
+    cwd: str,
     environ: Mapping[str, str],
     offline: bool,
-    memo: _Memo,
 ) -> IndexAnswer:
     """Ask for all at once. uv fails as a whole and names one culprit: ask again without it."""
-    left = {d.name: d for d in distributions}
+    left = {d.name: d.version for d in distributions}
     missing: dict[str, str] = {}
+    absent: set[str] = set()
     unreachable: str | None = None
     for _ in range(_MAX_ROUNDS):
-        lines = [f"{d.name}=={d.version}" for d in left.values()]
-        result = _compile("\n".join(lines), python, project_root, environ, offline or unreachable is not None)
+        lines = [f"{name}=={version}" for name, version in left.items()]
+        result = _compile("\n".join(lines), python, cwd, environ, offline or unreachable is not None)
         if result.returncode == 0:
-            hashes = {p.name: p.hashes for p in read_requirements(result.stdout) if p.hashes and p.name in left}
-            for name in left:
-                if name in hashes:
-                    memo.write(left[name], hashes[name])
-                else:
-                    missing[name] = "the place it was found in gives no hashes"
-            return IndexAnswer(hashes, missing)
+            hashes = {p.name: p.hashes for p in read_requirements(result.stdout) if left.get(p.name) == p.version}
+            found = {name: some for name, some in hashes.items() if some}
+            nameless = left.keys() - found.keys()
+            missing.update(dict.fromkeys(nameless, "the place it was found in gives no hashes"))
+            return IndexAnswer(found, missing, frozenset(absent | nameless))
         failure = result.failure
         culprits = [name for name in left if _is_named(name, result.stderr)]
         if failure is UvFailure.UNREACHABLE and unreachable is None and not offline:
@@ -127,23 +140,24 @@ def _ask(
             continue
         if failure not in (UvFailure.ABSENT, UvFailure.OFFLINE) or not culprits:
             break
-        for name in culprits:
-            distribution = left.pop(name)
-            missing[name] = _reason(failure, unreachable)
-            if failure is UvFailure.ABSENT and not offline and unreachable is None:
-                memo.write(distribution, ())
+        missing.update(dict.fromkeys(culprits, _reason(result, unreachable)))
+        if failure is UvFailure.ABSENT and not offline and unreachable is None:
+            absent.update(culprits)
+        left = {name: version for name, version in left.items() if name not in culprits}
         if not left:
-            return IndexAnswer({}, missing)
+            return IndexAnswer({}, missing, frozenset(absent))
     missing.update(dict.fromkeys(left, unreachable or result.reason))
-    return IndexAnswer({}, missing)
+    return IndexAnswer({}, missing, frozenset(absent))
 
 
-def _reason(failure: UvFailure, unreachable: str | None) -> str:
+def _reason(result: UvResult, unreachable: str | None) -> str:
     if unreachable is not None:
         return f"the index cannot be reached ({unreachable})"
-    if failure is UvFailure.OFFLINE:
+    if result.failure is UvFailure.OFFLINE:
         return "its hashes are not on this machine, and the network was not asked"
-    return "the index does not have this version"
+    if re.search(r"no version of|not found in the package registry", result.stderr):
+        return _NOT_THERE
+    return result.reason
 
 
 def _compile(requirements: str, python: str, project_root: str, environ: Mapping[str, str], offline: bool) -> UvResult:

@@ -16,6 +16,7 @@ from repro.model.names import UnsafePath, check_path, name_to_text
 
 _SECRET_PARAMETER = re.compile(r"token|key|secret|passw|sig|auth|cred|x-amz|session", re.IGNORECASE)
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_SCP_FORM = re.compile(r"((?:[\w.+-]+@)?[\w.-]+):(?!//)(\S+)")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -103,6 +104,14 @@ def without_credentials(url: str) -> str:
     return urlunsplit((parts.scheme, netloc, parts.path, query, ""))
 
 
+def remote_url(remote: str) -> str:
+    """Return a git remote as a URL: `git@host:path` (scp's form) and a local path have other spellings."""
+    if remote.startswith("/"):
+        return f"file://{remote}"
+    scp = _SCP_FORM.fullmatch(remote)
+    return f"ssh://{scp.group(1)}/{scp.group(2).removeprefix('/')}" if scp else remote
+
+
 def _without_direct_url(distribution: InstalledDistribution, project_root: str) -> Origin | None:
     if not distribution.in_site and _inside(distribution.location, project_root) is not None:
         folder = _folder_with_build_file(distribution.location, project_root)
@@ -110,7 +119,7 @@ def _without_direct_url(distribution: InstalledDistribution, project_root: str) 
             return None
         return _project_install(distribution, folder, project_root, editable=True)
     if not is_lockable_version(distribution.version):
-        return Unpinnable(distribution, f"its version {distribution.version!r} is no version", "reinstall it")
+        return Unpinnable(distribution, f"{distribution.version!r} is no version", "reinstall it")
     return FromIndex(distribution)
 
 

@@ -90,9 +90,24 @@ def parse_lock(data: bytes) -> tuple[LockedPackage, ...]:
     return packages
 
 
+def canonical_version(version: str) -> str:
+    """Return a version as PEP 440 normalises it, as indexes and uv write it; what is no version comes back as it is."""
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return str(Version(version))
+    except InvalidVersion:
+        return version
+
+
 def is_lockable_version(version: str) -> bool:
-    """Whether a version can stand in a lock."""
-    return _VERSION.fullmatch(version) is not None
+    """Whether a version is one (PEP 440), and can stand in a lock."""
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return str(Version(version)) == version and _VERSION.fullmatch(version) is not None
+    except InvalidVersion:
+        return False
 
 
 def is_lockable_url(url: str) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from repro.env.kinds import InterpreterObservations
+from repro.env.pip_lock import canonical_version
 from repro.errors import CannotProceed
 from repro.model.environment import Interpreter
 
@@ -27,7 +28,7 @@ class InstalledDistribution:
 
     Attributes:
         name: normalised (PEP 503).
-        version: as in the metadata.
+        version: normalised (PEP 440); as in the metadata where that is no version.
         location: the folder on `sys.path` that it was found in.
         info: its `.dist-info` or `.egg-info`.
         direct_url: the text of `direct_url.json` (PEP 610), None for what came from an index.
@@ -129,7 +130,7 @@ def _read_distribution(plain: Any) -> InstalledDistribution:
     direct_url = plain["direct_url"]
     return InstalledDistribution(
         name=canonicalize_name(_text(plain["name"])),
-        version=_text(plain["version"]),
+        version=canonical_version(_text(plain["version"])),
         location=_text(plain["location"]),
         info=_text(plain["info"]),
         direct_url=None if direct_url is None else _text(direct_url),

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from repro.env.pip_lock import canonical_version
+
 _HASH = re.compile(r"--hash[= ]sha256:([0-9a-f]{64})")
 _SHA256 = re.compile(r"sha256:([0-9a-f]{64})")
 _PINNED = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?\s*===?\s*([^\s;\\]+)\s*(?:;\s*(.*))?")
@@ -104,7 +106,9 @@ def read_requirements(text: str, markers: Mapping[str, str] | None = None) -> tu
         if pinned:
             expected = markers is None or applies(pinned.group(3), markers)
             hashes = tuple(sorted(set(_HASH.findall(line))))
-            packages.append(ProjectPackage(_normalised(pinned.group(1)), pinned.group(2), hashes, expected))
+            packages.append(
+                ProjectPackage(_normalised(pinned.group(1)), canonical_version(pinned.group(2)), hashes, expected)
+            )
     return tuple(packages)
 
 
@@ -121,15 +125,15 @@ def applies(marker: str | None, markers: Mapping[str, str]) -> bool:
 
 
 def _of_pylock(plain: Any, markers: Mapping[str, str]) -> tuple[ProjectPackage, ...]:
-    version = str(plain["lock-version"])
-    if not version.startswith("1."):
-        raise ValueError(f"lock-version {version} is not known")
+    if not str(plain["lock-version"]).startswith("1."):
+        raise ValueError(f"lock-version {plain['lock-version']} is not known")
     packages = []
     for package in plain.get("packages", []):
         files = [*package.get("wheels", []), *([package["sdist"]] if "sdist" in package else [])]
         hashes = tuple(sorted({file["hashes"]["sha256"] for file in files if "sha256" in file["hashes"]}))
         expected = applies(package.get("marker"), markers)
-        packages.append(ProjectPackage(_normalised(package["name"]), package.get("version"), hashes, expected))
+        version = canonical_version(package["version"]) if "version" in package else None
+        packages.append(ProjectPackage(_normalised(package["name"]), version, hashes, expected))
     return tuple(packages)
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -332,3 +333,61 @@ def test_the_observations_say_which_interpreter_it_was(desk: Desk) -> None:
     assert seen.executable == desk.python
     assert seen.base_executable == BASE_PYTHON
     assert seen.build
+
+
+def test_overrides_and_constraints_of_the_project_hide_nothing(desk: Desk) -> None:
+    one = desk.index.add("alpha", "1.0")
+    desk.index.add("alpha", "2.0")
+    desk.index.add("beta", "1.0")
+    desk.install("alpha==1.0", "beta")
+    (desk.project / "pyproject.toml").write_text(
+        '[project]\nname = "work"\nversion = "0"\n[tool.uv]\n'
+        'override-dependencies = ["alpha==2.0"]\nconstraint-dependencies = ["beta>5"]\n'
+    )
+    captured = desk.capture()
+    assert captured.environment.unlocked == ()
+    lock = desk.lock_of(captured.environment)
+    assert lock is not None
+    assert parse_lock(lock)[0].hashes == (sha256(one),)
+
+
+def test_the_projects_own_index_is_asked(desk: Desk) -> None:
+    desk.index.add("alpha", "1.0")
+    desk.install("alpha")
+    (desk.project / "uv.toml").write_text(
+        f'[[index]]\nurl = "{desk.environ.pop("UV_DEFAULT_INDEX")}"\ndefault = true\n'
+    )
+    assert desk.capture(UV_CACHE_DIR=str(desk.folder / "empty")).environment.unlocked == ()
+
+
+def test_a_memo_that_is_damaged_or_cannot_be_written_costs_nothing_but_time(desk: Desk) -> None:
+    desk.index.add("alpha", "1.0")
+    desk.install("alpha")
+    first = desk.capture()
+    for memo in (desk.folder / "memo").rglob("*"):
+        if memo.is_file():
+            memo.write_text("not a hash\n")
+    assert desk.capture() == first
+    shutil.rmtree(desk.folder / "memo")
+    (desk.folder / "memo").write_text("a file where a folder should be")
+    assert desk.capture() == first
+
+
+def test_a_version_that_is_not_normalised_is_found_on_the_index(desk: Desk) -> None:
+    wheel = make_wheel(desk.index.root / "files", "alpha", "2024.01.05")
+    desk.index.list_wheels("alpha")
+    desk.uv("pip", "install", "--python", desk.python, "--no-index", "--find-links", str(wheel.parent), "alpha")
+    captured = desk.capture()
+    assert captured.environment.packages == (("alpha", "2024.1.5"),)
+    assert captured.environment.unlocked == ()
+    assert desk.realise(captured.environment).prefix
+
+
+def test_one_version_that_is_none_does_not_take_the_others_with_it(desk: Desk) -> None:
+    desk.index.add("alpha", "1.0")
+    desk.install("alpha")
+    legacy = next(desk.venv.glob("lib/python*/site-packages")) / "old-1.0.egg-info"
+    legacy.write_text("Metadata-Version: 1.0\nName: old\nVersion: 1.0-dev-unknown\n")
+    captured = desk.capture()
+    assert captured.environment.packages == (("alpha", "1.0"), ("old", "1.0-dev-unknown"))
+    assert captured.environment.unlocked == ("old",)

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from repro.env.install_failures import failure_of
+from repro.env.uv_process import UvFailure, UvResult, index_arguments, index_settings, run_uv, uv_environ
+
+WORDINGS = {
+    UvFailure.HASH: "error: Failed to download `six==1.16.0`\n  cause: Hash mismatch for `six==1.16.0`\n",
+    UvFailure.ABSENT: "error: No solution found\n  cause: Because there is no version of six==9 and you require six==9",
+    UvFailure.OFFLINE: "error: No solution\n  cause: Because six was not found in the cache and you require six==1",
+    UvFailure.UNREACHABLE: "error: Request failed after 3 retries\n  cause: error sending request for url\n"
+    "  cause: tcp connect error\n  cause: Connection refused (os error 111)",
+    UvFailure.REFUSED: "error: Failed to fetch: https://x\n  cause: HTTP status client error (401 Unauthorized) for x",
+    UvFailure.DISK_FULL: "error: Failed to install: six\n  cause: No space left on device (os error 28)",
+    UvFailure.OTHER: "error: Failed to build `x`\n  cause: The build backend returned an error",
+}
+EXIT_CODES = {UvFailure.HASH: 4, UvFailure.UNREACHABLE: 5, UvFailure.REFUSED: 5}
+
+
+@pytest.mark.parametrize("failure", WORDINGS)
+def test_failures_are_told_apart(failure: UvFailure) -> None:
+    result = UvResult(1, "", WORDINGS[failure])
+    assert result.failure is failure
+    error = failure_of(result, "install")
+    assert error.exit_code == EXIT_CODES.get(failure, 3)
+    assert error.hint
+
+
+def test_the_reason_is_uvs_last_error_without_warnings_and_hints() -> None:
+    stderr = "warning: old\nUsing Python 3\nerror: Failed to fetch: x\n  cause: not found\n\nhint: do this\n"
+    assert UvResult(1, "", stderr).reason == "Failed to fetch: x; not found"
+    assert UvResult(-9, "", "").reason == "exit code -9"
+
+
+def test_credentials_do_not_stand_in_uvs_words(tmp_path: os.PathLike[str]) -> None:
+    environ = {"PATH": os.defpath, "HOME": str(tmp_path), "UV_CACHE_DIR": str(tmp_path), "UV_HTTP_RETRIES": "0"}
+    environ["UV_DEFAULT_INDEX"] = "http://ann:pa55word@127.0.0.1:9/simple"
+    result = run_uv(["pip", "compile", "-", "--no-deps"], environ, str(tmp_path), stdin="six==1.16.0\n")
+    assert result.returncode != 0
+    assert "pa55word" not in result.stderr
+
+
+def test_uv_gets_neither_the_active_environment_nor_what_weakens_hashes() -> None:
+    passed = uv_environ(
+        {"VIRTUAL_ENV": "/v", "PYTHONPATH": "/p", "UV_NO_VERIFY_HASHES": "1", "UV_INDEX": "u", "A": "b"}
+    )
+    assert not passed.keys() & {"VIRTUAL_ENV", "PYTHONPATH", "UV_NO_VERIFY_HASHES"}
+    assert (passed["UV_INDEX"], passed["A"]) == ("u", "b")
+
+
+def test_pips_settings_are_passed_on_where_uv_has_none_of_its_own() -> None:
+    pips = {"PIP_INDEX_URL": "https://i", "PIP_EXTRA_INDEX_URL": "https://e https://f", "PIP_FIND_LINKS": "/a  /b"}
+    passed = uv_environ(pips)
+    assert passed["UV_DEFAULT_INDEX"] == "https://i"
+    assert passed["UV_EXTRA_INDEX_URL"] == "https://e https://f"
+    assert passed["UV_INDEX_STRATEGY"] == "unsafe-best-match"
+    assert passed["UV_FIND_LINKS"] == "/a,/b"
+    kept = uv_environ({**pips, "UV_INDEX_URL": "https://mine", "UV_INDEX": "https://mine", "UV_FIND_LINKS": "/c"})
+    assert "UV_DEFAULT_INDEX" not in kept
+    assert "UV_EXTRA_INDEX_URL" not in kept
+    assert "UV_INDEX_STRATEGY" not in kept
+    assert kept["UV_FIND_LINKS"] == "/c"
+    assert index_arguments({"PIP_NO_INDEX": "1"}, True) == ["--offline", "--no-index"]
+    assert index_settings({"PIP_INDEX_URL": "https://i", "HOME": "/"}) == (("PIP_INDEX_URL", "https://i"),)
