@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -214,11 +215,19 @@ def test_unchanged_tracked_files_are_not_read(repository: GitRepository) -> None
     assert "a.txt" not in opened
 
 
-def test_a_fifo_and_a_socket_are_left_out_with_a_finding(repository: GitRepository) -> None:
+def test_a_fifo_and_a_socket_are_left_out_with_a_finding(
+    repository: GitRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
     os.mkfifo(repository.root / "pipe")
+    monkeypatch.chdir(repository.root)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("sock")
     taken = snapshot_work_tree(repository.path)
     assert not taken.dirty
-    assert [(found.kind, found.path) for found in taken.findings] == [("special-file", "pipe")]
+    assert [(found.kind, found.path) for found in taken.findings] == [
+        ("special-file", "pipe"),
+        ("special-file", "sock"),
+    ]
 
 
 def test_an_ignored_fifo_needs_no_finding(repository: GitRepository) -> None:
