@@ -89,7 +89,7 @@ run git commit --quiet --message "Digits"
 
 chapter "Here: a run, recorded and pushed"
 run repro run -n baseline -- python train.py
-run repro show baseline
+run repro log
 run repro remote add store "$work/store"
 run repro push
 run_id=$(basename "$(ls .repro/runs/*.yaml)" .yaml)
