@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from repro.errors import CannotProceed, UsageError
-from repro.model.settings import Settings
 
 if TYPE_CHECKING:
+    from repro.model.settings import Settings
     from repro.store.cache import Cache
     from repro.store.records import Records
     from repro.store.remote import Remote
@@ -63,12 +64,33 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """What a command has wherever it is called: the user's places, settings and environment variables."""
+    """What a command has wherever it is called: the user's environment variables, directory and settings.
+
+    `settings_files` are absolute paths, the nearest first; `base` is what a relative `store:` counts from.
+    """
 
     environ: Mapping[str, str]
     cwd: str
-    places: Places
-    settings: Settings = field(default_factory=Settings)
+    settings_files: tuple[str, ...]
+    base: str
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that hold here, read when they are first asked for.
+
+        Raises:
+            BadSettings: a settings file has no meaning.
+        """
+        return _settings_of(self.settings_files, self.base)
+
+    @property
+    def places(self) -> Places:
+        """The user's places: `REPRO_STORE` wins over the settings' `store`."""
+        places = find_places(self.environ)
+        if self.environ.get("REPRO_STORE") or not self.settings.store:
+            return places
+        store = os.path.join(self.base, os.path.expanduser(self.settings.store))
+        return Places(store, places.scratch, places.config)
 
     def cache(self) -> Cache:
         """Return the objects on this machine."""
@@ -102,7 +124,7 @@ class Workspace:
 class Project(Workspace):
     """A git work tree with its records. `root` is its absolute path without symlinks."""
 
-    root: str = ""
+    root: str
 
     @property
     def folder(self) -> str:
@@ -157,9 +179,9 @@ def open_workspace(cwd: str, environ: Mapping[str, str]) -> Workspace:
     Raises:
         BadSettings: the user's settings file has no meaning.
     """
-    places = find_places(environ)
-    settings = _read_settings(places.config, places.config)
-    return Workspace(environ, cwd, _with_store(places, settings, environ, cwd), settings)
+    workspace = Workspace(environ, cwd, (find_places(environ).config,), cwd)
+    _settings_of(workspace.settings_files, workspace.base)
+    return workspace
 
 
 def find_root(cwd: str) -> str | None:
@@ -181,34 +203,53 @@ def find_project(cwd: str, environ: Mapping[str, str]) -> Project:
         NotAProject: there is no git work tree.
         BadSettings: a settings file has no meaning.
     """
-    from repro.model.settings import merge_settings
-
     root = find_root(cwd)
     if root is None:
         raise NotAProject(f"{cwd} is not inside a git repository", "`git init` makes one, `repro init` comes after it")
-    user = open_workspace(cwd, environ)
-    committed = _read_settings(os.path.join(root, SETTINGS_FILE), SETTINGS_FILE)
-    local = _read_settings(os.path.join(root, LOCAL_SETTINGS_FILE), LOCAL_SETTINGS_FILE)
-    settings = merge_settings(local, merge_settings(committed, user.settings))
-    places = _with_store(find_places(environ), settings, environ, root)
-    return Project(environ, os.path.realpath(cwd), places, settings, root)
+    files = (LOCAL_SETTINGS_FILE, SETTINGS_FILE)
+    config = find_places(environ).config
+    project = Project(environ, os.path.realpath(cwd), (*(os.path.join(root, f) for f in files), config), root, root)
+    _check_settings(project)
+    return project
 
 
-def _with_store(places: Places, settings: Settings, environ: Mapping[str, str], base: str) -> Places:
-    if not settings.store or environ.get("REPRO_STORE"):
-        return places
-    return Places(os.path.join(base, os.path.expanduser(settings.store)), places.scratch, places.config)
+def _check_settings(project: Project) -> None:
+    """Read the settings so that a fault in them is told by any command, unless they are, byte for byte, those that
+    were read without fault the last time: the parser's import would cost `status` more than all else."""
+    files = [_read(path) for path in project.settings_files]
+    if not any(files):
+        return
+    seen = b"\0".join(data or b"" for data in files)
+    memo = os.path.join(project.folder, "local", "settings-read")
+    if _read(memo) == seen:
+        return
+    _settings_of(project.settings_files, project.base)
+    with contextlib.suppress(OSError):  # no folder yet, or no room: the settings are read again next time
+        temp = f"{memo}.{os.getpid()}"
+        with open(temp, "wb") as file:
+            file.write(seen)
+        os.replace(temp, memo)
 
 
-def _read_settings(path: str, shown: str) -> Settings:
+@functools.cache
+def _settings_of(files: tuple[str, ...], base: str) -> Settings:
+    from repro.model.settings import Settings, merge_settings, parse_settings
+
+    merged = Settings()
+    for path in reversed(files):
+        data = _read(path)
+        if data is not None:
+            inside = path.startswith(base + os.sep)
+            merged = merge_settings(parse_settings(data, path[len(base) + 1 :] if inside else path), merged)
+    return merged
+
+
+def _read(path: str) -> bytes | None:
     try:
         with open(path, "rb") as file:
-            data = file.read()
+            return file.read()
     except (FileNotFoundError, NotADirectoryError):
-        return Settings()
-    from repro.model.settings import parse_settings
-
-    return parse_settings(data, shown)
+        return None
 
 
 @functools.cache

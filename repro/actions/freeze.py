@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from repro import __version__
 from repro.actions.code_packs import pack_code
 from repro.actions.environment import capture_environment
-from repro.actions.inputs import capture_inputs, inside
+from repro.actions.inputs import capture_inputs
 from repro.actions.start_marks import mark_start
+from repro.actions.tracked import inside
 from repro.code.commit_contents import commit_time
 from repro.code.filtered_tree import tree_without
 from repro.code.kept_commits import keep_commit
@@ -22,11 +23,12 @@ from repro.model.content import Item
 from repro.model.determinism import recorded_variables
 from repro.model.environment import Environment
 from repro.model.finding import Finding
-from repro.model.manifest import Code, Manifest, State
+from repro.model.manifest import Code, Manifest
 from repro.model.names import RelPath
 from repro.model.observations import Observations
 from repro.model.recipe import Recipe, recipe_id
 from repro.model.run_id import make_run_id
+from repro.model.run_state import State
 from repro.model.values import parse_assignments, read_values
 from repro.project import Project
 from repro.store.records import RunIdTaken

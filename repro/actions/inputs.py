@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from repro.code.pointer_files import pointer_paths
-from repro.data.capture import capture
-from repro.data.memo import read_memo, write_memo
-from repro.data.pointer import Tracked, read_pointer
-from repro.errors import CannotProceed, UsageError
-from repro.model.content import Content, Item
+from repro.actions.tracked import capture_remembered, tracked_data
+from repro.data.pointer import Tracked
+from repro.errors import CannotProceed
+from repro.model.content import Item
 from repro.model.finding import Finding
-from repro.model.names import RelPath, check_path, is_within, name_to_text
+from repro.model.names import RelPath, is_within, name_to_text
 from repro.model.tree_objects import KnowingSink
 from repro.project import Project
 
@@ -30,39 +28,6 @@ class Inputs:
 
     items: tuple[Item, ...]
     findings: tuple[Finding, ...]
-
-
-def tracked_data(project: Project) -> list[Tracked]:
-    """Return all pointers of the work tree, sorted by their data's path.
-
-    Raises:
-        BadRecord, NewerFormat: one cannot be read.
-    """
-    found = [read_pointer(project.root, check_path(path)) for path in pointer_paths(project.root)]
-    return sorted(found, key=lambda tracked: tracked.path)
-
-
-def inside(project: Project, path: str) -> RelPath:
-    """Return `path` as the user gave it, as a path in the project.
-
-    Raises:
-        UsageError: it is the root, or outside.
-        UnsafePath: it is in a folder that is git's or repro's.
-    """
-    relative = project.relative(path)
-    if relative == b".":
-        raise UsageError(f"{path} is the whole project", "name files or directories in it")
-    return check_path(relative)
-
-
-def capture_remembered(
-    project: Project, path: RelPath, sink: KnowingSink, progress: Callable[[int], None] | None = None
-) -> tuple[Content, int]:
-    """Return what stands at `path` and its number of files, reading only what has changed since the last time."""
-    captured = capture(project.root, path, sink, read_memo(project.memos, path), progress)
-    project.records().prepare()
-    write_memo(project.memos, path, captured.memo)
-    return captured.content, captured.files
 
 
 def capture_inputs(project: Project, named: Sequence[RelPath], outputs: Sequence[RelPath], sink: KnowingSink) -> Inputs:

@@ -10,9 +10,10 @@ from repro.actions.run_source import RunSource, bring
 from repro.env import pip
 from repro.model.content import Content, ObjectRef
 from repro.model.finding import Finding
-from repro.model.manifest import Manifest, State
+from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
 from repro.model.pieces import Part, Piece, pieces_of
+from repro.model.run_state import State
 from repro.store.remote_errors import MissingOnRemote
 from repro.store.transfer import missing_here
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from repro.actions.freeze import declared_outputs
-from repro.actions.inputs import capture_remembered
 from repro.actions.start_marks import forget_start, started_ns
+from repro.actions.tracked import capture_remembered
 from repro.code.changes import changed_paths
 from repro.code.commit_contents import paths_in_commit
 from repro.code.filtered_tree import tree_without
@@ -22,10 +22,11 @@ from repro.execution.touched import touched_files
 from repro.model.content import Item, Kind
 from repro.model.digest import digest_of
 from repro.model.finding import Finding
-from repro.model.manifest import Manifest, Output, State
+from repro.model.manifest import Manifest, Output
 from repro.model.names import RelPath, is_within, name_to_text
 from repro.model.outputs import NOISE_FOLDERS, Touched, classify_touched
 from repro.model.recipe import Recipe
+from repro.model.run_state import State
 from repro.model.values import BadValues, read_values
 from repro.project import Project
 from repro.store.hashing import DigestOnly

@@ -8,10 +8,11 @@ from repro.actions.track_data import checkout, tracked_items
 from repro.errors import IntegrityError
 from repro.model.content import Item
 from repro.model.data_state import CheckedOut, Synced
-from repro.model.manifest import Manifest, State, parse_manifest
+from repro.model.manifest import Manifest, parse_manifest
 from repro.model.pieces import pieces_of
 from repro.model.rebuild_record import parse_rebuild
 from repro.model.run_id import RunId, RunName, parse_run_id, select_run
+from repro.model.run_state import State
 from repro.model.strict_yaml import MAX_BYTES
 from repro.project import Project, Workspace
 from repro.store.cache import Cache

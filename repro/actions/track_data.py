@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
-from repro.actions.inputs import capture_remembered, inside, tracked_data
+from repro.actions.tracked import capture_remembered, inside, selected, tracked_data
 from repro.data.capture import is_unchanged
 from repro.data.checkout import place
 from repro.data.ignore import ignore_data
@@ -14,8 +14,7 @@ from repro.data.scan import DataNotFound
 from repro.data.standing import would_lose
 from repro.errors import CannotProceed, UsageError
 from repro.model.content import Content, Item, Kind
-from repro.model.data_state import Added, CheckedOut, DataState, OpenRun, ProjectStatus, TrackedState
-from repro.model.manifest import State
+from repro.model.data_state import Added, CheckedOut
 from repro.model.names import RelPath, is_within, name_to_text
 from repro.model.pointer import Pointer
 from repro.model.run_id import RunId
@@ -90,54 +89,10 @@ def _refuse_tracked(project: Project, wanted: Sequence[RelPath]) -> None:
             )
 
 
-def status(project: Project, paths: Sequence[str] = ()) -> ProjectStatus:
-    """Say how tracked data stands (all of it, or what is named), and which runs are open."""
-    wanted = [inside(project, path) for path in paths]
-    cache = project.cache()
-    data = [
-        TrackedState(entry.path, entry.pointer_path, _state(project, entry, cache))
-        for entry in _selected(tracked_data(project), wanted)
-    ]
-    return ProjectStatus(tuple(data), tuple(_open_runs(project)))
-
-
-def _state(project: Project, entry: Tracked, cache: Cache) -> DataState:
-    content = entry.pointer.content
-    memo = read_memo(project.memos, entry.path)
-    try:
-        if memo and is_unchanged(project.root, entry.path, memo):
-            found = memo.whole
-        else:
-            found = capture_remembered(project, entry.path, DigestOnly())[0]
-    except DataNotFound:
-        here = content.digest is None or cache.has(content.digest)
-        return DataState.MISSING if here else DataState.LOST
-    return DataState.SAME if found == content else DataState.CHANGED
-
-
-def _open_runs(project: Project) -> Iterable[OpenRun]:
-    """Return the runs that are not sealed: told by the marks of their beginning, without reading manifests."""
-    records = project.records()
-    for run in records.open_runs():
-        manifest = records.read(run)
-        if manifest.state is State.OPEN:
-            yield OpenRun(run, manifest.name, manifest.state, manifest.observations.created)
-
-
-def _selected(entries: Sequence[Tracked], wanted: Sequence[RelPath]) -> list[Tracked]:
-    if not wanted:
-        return list(entries)
-    found = [entry for entry in entries if any(is_within(entry.path, path) for path in wanted)]
-    for path in wanted:
-        if not any(is_within(entry.path, path) for entry in entries):
-            raise NotTracked(f"{name_to_text(path)} is not tracked", f"`repro add {name_to_text(path)}` tracks it")
-    return found
-
-
 def tracked_items(project: Project, paths: Sequence[str] = ()) -> list[Item]:
     """Return the tracked data, all of it or what is named, as its pointers say."""
     wanted = [inside(project, path) for path in paths]
-    return [Item(entry.path, entry.pointer.content) for entry in _selected(tracked_data(project), wanted)]
+    return [Item(entry.path, entry.pointer.content) for entry in selected(tracked_data(project), wanted)]
 
 
 def run_items(project: Project, run: RunId, paths: Sequence[str] = ()) -> list[Item]:

@@ -39,9 +39,9 @@ def status(paths: tuple[str, ...], as_json: bool) -> int:
     Example:
       repro status
     """
-    from repro.actions.track_data import status as look
+    from repro.cli.plain_status import status as look
 
-    return report.show_status(look(here(), paths), as_json=as_json)
+    return look(paths, as_json=as_json)
 
 
 @click.command()

@@ -1,120 +1,38 @@
-"""Calls the command line and turns every way in which it can end into an exit code."""
+"""Calls the command line: by click, or past it for what is asked so often that click's import would show."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-import click
-
-from repro.cli.main import repro
-from repro.errors import ReproError, UsageError
-from repro.report import terminal
-
-RUN_FAILED = 125
-BUG = 70
-INTERRUPTED = 130
+from repro.cli.outcome import call
+from repro.cli.plain_status import plain_status
 
 
 def invoke(arguments: Sequence[str]) -> int:
     """Run the command that `arguments` name and return the process's exit code."""
     before = list(arguments[: arguments.index("--")]) if "--" in arguments else list(arguments)
-    as_json = "--json" in before
-    debug = "--debug" in before
-    try:
-        code = repro.main(args=list(arguments), prog_name="repro", standalone_mode=False)
-        sys.stdout.flush()
+    return call(plain_status(arguments) or _by_click(arguments), before)
+
+
+def _by_click(arguments: Sequence[str]) -> Callable[[], int]:
+    def body() -> int:
+        import click
+
+        from repro.cli.main import repro
+        from repro.errors import UsageError
+
+        try:
+            code = repro.main(args=list(arguments), prog_name="repro", standalone_mode=False)
+        except click.exceptions.Exit as error:
+            return error.exit_code
+        except click.Abort:
+            raise KeyboardInterrupt from None
+        except click.ClickException as error:
+            message = error.format_message().rstrip(".")
+            context = getattr(error, "ctx", None)
+            path = context.command_path if context else "repro"
+            text = message[:1].lower() + message[1:]
+            raise UsageError(text, f"`{path} --help` tells how to call it") from None
         return code if isinstance(code, int) else 0
-    except click.exceptions.Exit as error:
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        return _interrupted(as_json)
-    except BrokenPipeError:
-        return _broken_pipe()
-    except click.ClickException as error:
-        failure: ReproError = _usage(error)
-    except ReproError as error:
-        if debug:
-            raise
-        failure = error
-    except OSError as error:
-        if debug:
-            raise
-        failure = _from_system(error)
-    except Exception as error:  # the last stop: a bug must leave a report, not a page of traceback
-        if debug:
-            raise
-        return _bug(error, as_json)
-    terminal.show_error(failure.id, failure.message, failure.hint, as_json=as_json)
-    return _code_of(failure, before)
 
-
-def _code_of(failure: ReproError, arguments: Sequence[str]) -> int:
-    """`run` keeps the codes below 125 for its command, as `env` and `timeout` do."""
-    if _command_of(arguments) != "run":
-        return failure.exit_code
-    return {"command-not-found": 127, "command-not-executable": 126}.get(failure.id, RUN_FAILED)
-
-
-def _command_of(arguments: Sequence[str]) -> str | None:
-    words = iter(arguments)
-    for word in words:
-        if word == "-C":
-            next(words, None)
-        elif not word.startswith("-"):
-            return word
-    return None
-
-
-def _usage(error: click.ClickException) -> ReproError:
-    message = error.format_message().rstrip(".")
-    context = getattr(error, "ctx", None)
-    path = context.command_path if context else "repro"
-    return UsageError(message[:1].lower() + message[1:], f"`{path} --help` tells how to call it")
-
-
-def _from_system(error: OSError) -> ReproError:
-    what = " ".join(os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, str | bytes))
-    reason = error.strerror or str(error)
-    return ReproError(f"{what}: {reason}" if what else reason, _system_hint(error))
-
-
-def _system_hint(error: OSError) -> str | None:
-    import errno
-
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "nothing is half written: make room, then do it again (REPRO_STORE and REPRO_SCRATCH say where)"
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return "check the permissions of the path"
-    return None
-
-
-def _interrupted(as_json: bool) -> int:
-    terminal.show_error("interrupted", "interrupted", None, as_json=as_json)
-    return INTERRUPTED
-
-
-def _broken_pipe() -> int:
-    """Whoever read our output has gone, `repro log | head`: end as a C program would."""
-    with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 128 + signal.SIGPIPE
-
-
-def _bug(error: Exception, as_json: bool) -> int:
-    import platform
-    import tempfile
-    import traceback
-
-    from repro import __version__
-
-    text = f"repro {__version__}, Python {platform.python_version()}, {platform.platform()}\n\n"
-    text += "".join(traceback.format_exception(error))
-    with tempfile.NamedTemporaryFile("w", prefix="repro-bug-", suffix=".txt", delete=False, encoding="utf-8") as file:
-        file.write(text)
-    message = f"repro met an error that it does not expect: {type(error).__name__}: {error}"
-    terminal.show_error("bug", message, f"please report it, with {file.name}", as_json=as_json)
-    return BUG
+    return body

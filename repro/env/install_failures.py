@@ -74,6 +74,6 @@ def failure_of(result: UvResult, doing: str) -> ReproError:
         case UvFailure.ABSENT:
             return PackageGone(message, "name the index that has it: UV_INDEX=URL, UV_FIND_LINKS=DIR or uv.toml")
         case UvFailure.DISK_FULL:
-            return EnvironmentDiskFull(message, "make room, or set another cache folder")
+            return EnvironmentDiskFull(message, "make room on that disk and try again; nothing was left behind")
         case _:
             return EnvironmentNotMade(message, "the text is uv's; once the cause is gone, try again")

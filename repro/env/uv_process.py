@@ -105,13 +105,24 @@ class UvResult:
 
     @property
     def reason(self) -> str:
-        """uv's error in one line: its last error and the causes, without warnings, hints and progress."""
+        """uv's error in one line: what it tried, the first cause and the last, without warnings, hints and progress."""
         lines = self.stderr.splitlines()
-        starts = [i for i, line in enumerate(lines) if line.startswith(("error:", "×", "  ×"))]
-        told = lines[starts[-1] :] if starts else lines[-5:]
-        words = [re.sub(r"^(?:error:|cause:|[×├─▶╰│]+)\s*", "", line.strip()) for line in told]
-        until = next((i for i, word in enumerate(words) if word.startswith("hint:")), len(words))
-        return "; ".join(word for word in words[:until] if word)[:600] or f"exit code {self.returncode}"
+        starts = [i for i, line in enumerate(lines) if line.startswith("error:")]
+        told = lines[starts[-1] :] if starts else lines[-3:]
+        until = next((i for i, line in enumerate(told) if line.startswith("hint:")), len(told))
+        causes: list[list[str]] = []
+        for line in filter(None, (line.strip() for line in told[:until])):
+            if line.startswith(("error:", "cause:")) or not causes:
+                causes.append([])
+            causes[-1].append(re.sub(r"^(?:error|cause):\s*", "", line))
+        kept = causes if len(causes) <= 3 else [*causes[:2], causes[-1]]
+        return "; ".join(_in_short(cause) for cause in kept) or f"exit code {self.returncode}"
+
+
+def _in_short(cause: list[str]) -> str:
+    """Return the ends of a cause that is long: the output of a build, two paths in one sentence."""
+    whole = " ".join(cause)
+    return whole if len(whole) <= 250 else f"{whole[:100]} … {whole[-140:]}"
 
 
 def find_uv(environ: Mapping[str, str]) -> str:

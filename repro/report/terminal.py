@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
-from repro.model.finding import Finding
+if TYPE_CHECKING:  # every command imports this module
+    from repro.model.finding import Finding
 
 _talk = 0  # -1: errors only, 0: as usual, 1: more
 
@@ -30,8 +30,10 @@ def put(text: str) -> None:
     print(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
-def put_json(value: Any) -> None:
+def put_json(value: object) -> None:
     """Print one JSON object on stdout."""
+    import json
+
     put(json.dumps(value, ensure_ascii=False, indent=2, default=str))
 
 

@@ -13,11 +13,11 @@ from repro.errors import LockedError
 from repro.model.manifest import Manifest, parse_manifest, render_manifest
 from repro.model.rebuild_record import RebuildRecord, parse_rebuild, rebuild_file_name, render_rebuild
 from repro.model.run_id import NoSuchRun, RunId, RunName, select_run
+from repro.store.records_folder import prepare_folder, write_beside
 
 _FILE = re.compile(r"([0-9]{8}-[0-9]{6}-[a-z2-7]{8})\.yaml")
 _NAME = re.compile(rb"^name: (.*)$", re.MULTILINE)
 _HEAD = 4096  # a manifest's name stands in its first lines
-_IGNORED = "# What belongs to this machine alone.\n/local/\n/local.yaml\n"
 
 
 class RunIdTaken(Exception):
@@ -91,7 +91,7 @@ class Records:
         """
         self.prepare()
         path = self.path(manifest.run)
-        temp = _write_beside(path, render_manifest(manifest))
+        temp = write_beside(path, render_manifest(manifest))
         try:
             os.link(temp, path)  # unlike a rename, a link does not replace
         except FileExistsError:
@@ -108,7 +108,7 @@ class Records:
         """Write a manifest file as it came from elsewhere; the caller has parsed it."""
         self.prepare()
         path = self.path(run)
-        os.replace(_write_beside(path, data), path)
+        os.replace(write_beside(path, data), path)
         _sync_folder(path)
 
     def rebuild_names(self, run: RunId) -> list[str]:
@@ -145,16 +145,12 @@ class Records:
         self.prepare()
         path = self.rebuild_path(run, name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        os.replace(_write_beside(path, data), path)
+        os.replace(write_beside(path, data), path)
         return path
 
     def prepare(self) -> None:
         """Make the folder and tell git what in it belongs to this machine alone."""
-        os.makedirs(os.path.join(self.folder, "runs"), exist_ok=True)
-        os.makedirs(os.path.join(self.folder, "local"), exist_ok=True)
-        ignore = os.path.join(self.folder, ".gitignore")
-        if not os.path.exists(ignore):
-            os.replace(_write_beside(ignore, _IGNORED.encode()), ignore)
+        prepare_folder(self.folder)
 
     @contextlib.contextmanager
     def hold(self, run: RunId) -> Iterator[None]:
@@ -190,20 +186,6 @@ class Records:
             return str(load_yaml(match[1], "name")) if match else None
         except (FileNotFoundError, BadYaml):
             return None  # a damaged manifest has no name; whoever reads it gets the error
-
-
-def _write_beside(path: str, data: bytes) -> str:
-    temp = f"{path}.{os.getpid()}.tmp"
-    try:
-        with open(temp, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temp)
-        raise
-    return temp
 
 
 def _sync_folder(path: str) -> None:

@@ -1,0 +1,64 @@
+"""Tracked data: its pointers, its paths, and what is remembered of it. `status` imports nothing heavier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from repro.code.pointer_files import pointer_paths
+from repro.data.capture import capture
+from repro.data.memo import read_memo, write_memo
+from repro.data.pointer import NotTracked, Tracked, read_pointer
+from repro.errors import UsageError
+from repro.model.content import Content
+from repro.model.names import RelPath, check_path, is_within, name_to_text
+from repro.model.tree_objects import KnowingSink
+from repro.project import Project
+from repro.store.records_folder import prepare_folder
+
+
+def tracked_data(project: Project) -> list[Tracked]:
+    """Return all pointers of the work tree, sorted by their data's path.
+
+    Raises:
+        BadRecord, NewerFormat: one cannot be read.
+    """
+    found = [read_pointer(project.root, check_path(path)) for path in pointer_paths(project.root)]
+    return sorted(found, key=lambda tracked: tracked.path)
+
+
+def inside(project: Project, path: str) -> RelPath:
+    """Return `path` as the user gave it, as a path in the project.
+
+    Raises:
+        UsageError: it is the root, or outside.
+        UnsafePath: it is in a folder that is git's or repro's.
+    """
+    relative = project.relative(path)
+    if relative == b".":
+        raise UsageError(f"{path} is the whole project", "name files or directories in it")
+    return check_path(relative)
+
+
+def capture_remembered(
+    project: Project, path: RelPath, sink: KnowingSink, progress: Callable[[int], None] | None = None
+) -> tuple[Content, int]:
+    """Return what stands at `path` and its number of files, reading only what has changed since the last time."""
+    captured = capture(project.root, path, sink, read_memo(project.memos, path), progress)
+    prepare_folder(project.folder)
+    write_memo(project.memos, path, captured.memo)
+    return captured.content, captured.files
+
+
+def selected(entries: Sequence[Tracked], wanted: Sequence[RelPath]) -> list[Tracked]:
+    """Return the entries at or below one of the wanted paths; all of them where none is named.
+
+    Raises:
+        NotTracked: a wanted path holds none.
+    """
+    if not wanted:
+        return list(entries)
+    found = [entry for entry in entries if any(is_within(entry.path, path) for path in wanted)]
+    for path in wanted:
+        if not any(is_within(entry.path, path) for entry in entries):
+            raise NotTracked(f"{name_to_text(path)} is not tracked", f"`repro add {name_to_text(path)}` tracks it")
+    return found
