@@ -315,6 +315,40 @@ pip.realise(environment, **arguments)
 """
 
 
+def test_a_full_disk_is_named_and_leaves_nothing(desk: Desk) -> None:
+    import pickle
+
+    desk.index.add("big", "1.0", body="# " + os.urandom(400_000).hex())
+    desk.install("big")
+    environment = desk.capture().environment
+    desk.envs.mkdir()
+    arguments = {
+        "lock": desk.lock_of(environment),
+        "wheels": {},
+        "interpreter": BASE_PYTHON,
+        "envs_dir": str(desk.envs),
+        "environ": desk.environ,
+    }
+    payload = pickle.dumps((environment, arguments)).hex()
+    program = f"""
+from repro.env.install_failures import EnvironmentDiskFull
+try:
+    exec({REALISE!r})
+except EnvironmentDiskFull as error:
+    import os
+    assert "No space left" in error.message and error.hint and error.exit_code == 3, error
+    assert os.listdir({str(desk.envs)!r}) == []
+    raise SystemExit(42)
+"""
+    small = f'mount -t tmpfs -o size=500k none {desk.envs} || exit 77; exec "$@"'
+    who = ["-m"] if os.getuid() == 0 else ["-rm"]
+    command = ["unshare", *who, "sh", "-c", small, "sh", sys.executable, "-c", program, payload]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode in (1, 77) and "not permitted" in done.stderr:
+        pytest.skip("this machine lets nobody mount a small file system")
+    assert done.returncode == 42, done.stderr
+
+
 def test_a_kill_half_way_leaves_only_what_is_cleaned_up_later(desk: Desk) -> None:
     import pickle
 

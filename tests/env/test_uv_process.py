@@ -35,6 +35,16 @@ def test_the_reason_is_uvs_last_error_without_warnings_and_hints() -> None:
     assert UvResult(-9, "", "").reason == "exit code -9"
 
 
+def test_a_long_error_is_told_by_its_ends() -> None:
+    causes = "".join(f"  cause: {word}\n" for word in ("first", "second", "third", "last"))
+    assert UvResult(1, "", f"error: Failed\n{causes}").reason == "Failed; first; last"
+    build = "error: Failed to build\n  cause: The backend failed\n\n         [stderr]\n" + "         noise\n" * 99
+    reason = UvResult(1, "", build + "         the end\n").reason
+    assert reason.startswith("Failed to build; The backend failed [stderr] noise")
+    assert reason.endswith("noise the end")
+    assert len(reason) < 300
+
+
 def test_credentials_do_not_stand_in_uvs_words(tmp_path: os.PathLike[str]) -> None:
     environ = {"PATH": os.defpath, "HOME": str(tmp_path), "UV_CACHE_DIR": str(tmp_path), "UV_HTTP_RETRIES": "0"}
     environ["UV_DEFAULT_INDEX"] = "http://ann:pa55word@127.0.0.1:9/simple"
