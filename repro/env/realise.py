@@ -64,8 +64,8 @@ def realise(
         interpreter: of the plan.
         envs_dir: where environments are kept; made when needed.
         environ: the user's variables; uv's and pip's index settings and cache count.
-        checkout_root: where the project's code stands; needed for project installs. uv's project configuration is
-            read from here.
+        checkout_root: where the project's code stands; None leaves out its own packages. uv's project configuration
+            is read from here.
         project_env_dir: where the copy goes; must not exist. Needed for project installs.
         offline: do not use the network.
 
@@ -80,9 +80,9 @@ def realise(
     if prefix is None:
         builder = _Builder(environment, lock, wheels, interpreter, environ, checkout_root or envs_dir, offline)
         prefix = make_environment(envs_dir, key, builder.build)
-    if environment.project:
-        if checkout_root is None or project_env_dir is None:
-            raise ValueError("an environment with project installs needs checkout_root and project_env_dir")
+    if environment.project and checkout_root is not None:
+        if project_env_dir is None:
+            raise ValueError("an environment with project installs needs project_env_dir")
         copy_environment(prefix, project_env_dir)
         install_project(environment.project, project_env_dir, checkout_root, environ, offline)
         prefix = project_env_dir

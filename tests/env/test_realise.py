@@ -165,6 +165,17 @@ def test_a_project_install_that_is_not_editable_is_built_from_the_checkout(desk:
     assert output_of(made, desk.environ, "python", "-c", "import other; print(other.WHO)") == "other from source\n"
 
 
+def test_without_the_code_the_projects_own_packages_are_left_out(desk: Desk) -> None:
+    write_package(desk.project, "mine")
+    desk.install("-e", str(desk.project))
+    made = desk.realise(desk.capture().environment)
+    assert made.prefix.startswith(str(desk.envs))
+    assert (
+        output_of(made, desk.environ, "python", "-c", "import importlib.util as u; print(u.find_spec('mine'))")
+        == "None\n"
+    )
+
+
 @pytest.mark.parametrize("path", ["..", "/etc", "a/../../b", "link"])
 def test_a_project_install_cannot_leave_the_checkout(desk: Desk, path: str) -> None:
     write_package(desk.folder / "outside", "mine")
