@@ -63,7 +63,7 @@ class Remote:
                     f"{self.shown} is not empty and is no remote of repro (it holds {', '.join(others[:3])})",
                     "name an empty or a new folder",
                 )
-            with self._reaching("writing to it"):
+            with self._reaching("writing to it", writing=True):
                 with_retries(lambda: self._storage.put_bytes(MARKER, _MARK))
         self._checked = True
 
@@ -78,7 +78,7 @@ class Remote:
         self.prepare()
         if self._size(name) == os.stat(path).st_size:
             return False
-        with self._reaching(f"writing {name}"):
+        with self._reaching(f"writing {name}", writing=True):
             with_retries(lambda: self._storage.put_file(name, path))
         return True
 
@@ -103,7 +103,7 @@ class Remote:
             raise RemoteConflict(f"{self.shown} has another {name}, and what is stored there does not change")
         if not is_object_name(name):
             self.flush()  # a record must not survive a power cut that what it names does not
-        with self._reaching(f"writing {name}"):
+        with self._reaching(f"writing {name}", writing=True):
             with_retries(lambda: self._storage.put_bytes(name, data))
         return True
 
@@ -230,8 +230,8 @@ class Remote:
             return file.read(_MARK_LIMIT)
 
     @contextmanager
-    def _reaching(self, doing: str) -> Iterator[None]:
-        """Turn the place's failures into what they mean; "not found" passes as it is.
+    def _reaching(self, doing: str, writing: bool = False) -> Iterator[None]:
+        """Turn the place's failures into what they mean; "not found" passes as it is, unless we are `writing`.
 
         Raises:
             RemoteUnreachable, RemoteRefused: naming the remote and what was tried.
@@ -239,13 +239,13 @@ class Remote:
         """
         try:
             yield
-        except FileNotFoundError:
-            raise
         except TRANSIENT as error:
             raise RemoteUnreachable(
                 f"the remote {self.shown} cannot be reached ({doing}: {error})", "try again when the network is back"
             ) from error
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and not writing:
+                raise
             reason = error.strerror or str(error)
             raise RemoteRefused(f"the remote {self.shown} refused ({doing}: {reason})") from error
 

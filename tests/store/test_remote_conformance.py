@@ -1,0 +1,191 @@
+"""What every kind of remote must do: docs/reference/remote.md as a suite. A new kind is one line in `KINDS`."""
+
+import os
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from repro.store.remote import Remote, open_remote
+from repro.store.remote_errors import NotARemote, NotOnRemote, RemoteConflict, TooLong
+from repro.store.remote_names import BadRemoteFileName
+
+KINDS: dict[str, Callable[[Path], str]] = {
+    "directory": lambda tmp: str(tmp / "remote folder"),
+    "file url": lambda tmp: f"file://{tmp}/remote",
+    "memory": lambda tmp: f"memory://{uuid.uuid4()}/remote",
+}
+
+OBJECT = "objects/ab/" + "c" * 62
+
+
+@pytest.fixture(params=KINDS)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return KINDS[request.param](tmp_path)
+
+
+@pytest.fixture
+def remote(url: str) -> Remote:
+    remote = open_remote(url)
+    remote.prepare()
+    return remote
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> str:
+    (tmp_path / "local").write_bytes(b"hello")
+    return str(tmp_path / "local")
+
+
+def _get(remote: Remote, name: str, tmp_path: Path, limit: int) -> bytes:
+    with (tmp_path / "got").open("wb") as file:
+        remote.get_to(name, file.fileno(), limit)
+    return (tmp_path / "got").read_bytes()
+
+
+def test_what_was_put_comes_back_to_anybody(remote: Remote, url: str, local: str, tmp_path: Path) -> None:
+    assert remote.put_file(OBJECT, local)
+    assert remote.put_bytes("runs/a.yaml", b"manifest")
+    remote.flush()
+    other = open_remote(url)
+    assert other.read(OBJECT, 5) == b"hello"
+    assert other.read("runs/a.yaml", 1000) == b"manifest"
+    assert _get(other, OBJECT, tmp_path, 5) == b"hello"
+    assert other.size(OBJECT) == 5
+
+
+def test_an_empty_file_is_a_file(remote: Remote, tmp_path: Path) -> None:
+    (tmp_path / "empty").write_bytes(b"")
+    remote.put_file(OBJECT, str(tmp_path / "empty"))
+    assert remote.size(OBJECT) == 0
+    assert remote.read(OBJECT, 0) == b""
+
+
+def test_a_large_file_comes_back(remote: Remote, tmp_path: Path) -> None:
+    data = os.urandom(3_500_000)
+    (tmp_path / "large").write_bytes(data)
+    remote.put_file(OBJECT, str(tmp_path / "large"))
+    seen: list[int] = []
+    with (tmp_path / "got").open("wb") as file:
+        remote.get_to(OBJECT, file.fileno(), len(data), seen.append)
+    assert (tmp_path / "got").read_bytes() == data
+    assert sum(seen) == len(data)
+
+
+def test_not_found_is_none_for_size_and_an_error_for_bytes(remote: Remote, tmp_path: Path) -> None:
+    assert remote.size(OBJECT) is None
+    assert remote.size("runs") is None
+    with pytest.raises(NotOnRemote, match=OBJECT):
+        remote.read(OBJECT, 10)
+    with pytest.raises(NotOnRemote, match=OBJECT):
+        _get(remote, OBJECT, tmp_path, 10)
+
+
+def test_a_folder_is_no_file(remote: Remote) -> None:
+    remote.put_bytes("runs/a.yaml", b"x")
+    assert remote.size("runs") is None
+
+
+def test_more_than_the_limit_is_an_error(remote: Remote, local: str, tmp_path: Path) -> None:
+    remote.put_file(OBJECT, local)
+    with pytest.raises(TooLong, match="4 bytes"):
+        remote.read(OBJECT, 4)
+    with pytest.raises(TooLong):
+        _get(remote, OBJECT, tmp_path, 4)
+    assert len((tmp_path / "got").read_bytes()) <= 4
+
+
+def test_what_is_there_is_left_alone(remote: Remote, local: str) -> None:
+    assert remote.put_file(OBJECT, local)
+    assert not remote.put_file(OBJECT, local)
+    assert remote.put_bytes("runs/a.yaml", b"x")
+    assert not remote.put_bytes("runs/a.yaml", b"x")
+
+
+def test_an_object_that_an_accident_cut_short_is_written_again(remote: Remote, local: str) -> None:
+    remote.put_bytes(OBJECT, b"hel")
+    assert remote.put_file(OBJECT, local)
+    assert remote.read(OBJECT, 5) == b"hello"
+
+
+@pytest.mark.parametrize("other", [b"one", b"another"])
+def test_other_bytes_under_a_records_name_are_a_conflict(remote: Remote, other: bytes) -> None:
+    remote.put_bytes("runs/a.yaml", b"two")
+    with pytest.raises(RemoteConflict, match=r"runs/a\.yaml"):
+        remote.put_bytes("runs/a.yaml", other)
+    assert remote.read("runs/a.yaml", 100) == b"two"
+    assert remote.put_bytes("runs/a.yaml", other, replace=True)
+    assert remote.read("runs/a.yaml", 100) == other
+
+
+def test_names_are_listed_below_a_folder_at_any_depth(remote: Remote, local: str) -> None:
+    assert remote.list("rebuilds") == []
+    for name in ("rebuilds/b/1.yaml", "rebuilds/a/2.yaml", "rebuilds/a/1.yaml", "rebuilds2/x", "runs/a.yaml"):
+        remote.put_bytes(name, b"x")
+    remote.put_file(OBJECT, local)
+    assert remote.list("rebuilds") == ["rebuilds/a/1.yaml", "rebuilds/a/2.yaml", "rebuilds/b/1.yaml"]
+    assert remote.list("rebuilds/a") == ["rebuilds/a/1.yaml", "rebuilds/a/2.yaml"]
+    assert remote.list("objects") == [OBJECT]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "/etc/passwd",
+        "../x",
+        "a/../../x",
+        "a//b",
+        "a/",
+        ".hidden",
+        "a/.repro-tmp-1",
+        "a\\b",
+        "a b",
+        "é",
+        "x" * 256,
+        "a\n",
+    ],
+)
+def test_a_name_that_could_lead_out_is_refused_before_the_remote_is_asked(
+    remote: Remote, local: str, name: str
+) -> None:
+    for call in (
+        lambda: remote.put_file(name, local),
+        lambda: remote.put_bytes(name, b""),
+        lambda: remote.read(name, 1),
+        lambda: remote.size(name),
+        lambda: remote.get_to(name, 1, 1),
+        lambda: remote.list(name),
+    ):
+        with pytest.raises(BadRemoteFileName) as caught:
+            call()
+        assert caught.value.exit_code == 4
+
+
+def test_a_place_without_a_marker_cannot_be_read(url: str) -> None:
+    remote = open_remote(url)
+    for call in (lambda: remote.size(OBJECT), lambda: remote.read(OBJECT, 1), lambda: remote.list("runs")):
+        with pytest.raises(NotARemote, match="no file repro-remote") as caught:
+            call()
+        assert caught.value.exit_code == 5
+        assert caught.value.hint
+
+
+def test_the_first_write_makes_the_remote_and_marks_it(url: str) -> None:
+    open_remote(url).put_bytes("runs/a.yaml", b"x")
+    remote = open_remote(url)
+    assert remote.read("repro-remote", 100) == b'{"repro-remote": 1}\n'
+    remote.prepare()
+
+
+def test_many_threads_may_write_the_same_name(remote: Remote, tmp_path: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    data = os.urandom(200_000)
+    (tmp_path / "local").write_bytes(data)
+    with ThreadPoolExecutor(8) as pool:
+        for _ in pool.map(lambda _: remote.put_file(OBJECT, str(tmp_path / "local")), range(32)):
+            pass
+        assert set(pool.map(lambda _: remote.read(OBJECT, len(data)), range(32))) == {data}
+    assert remote.list("objects") == [OBJECT]
