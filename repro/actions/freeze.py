@@ -13,7 +13,6 @@ from repro.actions.environment import capture_environment
 from repro.actions.inputs import capture_inputs
 from repro.actions.start_marks import mark_start
 from repro.actions.tracked import inside
-from repro.code.commit_contents import commit_time
 from repro.code.filtered_tree import tree_without
 from repro.code.kept_commits import keep_commit
 from repro.code.snapshot import CodeSnapshot, snapshot_work_tree
@@ -32,9 +31,6 @@ from repro.model.run_state import State
 from repro.model.values import parse_assignments, read_values
 from repro.project import Project
 from repro.store.records import RunIdTaken
-
-# Zip archives cannot hold an earlier time, and tools that write them fail: 1980-01-01.
-_EARLIEST_EPOCH = 315532800
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +127,6 @@ def _recipe(
         project.environ,
         project.settings.variables,
         project.root,
-        max(commit_time(project.root, code.commit), _EARLIEST_EPOCH),
         time_zone(project.environ),
     )
     return Recipe(

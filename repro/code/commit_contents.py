@@ -1,8 +1,8 @@
-"""Questions about one commit: which paths it holds, and of what time it is."""
+"""Which paths a commit holds."""
 
 from __future__ import annotations
 
-from repro.code.object_reader import iterate_files, read_commit, tree_of
+from repro.code.object_reader import iterate_files, tree_of
 from repro.code.repository import open_repository
 
 
@@ -14,13 +14,3 @@ def paths_in_commit(root: str, commit: str) -> frozenset[bytes]:
     """
     with open_repository(root) as repo:
         return frozenset(path for path, _ in iterate_files(repo, tree_of(repo, commit)))
-
-
-def commit_time(root: str, commit: str) -> int:
-    """Return a commit's time, in seconds since 1970, never negative.
-
-    Raises:
-        MissingCommit: the commit is not in the repository.
-    """
-    with open_repository(root) as repo:
-        return read_commit(repo, commit.encode())[1]

@@ -33,6 +33,10 @@ OBSERVED = (
     "TZ",
 )
 
+# For SOURCE_DATE_EPOCH, where it is not set: 1980-01-01, the earliest moment that a zip archive can hold. HEAD's
+# commit time, the usual choice, would make another recipe, and other bytes, of every commit.
+EPOCH = 315532800
+
 # What a rebuild takes over from the machine that it runs on; everything else comes from the recipe.
 MACHINE = (
     "HOME",
@@ -57,9 +61,7 @@ MACHINE = (
 PARAMETER_PREFIX = "REPRO_PARAM_"
 
 
-def recorded_variables(
-    environ: Mapping[str, str], named: Iterable[str], root: str, epoch: int, zone: str | None
-) -> dict[str, str]:
+def recorded_variables(environ: Mapping[str, str], named: Iterable[str], root: str, zone: str | None) -> dict[str, str]:
     """Return the variables that go into the recipe, and that the command is started with.
 
     What is not set is not among them: a rebuild inherits none of these names, so it is not set there either.
@@ -68,12 +70,11 @@ def recorded_variables(
         environ: the environment that repro was called in.
         named: further variables that `repro.yaml` asks for.
         root: the project's root, an absolute path; it becomes `{root}` in the values.
-        epoch: seconds for SOURCE_DATE_EPOCH where it is not set: HEAD's commit time.
         zone: name of the system's time zone, for TZ where it is not set; None where it is not known.
     """
     found = {name: environ[name] for name in (*OBSERVED, *named) if name in environ}
     found["PYTHONHASHSEED"] = environ.get("PYTHONHASHSEED", "0")
-    found["SOURCE_DATE_EPOCH"] = environ.get("SOURCE_DATE_EPOCH", str(epoch))
+    found["SOURCE_DATE_EPOCH"] = environ.get("SOURCE_DATE_EPOCH", str(EPOCH))
     if zone is not None:
         found["TZ"] = environ.get("TZ", zone)
     return {name: _without_root(value, root) for name, value in sorted(found.items())}

@@ -44,8 +44,7 @@ def show_status(status: ProjectStatus, *, as_json: bool) -> int:
                     for one in status.data
                 ],
                 "runs": [
-                    {"run": one.run, "name": one.name, "state": "open", "created": one.created}
-                    for one in status.runs
+                    {"run": one.run, "name": one.name, "state": "open", "created": one.created} for one in status.runs
                 ],
             }
         )

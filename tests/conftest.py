@@ -1,0 +1,56 @@
+"""Fixtures for tests that call repro as a user does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from uv import find_uv_bin
+
+from tests.command_line import Person, make_venv
+
+
+@pytest.fixture(scope="session")
+def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A virtual environment without packages. Tests must not change it."""
+    return make_venv(tmp_path_factory.mktemp("venv") / "env", [find_uv_bin()])
+
+
+@pytest.fixture
+def ann(tmp_path: Path, venv: Path) -> Person:
+    """Ann, in an empty folder that is no project yet."""
+    folder = tmp_path / "ann" / "project"
+    folder.mkdir(parents=True)
+    return Person(home=tmp_path / "ann", cwd=folder, venv=venv)
+
+
+@pytest.fixture
+def project(ann: Person) -> Person:
+    """Ann in a project: a committed script that reads `data/numbers.csv`, which is tracked, and writes `out/`."""
+    ann.git("init", "--quiet", "--initial-branch=main")
+    ann.write("train.py", TRAIN)
+    ann.write("data/numbers.csv", "1\n2\n3\n")
+    ann.repro("add", "data")
+    ann.git("add", "--all")
+    ann.git("commit", "--quiet", "--message", "begin")
+    return ann
+
+
+@pytest.fixture
+def bob(tmp_path: Path, venv: Path) -> Person:
+    """Bob, elsewhere: another home, no project, nothing cached."""
+    folder = tmp_path / "bob" / "somewhere"
+    folder.mkdir(parents=True)
+    return Person(home=tmp_path / "bob", cwd=folder, venv=venv)
+
+
+TRAIN = """\
+import json, os, pathlib
+
+numbers = [int(line) for line in open("data/numbers.csv")]
+out = pathlib.Path("out")
+out.mkdir(exist_ok=True)
+(out / "model.txt").write_text(repr({"sum": sum(numbers), "names": sorted({"a", "b"})}))
+(out / "metrics.json").write_text(json.dumps({"sum": sum(numbers), "lr": os.environ.get("REPRO_PARAM_lr")}))
+print("trained", os.environ["REPRO_RUN_ID"])
+"""
