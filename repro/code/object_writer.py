@@ -15,14 +15,14 @@ from repro.code.pack_format import KIND_NAMES, PackWriter, pack_header, write_pa
 if TYPE_CHECKING:
     from dulwich.repo import Repo
 
-_MAX_LOOSE = 100
+_MAX_LOOSE = 16  # each costs an fsync, a pack costs two
 _MAX_LOOSE_BYTES = 16 << 20
 
 
 class ObjectWriter:
     """A context in which objects are added; they are all there when it ends well.
 
-    Up to 100 new objects become loose files. From the next one on all go to one pack, whose number of
+    Up to 16 new objects become loose files. From the next one on all go to one pack, whose number of
     objects is only known at the end: its header is then corrected and its checksum taken again.
     """
 

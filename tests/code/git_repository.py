@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ class GitRepository:
 
     def git(self, *arguments: str | bytes, environ: dict[str, str] | None = None, data: bytes = b"") -> str:
         result = subprocess.run(
-            ["git", "-C", self.path, *arguments],
+            ["git", "-C", self.path, "-c", "core.fsync=none", *arguments],
             input=data,
             capture_output=True,
             check=False,
@@ -45,8 +46,8 @@ class GitRepository:
         environ = {"GIT_INDEX_FILE": self.path + "-oracle-index"}
         source = self.git("rev-parse", "--git-path", "index")
         if os.path.exists(os.path.join(self.path, source)):
-            with open(os.path.join(self.path, source), "rb") as file:
-                Path(environ["GIT_INDEX_FILE"]).write_bytes(file.read())
+            # With its time: git tells by it which entries may be out of date.
+            shutil.copy2(os.path.join(self.path, source), environ["GIT_INDEX_FILE"])
         self.git("-c", "advice.addEmbeddedRepo=false", "add", "-A", environ=environ)
         return self.git("write-tree", environ=environ)
 
