@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from repro.data.capture import capture
 from repro.data.scan import DataNotFound
@@ -33,10 +33,13 @@ class _TreeKeeper(DigestOnly):
         return ref
 
 
-def compare_outputs(manifest: Manifest, root: str, cache: Cache) -> tuple[ComparedOutput, ...]:
+def compare_outputs(
+    manifest: Manifest, root: str, cache: Cache, bring_trees: Callable[[Content], None]
+) -> tuple[ComparedOutput, ...]:
     """Compare each output with what stands at its path below `root`.
 
-    A directory that differs is followed by its members that differ, as far as its recorded trees are here.
+    A directory that differs is followed by its members that differ, as far as its recorded trees can be had:
+    `bring_trees` is asked to put them into the cache.
     """
     compared: list[ComparedOutput] = []
     for output in manifest.outputs:
@@ -44,6 +47,8 @@ def compare_outputs(manifest: Manifest, root: str, cache: Cache) -> tuple[Compar
         found = _found(root, output.path, keeper)
         compared.append(compare_content(output.path, output.content, found, READERS))
         if found != output.content:
+            if output.content.kind is Kind.DIRECTORY:
+                bring_trees(output.content)
             compared += _members(output.path, output.content, found, cache, keeper.trees)
     return tuple(compared)
 

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import shutil
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,12 +12,15 @@ from repro import __version__
 from repro.actions.compare_outputs import compare_outputs
 from repro.actions.environment import realise_environment
 from repro.actions.plan_rebuild import RebuildPlan, plan_rebuild
+from repro.actions.rebuild_room import Room, make_room
 from repro.actions.run_source import RunSource, open_run
 from repro.actions.sync import push_rebuild
-from repro.code.restore import SubmodulePack, TargetNotEmpty, restore_commit
+from repro.code.filtered_tree import tree_without
+from repro.code.restore import SubmodulePack, restore_commit
 from repro.data.checkout import place
 from repro.data.removal import remove
 from repro.env.kinds import Realised
+from repro.errors import IntegrityError
 from repro.execution.machine import describe_machine, processors_for
 from repro.execution.process import CommandNotExecutable, CommandNotFound, Outcome, execute
 from repro.model.compare import Verdict, is_reproduced, worst
@@ -85,7 +84,7 @@ def rebuild(
     plan = plan_rebuild(source, workspace.environ, options.python, progress)
     if plan.blocking:
         return Rebuilt(_unbuildable(source.manifest, plan), started=False)
-    room = _make_room(workspace, source.manifest, options)
+    room = make_room(workspace, source.manifest.run, options.into)
     try:
         record = _rebuild_in(workspace, source, plan, options, room, say)
     except BaseException:
@@ -101,59 +100,10 @@ def rebuild(
     return Rebuilt(record, True)
 
 
-@dataclass(frozen=True, slots=True)
-class _Room:
-    """Where a rebuild happens: `root` for the checkout; `folder`, which we made, holds all that is ours."""
+class WrongCode(IntegrityError):
+    """A manifest's commit is not the code that its recipe names."""
 
-    root: str
-    folder: str
-
-    def trim(self) -> None:
-        """Take away what the kept files do not need: our folder, unless something is in it."""
-        _remove_tree(os.path.join(self.folder, "wheels"))
-        with contextlib.suppress(OSError):
-            os.rmdir(self.folder)
-
-    def clear(self) -> None:
-        """Take away what we made; a directory that was there before stays, empty."""
-        if self.root != self.folder and not self.root.startswith(self.folder + os.sep):
-            for name in os.listdir(self.root) if os.path.isdir(self.root) else ():
-                _remove_tree(os.path.join(self.root, name))
-        _remove_tree(self.folder)
-
-
-def _make_room(workspace: Workspace, manifest: Manifest, options: RebuildOptions) -> _Room:
-    os.makedirs(workspace.places.rebuilds, exist_ok=True)
-    folder = tempfile.mkdtemp(prefix=f"{manifest.run}-", dir=workspace.places.rebuilds)
-    if options.into is None:
-        return _Room(os.path.join(folder, "project"), folder)
-    root = os.path.realpath(os.path.join(workspace.cwd, options.into))
-    if os.path.lexists(root) and not (os.path.isdir(root) and not os.listdir(root)):
-        os.rmdir(folder)
-        raise TargetNotEmpty(f"{options.into} is not an empty directory", "name another with --into")
-    return _Room(root, folder)
-
-
-def _remove_tree(path: str) -> None:
-    """Remove a directory of ours, also where the command has closed parts of it."""
-
-    def open_up(function: Callable[[str], object], name: str, error: BaseException) -> None:
-        if isinstance(error, FileNotFoundError):
-            return
-        os.chmod(os.path.dirname(name), 0o700)
-        if os.path.isdir(name) and not os.path.islink(name):
-            os.chmod(name, 0o700)
-            shutil.rmtree(name)
-        else:
-            function(name)
-
-    if os.path.isdir(path) and not os.path.islink(path):
-        if sys.version_info >= (3, 12):
-            shutil.rmtree(path, onexc=open_up)
-        else:
-            shutil.rmtree(path, onerror=lambda function, name, info: open_up(function, name, info[1]))
-    elif os.path.lexists(path):
-        os.unlink(path)
+    id = "wrong-code"
 
 
 def _rebuild_in(
@@ -161,7 +111,7 @@ def _rebuild_in(
     source: RunSource,
     plan: RebuildPlan,
     options: RebuildOptions,
-    room: _Room,
+    room: Room,
     say: Callable[[str], None],
 ) -> RebuildRecord:
     manifest = source.manifest
@@ -173,7 +123,7 @@ def _rebuild_in(
     say("running the command")
     outcome = _execute(workspace, manifest, realised, room.root, findings)
     say("comparing")
-    outputs = compare_outputs(manifest, room.root, source.cache)
+    outputs = compare_outputs(manifest, room.root, source.cache, source.bring_trees)
     verdict = worst(output.verdict for output in outputs)
     if outcome.exit_code != (manifest.observations.exit_code or 0):
         verdict = Verdict.FAILED
@@ -206,6 +156,7 @@ def _restore(source: RunSource, root: str, say: Callable[[str], None]) -> None:
         SubmodulePack(sub.path, sub.commit, cache.path_of(sub.pack.digest)) for sub in manifest.code.submodules
     ]
     restore_commit(manifest.code.commit, cache.path_of(manifest.code.pack.digest), root, submodules)
+    _check_code(manifest, root)
     inputs = {item.path for item in manifest.recipe.data}
     for item in manifest.recipe.data:
         say(f"data: {name_to_text(item.path)}")
@@ -215,12 +166,28 @@ def _restore(source: RunSource, root: str, say: Callable[[str], None]) -> None:
             remove(root, output.path)
 
 
+def _check_code(manifest: Manifest, root: str) -> None:
+    """The recipe's code is a tree, the commit is only recorded beside it: they must agree.
+
+    Raises:
+        WrongCode: they do not.
+    """
+    paths = [bytes(path) for path in (*(output.path for output in manifest.outputs), *manifest.missing_outputs)]
+    found = tree_without(root, manifest.code.commit, paths)
+    if found != manifest.recipe.code:
+        raise WrongCode(
+            f"the commit {manifest.code.commit} of {manifest.run} holds the code {found}, "
+            f"and the recipe names {manifest.recipe.code}",
+            "the manifest was edited: take it from where it was made",
+        )
+
+
 def _realise(
     workspace: Workspace,
     source: RunSource,
     plan: RebuildPlan,
     options: RebuildOptions,
-    room: _Room,
+    room: Room,
     say: Callable[[str], None],
 ) -> Realised | None:
     environment = source.manifest.recipe.environment

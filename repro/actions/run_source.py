@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from repro.project import Project, Workspace
 from repro.store.cache import Cache
 from repro.store.records import Records
 from repro.store.remote import Remote
+from repro.store.remote_errors import MissingOnRemote
 from repro.store.transfer import Transferred, fetch_objects, missing_here
 
 JOBS = 8
@@ -31,9 +33,15 @@ class RunSource:
     cache: Cache
     remote: Remote | None
 
-    def missing(self) -> bool:
-        """Whether the store lacks anything of the run that a rebuild needs."""
-        return bool(missing_here(self.cache, list(needed_roots(self.manifest))))
+    def bring_trees(self, root: Content) -> None:
+        """Bring a directory's trees, without its files, as far as they can be had.
+
+        Raises:
+            RemoteError, IntegrityError: the remote cannot be asked, or has other bytes.
+        """
+        if self.remote is not None:
+            with contextlib.suppress(MissingOnRemote):  # then the directory is compared as a whole
+                fetch_objects(self.cache, self.remote, [root], JOBS, files=False)
 
 
 def open_run(workspace: Workspace, text: str, source: str | None) -> RunSource:
@@ -67,13 +75,6 @@ def open_run(workspace: Workspace, text: str, source: str | None) -> RunSource:
         )
     records = workspace.records()
     return RunSource(records.read(records.select(text)), records, cache, _default(workspace))
-
-
-def needed_roots(manifest: Manifest) -> Iterable[Content | ObjectRef]:
-    """Yield what a rebuild needs: code, inputs, lock and wheels, not the outputs' files."""
-    from repro.model.pieces import Part, pieces_of
-
-    return (piece.root for piece in pieces_of(manifest) if piece.part is not Part.OUTPUT)
 
 
 def bring(source: RunSource, roots: Iterable[Content | ObjectRef], progress: Callable[[int], None] | None) -> int:

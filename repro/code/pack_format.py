@@ -14,6 +14,9 @@ COMMIT, TREE, BLOB = 1, 2, 3
 KIND_NAMES = {COMMIT: b"commit", TREE: b"tree", BLOB: b"blob"}
 HEADER_SIZE = 12
 TRAILER_SIZE = 20
+MAX_BLOB = 4 << 30
+MAX_TREE = 64 << 20
+"""Limits in bytes, as no object is larger that a run needs back: trees and commits are held in memory whole."""
 _LEVEL = 6  # fixed: the same objects give the same bytes with one zlib
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -14,9 +15,9 @@ from repro.code.git_index import CachedFile, Tracked, read_tracked, stamp_of
 from repro.code.ignore_rules import repository_rules
 from repro.code.object_reader import read_commit, read_tree
 from repro.code.object_writer import ObjectWriter
-from repro.code.pack_format import BLOB, COMMIT, TREE
+from repro.code.pack_format import BLOB, COMMIT, MAX_BLOB, TREE
 from repro.code.repository import is_repository, open_repository
-from repro.code.work_tree import RECORDS, Found, State, Unreadable, is_plain, walk_work_tree
+from repro.code.work_tree import RECORDS, Found, Unreadable, is_plain, walk_work_tree
 from repro.errors import CannotProceed
 from repro.model.finding import Finding
 from repro.model.names import UnsafePath, check_name, name_to_text
@@ -26,6 +27,16 @@ if TYPE_CHECKING:
     from dulwich.repo import Repo
 
 _MESSAGE = b"The work tree as it was\n"
+
+
+# What `check_name` may refuse of the names that a file system takes; it costs too much to ask it of every name.
+_SUSPECT = re.compile(rb"(?i)\.git|git~|\xe2[\x80\x81]|\xef\xbb\xbf")
+
+
+class TooLarge(CannotProceed):
+    """A file is too large to be code."""
+
+    id = "code-file-too-large"
 
 
 class UnsafeName(CannotProceed):
@@ -74,6 +85,7 @@ def snapshot_work_tree(root: str) -> CodeSnapshot:
         NotARepository, BareRepository, UnsupportedRepository: see `open_repository`.
         Unreadable: a file that must be read cannot be.
         UnsafeName: a name that no git would check out again.
+        TooLarge: a file of more than 4 GiB.
     """
     return _snapshot(root, b"")
 
@@ -136,6 +148,8 @@ class _WorkTree:
         trusted = not may_convert(self.repo, self.root, tracked, attributes)
         for item in found:
             mode = item.stat.st_mode
+            if _SUSPECT.search(item.path):
+                _check_names(self.prefix + item.path)
             if stat.S_ISDIR(mode):
                 self._add_repository(item, tracked)
             elif is_plain(mode):
@@ -149,8 +163,6 @@ class _WorkTree:
         if cached is not None and cached.stamp == stamp_of(item.stat) and stat.S_IFMT(cached.mode) == stat.S_IFMT(mode):
             self.entries[item.path] = (mode, cached.oid)
             return
-        if item.state is State.UNTRACKED:
-            _check_names(self.prefix + item.path)
         data = self._read(item)
         if data is not None:
             self.entries[item.path] = (mode, self.writer.add(BLOB, data))
@@ -158,6 +170,12 @@ class _WorkTree:
     def _read(self, item: Found) -> bytes | None:
         """Return the file's bytes or the link's target; None where it has vanished."""
         path = os.path.join(self.root, item.path)
+        if item.stat.st_size > MAX_BLOB:
+            shown = name_to_text(self.prefix + item.path)
+            raise TooLarge(
+                f"{shown!r} has {item.stat.st_size} bytes, too many for code ({MAX_BLOB} are allowed)",
+                f"track it as data: repro add {shown}",
+            )
         try:
             if stat.S_ISLNK(item.stat.st_mode):
                 return os.readlink(path)
@@ -176,8 +194,6 @@ class _WorkTree:
             if os.listdir(path):
                 self._note("submodule-not-initialised", item.path, "its files are not recorded: it has no .git")
             return
-        if item.state is State.UNTRACKED:
-            _check_names(self.prefix + item.path)
         outer = self.prefix + item.path
         inner = _snapshot(os.fsdecode(path), outer + b"/")
         self.entries[item.path] = (git.MODE_GITLINK, inner.commit.encode())

@@ -11,12 +11,8 @@ from dataclasses import dataclass
 from hashlib import sha1
 from typing import BinaryIO
 
-from repro.code.pack_format import BLOB, HEADER_SIZE, KIND_NAMES, TRAILER_SIZE, IndexedObject
+from repro.code.pack_format import BLOB, HEADER_SIZE, KIND_NAMES, MAX_BLOB, MAX_TREE, TRAILER_SIZE, IndexedObject
 from repro.errors import IntegrityError
-
-MAX_BLOB = 4 << 30
-MAX_TREE = 64 << 20
-"""Limits on declared sizes, in bytes; trees and commits are held in memory, blobs are streamed."""
 
 _CHUNK = 1 << 16
 _REF_DELTA, _OFS_DELTA = 7, 6

@@ -7,6 +7,7 @@ project. Killed half way, each file is the old or the new one, and the same call
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 
 from repro.data.open_safely import link_target, mode_of, names_in, naming, open_directory, parent_of
 from repro.data.removal import remove_entry
+from repro.data.staging import staging_folder
 from repro.data.standing import TEMP, file_holds, read_directory, ref_of
 from repro.model.content import Content, Kind, ObjectRef
 from repro.model.names import RelPath, check_path
@@ -28,6 +30,7 @@ def place(
     source: TreeSource,
     prune: bool = False,
     progress: Callable[[int], None] | None = None,
+    staging: str | None = None,
 ) -> None:
     """Bring the work tree's `path` to `content`. What would be lost is the caller's question to `would_lose`.
 
@@ -38,6 +41,8 @@ def place(
         source: where the objects are.
         prune: remove names from directories that are not wanted there.
         progress: told the bytes of every file that was dealt with.
+        staging: a folder of the project for files in the making (see `repro.data.staging`); None is beside
+            their place.
 
     Raises:
         UnsafePath: `path` is not one.
@@ -47,9 +52,9 @@ def place(
         OSError: with the path: the disk is full, or permission is denied.
     """
     check_path(path)
-    placing = _Placing(source, prune, progress or (lambda size: None))
     wanted = Entry(path.rsplit(b"/", 1)[-1], content)
-    with parent_of(root, path, create=True) as parent:
+    with staging_folder(staging) as workshop, parent_of(root, path, create=True) as parent:
+        placing = _Placing(source, prune, progress or (lambda size: None), workshop)
         if content.kind is Kind.DIRECTORY:
             placing.directory(wanted, parent, path, 0)
         else:
@@ -61,13 +66,23 @@ class _Placing:
     source: TreeSource
     prune: bool
     progress: Callable[[int], None]
+    workshop: int | None
 
     def leaf(self, wanted: Entry, parent: int, shown: bytes) -> None:
+        try:
+            self._leaf(wanted, parent, shown)
+        except OSError as error:
+            if error.errno != errno.EXDEV or self.workshop is None:
+                raise
+            self.workshop = None  # the data is on another file system, or mounted: write beside it
+            self._leaf(wanted, parent, shown)
+        self.progress(wanted.content.size)
+
+    def _leaf(self, wanted: Entry, parent: int, shown: bytes) -> None:
         if wanted.content.target is not None:
             self._link(wanted.name, wanted.content.target, parent, shown)
         else:
             self._file(wanted, parent, shown)
-        self.progress(wanted.content.size)
 
     def directory(self, wanted: Entry, parent: int, shown: bytes, depth: int) -> None:
         entries = read_directory(wanted.content, self.source, shown, depth)  # before anything is touched
@@ -99,8 +114,8 @@ class _Placing:
     def _link(self, name: bytes, target: bytes, parent: int, shown: bytes) -> None:
         if link_target(name, parent) == target:
             return
-        with naming(shown, "making the link"), _replacing(name, parent, shown) as temp:
-            os.symlink(target, temp, dir_fd=parent)
+        with naming(shown, "making the link"), self._replacing(name, parent, shown) as (temp, workshop):
+            os.symlink(target, temp, dir_fd=workshop)
 
     def _file(self, wanted: Entry, parent: int, shown: bytes) -> None:
         executable = wanted.content.kind is Kind.EXECUTABLE
@@ -108,14 +123,30 @@ class _Placing:
         if _is_there(wanted, ref, parent, self.source):
             return
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with naming(shown, "writing it"), _replacing(wanted.name, parent, shown) as temp:
+        with naming(shown, "writing it"), self._replacing(wanted.name, parent, shown) as (temp, workshop):
             # The kernel takes the umask off the mode.
-            descriptor = os.open(temp, flags, 0o777 if executable else 0o666, dir_fd=parent)
+            descriptor = os.open(temp, flags, 0o777 if executable else 0o666, dir_fd=workshop)
             try:
                 self.source.copy_to(ref, descriptor)
                 _set_executable(descriptor, executable)
             finally:
                 os.close(descriptor)
+
+    @contextlib.contextmanager
+    def _replacing(self, name: bytes, parent: int, shown: bytes) -> Iterator[tuple[bytes, int]]:
+        """Yield a temporary name and the directory for it; what is made there takes the place of `name`, or goes."""
+        temp = f".repro-tmp-{os.urandom(8).hex()}".encode()
+        workshop = parent if self.workshop is None else self.workshop
+        try:
+            yield temp, workshop
+            mode = mode_of(name, parent, shown)
+            if mode is not None and stat.S_ISDIR(mode):
+                remove_entry(name, parent, shown)
+            os.rename(temp, name, src_dir_fd=workshop, dst_dir_fd=parent)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temp, dir_fd=workshop)
+            raise
 
 
 def _is_there(wanted: Entry, ref: ObjectRef, parent: int, source: TreeSource) -> bool:
@@ -135,19 +166,3 @@ def _set_executable(descriptor: int, executable: bool) -> None:
     mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
     if executable and not mode & 0o100:
         os.fchmod(descriptor, mode | 0o100)
-
-
-@contextlib.contextmanager
-def _replacing(name: bytes, parent: int, shown: bytes) -> Iterator[bytes]:
-    """Yield a temporary name in `parent`; what is made there takes the place of `name`, or is removed."""
-    temp = f".repro-tmp-{os.urandom(8).hex()}".encode()
-    try:
-        yield temp
-        mode = mode_of(name, parent, shown)
-        if mode is not None and stat.S_ISDIR(mode):
-            remove_entry(name, parent, shown)
-        os.rename(temp, name, src_dir_fd=parent, dst_dir_fd=parent)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temp, dir_fd=parent)
-        raise

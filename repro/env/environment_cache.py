@@ -45,14 +45,14 @@ def environment_key(environment: Environment, interpreter: str) -> str:
 def cached_environment(envs_dir: str, key: str) -> str | None:
     """Return the prefix of a complete environment, None where there is none or it is not what it was when made.
 
-    Somebody may have installed into it, or removed its interpreter: that is seen by the names in `bin` and
-    `site-packages`, in a millisecond, and not by every byte.
+    Somebody may have installed into it, or removed from it: that is seen by the names in `bin` and `site-packages`,
+    in a millisecond, and not by every byte.
     """
     prefix = os.path.join(envs_dir, key)
     try:
         with open(os.path.join(prefix, _MARK), encoding="utf-8") as file:
             marked = json.load(file)
-        if marked == _mark(prefix) and os.path.exists(os.path.join(prefix, "bin", "python")):
+        if marked == _mark(prefix):
             return prefix
     except (OSError, ValueError):
         pass

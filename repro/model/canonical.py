@@ -11,7 +11,8 @@ def canonical_json(value: object) -> bytes:
     """Return `value` as canonical JSON: UTF-8, keys sorted, no white space, no floats.
 
     A float is written as `{"$float": "<shortest decimal that gives it back>"}` (Python's `repr`; `nan`,
-    `inf`, `-inf`), because JSON writers do not agree on floats.
+    `inf`, `-inf`), because JSON writers do not agree on floats. So that nothing else looks like that, a key
+    that begins with `$` gets another `$` before it.
 
     Args:
         value: mappings with text keys, lists, tuples, texts, whole numbers, floats, true, false, None.
@@ -29,7 +30,7 @@ def _without_floats(value: object) -> object:
     if isinstance(value, float):
         return {"$float": repr(value)}
     if isinstance(value, dict):
-        return {key: _without_floats(item) for key, item in value.items()}
+        return {"$" + key if key.startswith("$") else key: _without_floats(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_without_floats(item) for item in value]
     if value is None or isinstance(value, str | int):

@@ -120,11 +120,11 @@ def parse_manifest(data: bytes, what: str) -> Manifest:
         name=fields.optional_text("name"),
         message=fields.optional_text("message"),
         state=fields.checked("state", State),
-        tainted=tuple(text_to_name(text) for text in fields.texts("tainted")),
+        tainted=fields.checked_texts("tainted", text_to_name),
         recipe=recipe_from_fields(facts.fields("recipe")),
         code=_code_from_fields(facts.fields("code")),
         outputs=outputs,
-        missing_outputs=tuple(parse_path(text) for text in facts.texts("missing_outputs")),
+        missing_outputs=facts.checked_texts("missing_outputs", parse_path),
         metrics=facts.plain_map("metrics"),
         observations=observations_from_fields(fields.fields("observations")),
         extra=fields.rest(),
@@ -144,13 +144,16 @@ def _code_to_plain(code: Code) -> dict[str, Any]:
 
 
 def _code_from_fields(fields: Fields) -> Code:
+    submodules = fields.records("submodules", _submodule_from_fields)
+    if len({submodule.path for submodule in submodules}) != len(submodules):
+        raise fields.bad("submodules: a path stands twice")
     return Code(
         commit=fields.checked("commit", git_id),
         pack=ref_from_fields(fields.fields("pack")),
         head=fields.checked("head", git_id) if fields.optional_text("head") else None,
         branch=fields.optional_text("branch"),
         dirty=fields.boolean("dirty"),
-        submodules=fields.records("submodules", _submodule_from_fields),
+        submodules=submodules,
     )
 
 

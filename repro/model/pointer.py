@@ -122,8 +122,6 @@ def _parse_yaml(data: bytes, where: str) -> Pointer:
     fields.version(FORMAT)
     name = fields.checked("path", lambda text: check_name(text_to_name(text)))
     content = content_from_fields(fields)
-    if content.size >= 2**63:
-        raise fields.bad(f"size is {content.size}, more than any file has")
     files = fields.optional_integer("files") if content.kind is Kind.DIRECTORY else None
     return Pointer(name, content, files, fields.rest())
 

@@ -14,7 +14,7 @@ from repro.model.digest import Digest
 from repro.model.environment import Environment
 from repro.model.environment_record import environment_from_fields, environment_to_plain
 from repro.model.names import check_path, name_to_text, text_to_name
-from repro.model.record import BadRecord, Fields
+from repro.model.record import Fields
 
 ROOT = b"."
 _GIT_ID = re.compile(r"[0-9a-f]{40}")
@@ -84,15 +84,15 @@ def recipe_from_fields(fields: Fields) -> Recipe:
         raise fields.bad(f"the id is {claimed}, but the recipe's digest is {actual}: it was edited")
     environment = fields.optional_fields("environment")
     return Recipe(
-        command=fields.texts("command"),
+        command=fields.checked_texts("command", _argument),
         directory=fields.checked("directory", _directory),
         code=fields.checked("code", git_id),
         data=_distinct(fields, fields.records("data", item_from_fields)),
         environment=environment_from_fields(environment) if environment else None,
-        parameters=fields.plain_map("parameters"),
+        parameters=_parameters(fields),
         variables=_variables(fields),
         umask=fields.checked("umask", _umask),
-        cpus=fields.integer("cpus"),
+        cpus=_cpus(fields),
         extra=fields.rest(),
     )
 
@@ -141,5 +141,26 @@ def _directory(text: str) -> bytes:
 
 def _umask(text: str) -> str:
     if not _UMASK.fullmatch(text):
-        raise BadRecord(f"{text!r} is not four octal digits")
+        raise ValueError(f"{text!r} is not four octal digits, the first of them 0")
     return text
+
+
+def _argument(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("no program can be started with a NUL byte in its arguments")
+    return text
+
+
+def _parameters(fields: Fields) -> dict[str, Any]:
+    found = fields.plain_map("parameters")
+    for name, value in found.items():
+        if isinstance(value, str) and "\0" in value:  # it becomes a variable, see repro.model.parameters
+            raise fields.bad(f"parameters: {name} holds a NUL byte")
+    return found
+
+
+def _cpus(fields: Fields) -> int:
+    found = fields.integer("cpus")
+    if found < 1:
+        raise fields.bad("cpus is 0")
+    return found

@@ -9,6 +9,8 @@ from repro.errors import CannotProceed, IntegrityError, ReproError
 
 T = TypeVar("T")
 
+MAX_INTEGER = 2**63 - 1  # as in a tree: no file is larger, and no count of ours is
+
 
 class BadRecord(IntegrityError):
     """A manifest, pointer or other record lacks a field, or has one of the wrong type or an unsafe value."""
@@ -67,10 +69,10 @@ class Fields:
         return None if self.take(key) is None else self.text(key)
 
     def integer(self, key: str) -> int:
-        """Return the whole number at `key`, which is not negative."""
+        """Return the whole number at `key`, from 0 to 2^63 - 1."""
         found = self._typed(key, int, "a whole number")
-        if isinstance(found, bool) or found < 0:
-            raise BadRecord(f"{self._where}: {key} is {found!r}, not a whole number from 0")
+        if isinstance(found, bool) or not 0 <= found <= MAX_INTEGER:
+            raise BadRecord(f"{self._where}: {key} is {_shown(found)}, not a whole number from 0 to 2^63-1")
         return found
 
     def optional_integer(self, key: str) -> int | None:
@@ -78,12 +80,12 @@ class Fields:
         return None if self.take(key) is None else self.integer(key)
 
     def optional_number(self, key: str) -> float | None:
-        """Return the number at `key` as a float, or None."""
+        """Return the number at `key` as a finite float, or None."""
         found = self.take(key)
         if found is None:
             return None
-        if isinstance(found, bool) or not isinstance(found, int | float):
-            raise BadRecord(f"{self._where}: {key} is {found!r}, not a number")
+        if isinstance(found, bool) or not isinstance(found, int | float) or not abs(found) <= MAX_INTEGER:
+            raise BadRecord(f"{self._where}: {key} is {_shown(found)}, not a number")
         return float(found)
 
     def boolean(self, key: str) -> bool:
@@ -93,6 +95,10 @@ class Fields:
     def texts(self, key: str) -> tuple[str, ...]:
         """Return the list of texts at `key`; absent is empty."""
         return tuple(self._list(key, lambda item, where: _text(item, where)))
+
+    def checked_texts(self, key: str, parse: Callable[[str], T]) -> tuple[T, ...]:
+        """Return the list of texts at `key`, each after `parse`, whose error gets its place; absent is empty."""
+        return tuple(self._list(key, lambda item, where: _parsed(_text(item, where), parse, where)))
 
     def text_map(self, key: str) -> dict[str, str]:
         """Return the mapping of texts to texts at `key`; absent is empty."""
@@ -121,12 +127,7 @@ class Fields:
 
     def checked(self, key: str, parse: Callable[[str], T]) -> T:
         """Return the text at `key` after `parse`, whose error gets this record's place."""
-        try:
-            return parse(self.text(key))
-        except BadRecord:
-            raise
-        except (ReproError, ValueError) as error:
-            raise BadRecord(f"{self._where}: {key}: {error}") from error
+        return _parsed(self.text(key), parse, f"{self._where}: {key}")
 
     def rest(self) -> dict[str, Any]:
         """Return the fields that nobody asked for: a later version's, kept when the record is written again."""
@@ -145,7 +146,7 @@ class Fields:
         if found is None:
             raise BadRecord(f"{self._where}: {key} is missing")
         if not isinstance(found, kind):
-            raise BadRecord(f"{self._where}: {key} is {found!r}, not {called}")
+            raise BadRecord(f"{self._where}: {key} is {_shown(found)}, not {called}")
         return found
 
     def _list(self, key: str, read: Callable[[object, str], T]) -> list[T]:
@@ -159,5 +160,21 @@ class Fields:
 
 def _text(item: object, where: str) -> str:
     if not isinstance(item, str):
-        raise BadRecord(f"{where} is {item!r}, not text")
+        raise BadRecord(f"{where} is {_shown(item)}, not text")
     return item
+
+
+def _parsed(text: str, parse: Callable[[str], T], where: str) -> T:
+    try:
+        return parse(text)
+    except (ReproError, ValueError) as error:
+        raise BadRecord(f"{where}: {_cut(str(error))}") from error
+
+
+def _shown(value: object) -> str:
+    return _cut(repr(value))
+
+
+def _cut(text: str) -> str:
+    """Return text for a message: what comes from elsewhere may be 64 MiB long."""
+    return text if len(text) <= 300 else text[:300] + "…"

@@ -16,7 +16,7 @@ from repro.errors import IntegrityError
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 100
-MAX_DIGITS = 4000
+MAX_DIGITS = 3500  # also in hexadecimal below the 4300 decimal digits that Python writes without being asked
 
 KeyPath = tuple[str | int, ...]
 
@@ -51,16 +51,21 @@ def load_yaml(data: bytes, what: str) -> Any:
     Raises:
         BadYaml: not UTF-8, not YAML, over 64 MiB, or with an alias, a tag or a duplicate key.
     """
-    return load_yaml_marked(data, what)[0]
+    return _load(data, _Builder(what, marked=False)).result
 
 
 def load_yaml_marked(data: bytes, what: str) -> tuple[Any, dict[KeyPath, Position]]:
     """As `load_yaml`, with the position of every key and list item, by its path of keys and indices."""
+    builder = _load(data, _Builder(what, marked=True))
+    return builder.result, builder.positions
+
+
+def _load(data: bytes, builder: _Builder) -> _Builder:
     import yaml
 
+    what = builder.what
     if len(data) > MAX_BYTES:
         raise BadYaml(f"{what} is larger than {MAX_BYTES} bytes")
-    builder = _Builder(what)
     try:
         for event in yaml.parse(data.decode("utf-8"), Loader=_loader()):
             builder.feed(event)
@@ -71,7 +76,7 @@ def load_yaml_marked(data: bytes, what: str) -> tuple[Any, dict[KeyPath, Positio
         position = (mark.line + 1, mark.column + 1) if mark else None
         where = f", line {position[0]}, column {position[1]}" if position else ""
         raise BadYaml(f"{what}{where}: {getattr(error, 'problem', None) or error}", position) from None
-    return builder.result, builder.positions
+    return builder
 
 
 def dump_yaml(value: object) -> str:
@@ -107,8 +112,9 @@ def _dumper() -> Any:
 class _Builder:
     """Builds the value from parser events, without recursion: a deeply nested file must not end the process."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, *, marked: bool) -> None:
         self.what = what
+        self.marked = marked  # the positions of a large file would fill the memory
         self.result: Any = None
         self.positions: dict[KeyPath, Position] = {}
         self._documents = 0
@@ -148,7 +154,7 @@ class _Builder:
             if event.value in self._open[-1]:
                 raise self._bad(position, f"the key {event.value!r} stands twice")
             self._keys[-1] = event.value
-            self.positions[self._path()] = position
+            self._mark(position)
             return
         plain = event.style in (None, "")
         self._place(self._resolve(event.value, position) if plain else event.value, position)
@@ -156,10 +162,10 @@ class _Builder:
     def _place(self, value: object, position: Position) -> None:
         if not self._open:
             self.result = value
-            self.positions[()] = position
+            self._mark(position)
         elif isinstance(self._open[-1], list):
             self._keys[-1] = len(self._open[-1])
-            self.positions[self._path()] = position
+            self._mark(position)
             self._open[-1].append(value)
         elif self._keys[-1] is None:
             raise self._bad(position, "a key is not plain text")
@@ -168,24 +174,37 @@ class _Builder:
             if not isinstance(value, dict | list):
                 self._keys[-1] = None
 
-    def _path(self) -> KeyPath:
-        return tuple(key for key in self._keys if key is not None)
+    def _mark(self, position: Position) -> None:
+        if self.marked:
+            self.positions[tuple(key for key in self._keys if key is not None)] = position
 
     def _resolve(self, text: str, position: Position) -> object:
-        if _NULL.match(text):
-            return None
-        if _BOOL.match(text):
-            return text.lower() == "true"
-        if _INT.match(text):
-            if len(text) > MAX_DIGITS:
-                raise self._bad(position, f"a number has {len(text)} digits")
-            return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
-        if _FLOAT.match(text):
-            return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
-        return text
+        try:
+            return resolve_plain(text)
+        except ValueError as error:
+            raise self._bad(position, str(error)) from None
 
     def _bad(self, position: Position, problem: str) -> BadYaml:
         return BadYaml(f"{self.what}, line {position[0]}, column {position[1]}: {problem}", position)
+
+
+def resolve_plain(text: str) -> str | int | float | bool | None:
+    """Return what a plain scalar means in YAML 1.2's core schema; text that is nothing else means itself.
+
+    Raises:
+        ValueError: a number with more digits than are taken.
+    """
+    if _NULL.fullmatch(text):
+        return None
+    if _BOOL.fullmatch(text):
+        return text.lower() == "true"
+    if _INT.fullmatch(text):
+        if len(text) > MAX_DIGITS:
+            raise ValueError(f"a number has {len(text)} digits")
+        return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+    if _FLOAT.fullmatch(text):
+        return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+    return text
 
 
 def nearest(word: str, words: Mapping[str, object] | list[str] | tuple[str, ...]) -> str | None:

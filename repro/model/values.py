@@ -11,7 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from repro.errors import UsageError
-from repro.model.strict_yaml import BadYaml, load_yaml
+from repro.model.strict_yaml import BadYaml, load_yaml, resolve_plain
+
+MAX_DEPTH = 50  # of nested values: half of what a manifest may nest
 
 
 class BadValues(UsageError):
@@ -34,6 +36,8 @@ def parse_assignments(texts: Iterable[str]) -> dict[str, Any]:
         if name in found:
             raise BadValues(f"the parameter {name!r} is given twice")
         found[name] = _scalar(value)
+        if "\0" in str(found[name]):
+            raise BadValues(f"the parameter {name!r} holds a NUL byte, which no command can be given")
     return found
 
 
@@ -63,7 +67,7 @@ def read_values(data: bytes, path: str, *, tables: bool = False) -> dict[str, An
             endings = ".yaml, .toml, .json" + (", .csv" if tables else "")
             raise BadValues(f"{path} has none of the endings that can be read: {endings}")
         plain = _plain({} if value is None else value)
-    except (BadYaml, ValueError, RecursionError) as error:
+    except (BadYaml, ValueError, RecursionError, csv.Error) as error:
         raise BadValues(f"{path} cannot be read: {error}") from error
     if not isinstance(plain, dict):
         raise BadValues(f"{path} holds a {type(value).__name__}, not names and values")
@@ -80,11 +84,19 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 
 def _scalar(text: str) -> Any:
+    """Return what a text on the command line or in a table's cell means: YAML's scalars, and no other YAML.
+
+    So `run #3` and `a: b` are the texts that they look like.
+    """
+    bare = text.strip()
     try:
-        value = load_yaml(text.encode(), "value")
-    except (BadYaml, UnicodeEncodeError):
+        if bare[:1] in ("'", '"'):
+            value = load_yaml(bare.encode(), "value")
+        else:
+            value = resolve_plain(bare)
+    except (BadYaml, ValueError):
         return text
-    return text if isinstance(value, dict | list) else value
+    return value if bare[:1] in ("'", '"') and isinstance(value, str) or not isinstance(value, str | dict | list) else text
 
 
 def _toml(data: bytes) -> Any:
@@ -100,12 +112,14 @@ def _last_row(text: str) -> dict[str, Any]:
     return {str(name): _scalar(value) if isinstance(value, str) else value for name, value in rows[-1].items()}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, depth: int = 0) -> Any:
     """Return `value` in the types that a manifest holds; dates become text, nothing else is invented."""
+    if depth > MAX_DEPTH:
+        raise ValueError(f"values are nested more than {MAX_DEPTH} deep")
     if isinstance(value, dict):
-        return {_text(str(key)): _plain(item) for key, item in value.items()}
+        return {_text(str(key)): _plain(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [_plain(item, depth + 1) for item in value]
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, datetime.date | datetime.time):

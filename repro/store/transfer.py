@@ -127,11 +127,17 @@ def push_objects(
 
 
 def fetch_objects(
-    cache: Cache, remote: Remote, roots: Sequence[Root], jobs: int = JOBS, progress: Progress | None = None
+    cache: Cache,
+    remote: Remote,
+    roots: Sequence[Root],
+    jobs: int = JOBS,
+    progress: Progress | None = None,
+    *,
+    files: bool = True,
 ) -> Transferred:
     """Bring what the roots need into the cache, as far as it is not there; call `cache.flush()` before relying on it.
 
-    Arguments as `push_objects`; `progress` is told the bytes of each block.
+    Arguments as `push_objects`; `progress` is told the bytes of each block. With `files=False` only trees come.
 
     Raises:
         MissingOnRemote: objects are neither here nor there; all others were brought.
@@ -150,7 +156,8 @@ def fetch_objects(
                 following += reached.open_tree(digest, cache.read_tree(digest))
         level = following
     _check_depth(level)
-    fetching.bring([(digest, size) for digest, size in reached.blobs.items() if cache.size(digest) != size])
+    if files:
+        fetching.bring([(digest, size) for digest, size in reached.blobs.items() if cache.size(digest) != size])
     if fetching.missing:
         raise MissingOnRemote(remote.shown, tuple(fetching.missing))
     return _sum(fetching.brought)
