@@ -16,7 +16,7 @@ HEADER_SIZE = 12
 TRAILER_SIZE = 20
 MAX_BLOB = 4 << 30
 MAX_TREE = 64 << 20
-"""Limits in bytes, as no object is larger that a run needs back: trees and commits are held in memory whole."""
+"""Limits on an object's size in bytes, for writer and reader alike; trees and commits are held in memory whole."""
 _LEVEL = 6  # fixed: the same objects give the same bytes with one zlib
 
 

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from repro.code.object_writer import ObjectWriter
+from repro.code.pack_format import BLOB
 from repro.code.snapshot import snapshot_work_tree
 from tests.code.git_repository import GitRepository
 
@@ -68,20 +71,29 @@ def test_the_users_own_attributes_cast_doubt(repository: GitRepository, home: Pa
     assert repository.git("cat-file", "-s", taken.commit + ":a.txt") == str(len(_ON_DISK))
 
 
-def test_attributes_that_convert_nothing_leave_the_index_trusted(repository: GitRepository) -> None:
-    repository.write(".gitattributes", b"# text\n*.bin -text -diff\n*.png binary\n*.py diff=python\n")
+@pytest.mark.parametrize(
+    ("rules", "read"), [(b"# text\n*.bin -text -diff\n*.png binary\n*.py diff=python\n", 0), (b"*.x text\n", 4)]
+)
+def test_files_are_read_only_where_an_attribute_may_convert(
+    repository: GitRepository, monkeypatch: pytest.MonkeyPatch, rules: bytes, read: int
+) -> None:
+    repository.write(".gitattributes", rules)
     repository.commit()
     _age(repository)
-    # A lie in the index that only somebody who trusts it would repeat.
-    status = (repository.root / "a.txt").stat()
-    (repository.root / "a.txt").chmod(status.st_mode)
+    kinds = []
+    add = ObjectWriter.add
+
+    def count(self: ObjectWriter, kind: int, data: bytes) -> bytes:
+        kinds.append(kind)
+        return add(self, kind, data)
+
+    monkeypatch.setattr(ObjectWriter, "add", count)
     assert not snapshot_work_tree(repository.path).dirty
+    assert kinds.count(BLOB) == read
 
 
 def _age(repository: GitRepository) -> None:
     """Make the files older than the index, so that their entries are not racily clean."""
-    import os
-
     for folder, folders, files in os.walk(repository.path):
         if ".git" in folders:
             folders.remove(".git")

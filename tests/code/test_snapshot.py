@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from repro.code.content_filters import may_convert
-from repro.code.snapshot import UnsafeName, snapshot_work_tree
+from repro.code.snapshot import TooLarge, UnsafeName, snapshot_work_tree
 from repro.code.work_tree import Unreadable
 from tests.code.git_repository import GitRepository, init
 
@@ -276,6 +276,22 @@ def test_a_name_that_git_would_not_check_out_is_refused(repository: GitRepositor
     repository.write(name)
     with pytest.raises(UnsafeName, match=name.split("/")[-1].replace("config", "GIT")):
         snapshot_work_tree(repository.path)
+
+
+def test_a_tracked_name_that_would_not_come_back_is_refused_too(repository: GitRepository) -> None:
+    repository.git("config", "core.protectNTFS", "false")
+    repository.write("GIT~1")
+    repository.commit()
+    with pytest.raises(UnsafeName, match="GIT~1"):
+        snapshot_work_tree(repository.path)
+
+
+def test_a_file_too_large_for_code_is_refused_unread(repository: GitRepository) -> None:
+    repository.write("weights.bin", b"")
+    os.truncate(repository.root / "weights.bin", (4 << 30) + 1)
+    with pytest.raises(TooLarge, match=r"weights\.bin") as caught:
+        snapshot_work_tree(repository.path)
+    assert caught.value.hint == "track it as data: repro add weights.bin"
 
 
 def test_a_directory_replaced_by_a_file_and_the_reverse(repository: GitRepository) -> None:
