@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from repro.env.pip_lock import parse_lock
-from repro.env.project_lock import find_project_lock
+from repro.env.project_lock import find_project_lock, read_project_lock
 from tests.env.conftest import Desk
 from tests.env.small_index import sha256
 
@@ -78,6 +78,21 @@ def test_a_forked_lock_expects_the_version_for_this_platform(stocked: Desk) -> N
     write_uv_project(stocked, "alpha==1.0; sys_platform == 'linux'", "alpha==2.0; sys_platform != 'linux'")
     stocked.install("alpha==1.0")
     assert drift(stocked) == []
+
+
+def test_only_the_fork_for_this_platform_brings_its_dependencies(tmp_path: Path) -> None:
+    (tmp_path / "uv.lock").write_text(
+        "version = 1\n"
+        "[[package]]\nname = 'work'\nsource = { virtual = '.' }\ndependencies = [\n"
+        "  { name = 'alpha', version = '1.0', source = { registry = 'x' }, marker = \"sys_platform == 'linux'\" },\n"
+        "  { name = 'alpha', version = '2.0', source = { registry = 'x' }, marker = \"sys_platform == 'win32'\" },\n]\n"
+        "[[package]]\nname = 'alpha'\nversion = '1.0'\nsource = { registry = 'x' }\n"
+        "[[package]]\nname = 'alpha'\nversion = '2.0'\nsource = { registry = 'x' }\n"
+        "dependencies = [{ name = 'gamma' }]\n"
+        "[[package]]\nname = 'gamma'\nversion = '1.0'\nsource = { registry = 'x' }\n"
+    )
+    lock = read_project_lock(str(tmp_path), "uv.lock", {"sys_platform": "linux"})
+    assert [(p.name, p.version) for p in lock.packages if p.expected] == [("alpha", "1.0")]
 
 
 def test_pylock_is_checked_with_its_markers(stocked: Desk) -> None:

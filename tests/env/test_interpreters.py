@@ -67,6 +67,22 @@ def test_a_version_from_elsewhere_never_becomes_an_option_or_a_path(
     assert find_interpreter(replace(here.python, version=version), desk.environ) is None
 
 
+def test_a_version_from_elsewhere_leads_to_no_program(desk: Desk, here: Environment) -> None:
+    (desk.folder / "pyenv/versions").mkdir(parents=True)
+    wanted = replace(here.python, version="../../evil")
+    pretend(desk.folder / "evil/bin/python", wanted)
+    environ = {**desk.environ, "PYENV_ROOT": str(desk.folder / "pyenv")}
+    assert find_interpreter(wanted, environ) is None
+
+
+def test_a_venv_on_the_path_is_not_taken_for_an_interpreter(desk: Desk, here: Environment) -> None:
+    wanted = Interpreter("cpython", "3.11.98", "cpython-311-x86_64-linux-gnu", here.python.platform)
+    pretend(desk.folder / "other/bin/python3.11", wanted)
+    (desk.folder / "other/pyvenv.cfg").write_text("home = /nowhere\n")
+    environ = {**desk.environ, "PATH": f"{desk.folder / 'other/bin'}:{desk.environ['PATH']}"}
+    assert find_interpreter(wanted, environ) is None
+
+
 def test_another_interpreter_may_be_insisted_on(desk: Desk, here: Environment) -> None:
     other = with_python(here, version="3.11.99")
     plan = pip.plan(other, environ=desk.environ, python=BASE_PYTHON)
