@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -189,3 +190,27 @@ def test_an_error_of_the_disk_names_the_whole_path(open_path: Path) -> None:
     command = [sys.executable, "-c", script, str(open_path), str(content.digest)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == "closed/file writing it: Permission denied\n"
+
+
+def test_files_are_made_in_the_staging_folder_and_leave_nothing_there(tmp_path: Path, cache: Cache) -> None:
+    (tmp_path / "data" / "sub").mkdir(parents=True)
+    (tmp_path / "data" / "sub" / "file").write_bytes(b"x" * 100)
+    os.symlink("file", tmp_path / "data" / "sub" / "link")
+    content = capture(str(tmp_path), DATA, cache).content
+    staging = tmp_path / "local" / "tmp"
+    staging.mkdir(parents=True)
+    (staging / "old").write_bytes(b"")
+    os.utime(staging / "old", (time.time() - 90_000,) * 2)
+    place(content, str(tmp_path), RelPath(b"back"), cache, staging=str(staging))
+    assert capture(str(tmp_path), RelPath(b"back"), DigestOnly()).content == content
+    assert os.listdir(staging) == []
+
+
+def test_staging_on_another_file_system_is_done_without(tmp_path: Path, cache: Cache) -> None:
+    there = Path("/dev/shm")
+    if not there.is_dir() or there.stat().st_dev == tmp_path.stat().st_dev or not os.access(there, os.W_OK):
+        pytest.skip("there is no second file system here")
+    with tempfile.TemporaryDirectory(dir=there) as staging:
+        place(_file(cache, b"hello"), str(tmp_path), DATA, cache, staging=staging)
+        assert os.listdir(staging) == []
+    assert (tmp_path / "data").read_bytes() == b"hello"
