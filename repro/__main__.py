@@ -8,13 +8,24 @@ import sys
 def main() -> int:
     """Run the command line and return its exit code."""
     if sys.argv[1:] == ["--version"]:
-        from repro import __version__
-
-        sys.stdout.write(f"repro {__version__}\n")
-        return 0
+        return _show_version()
     from repro.cli.invoke import invoke
 
     return invoke(sys.argv[1:])
+
+
+def _show_version() -> int:
+    from repro import __version__
+
+    try:
+        if sys.stdout is not None:
+            sys.stdout.write(f"repro {__version__}\n")
+            sys.stdout.flush()
+    except BrokenPipeError:
+        from repro.cli.streams import end_of_broken_pipe
+
+        return end_of_broken_pipe()
+    return 0
 
 
 if __name__ == "__main__":

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from repro.cli.outcome import call
 from repro.cli.plain_status import plain_status
+
+if TYPE_CHECKING:
+    import click
 
 
 def invoke(arguments: Sequence[str]) -> int:
@@ -22,7 +27,7 @@ def _by_click(arguments: Sequence[str]) -> Callable[[], int]:
         from repro.errors import UsageError
 
         try:
-            code = repro.main(args=list(arguments), prog_name="repro", standalone_mode=False)
+            code = _main(repro, list(arguments))
         except click.exceptions.Exit as error:
             return error.exit_code
         except click.Abort:
@@ -36,3 +41,11 @@ def _by_click(arguments: Sequence[str]) -> Callable[[], int]:
         return code if isinstance(code, int) else 0
 
     return body
+
+
+def _main(repro: click.Group, arguments: list[str]) -> object:
+    """As click's own `main`, which would make exit code 1, "the answer is no", of a broken pipe."""
+    if "_REPRO_COMPLETE" in os.environ:
+        return repro.main(args=arguments, prog_name="repro", standalone_mode=False)
+    with repro.make_context("repro", arguments) as context:
+        return repro.invoke(context)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 from collections.abc import Callable, Sequence
 
+from repro.cli.streams import end_of_broken_pipe, fill_closed_streams
 from repro.errors import ReproError
 from repro.report import terminal
 
 RUN_FAILED = 125
 BUG = 70
 INTERRUPTED = 130
-BROKEN_PIPE = 141  # 128 + SIGPIPE
 
 
 def call(body: Callable[[], int], arguments: Sequence[str]) -> int:
@@ -23,17 +22,25 @@ def call(body: Callable[[], int], arguments: Sequence[str]) -> int:
         body: the command.
         arguments: of the command line, up to `--`.
     """
+    fill_closed_streams()
+    try:
+        code = _call(body, arguments)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        return end_of_broken_pipe()
+
+
+def _call(body: Callable[[], int], arguments: Sequence[str]) -> int:
     as_json = "--json" in arguments
     debug = "--debug" in arguments
     try:
-        code = body()
-        sys.stdout.flush()
-        return code
+        return body()
     except KeyboardInterrupt:
         terminal.show_error("interrupted", "interrupted", None, as_json=as_json)
         return INTERRUPTED
     except BrokenPipeError:
-        return _broken_pipe()
+        raise
     except ReproError as error:
         if debug:
             raise
@@ -81,13 +88,6 @@ def _system_hint(error: OSError) -> str | None:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return "check the permissions of the path"
     return None
-
-
-def _broken_pipe() -> int:
-    """Whoever read our output has gone, `repro log | head`: end as a C program would."""
-    with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return BROKEN_PIPE
 
 
 def _bug(error: Exception, as_json: bool) -> int:

@@ -89,14 +89,14 @@ def _scalar(text: str) -> Any:
     So `run #3` and `a: b` are the texts that they look like.
     """
     bare = text.strip()
+    quoted = bare[:1] in ("'", '"')
     try:
-        if bare[:1] in ("'", '"'):
-            value = load_yaml(bare.encode(), "value")
-        else:
-            value = resolve_plain(bare)
+        value = load_yaml(bare.encode(), "value") if quoted else resolve_plain(bare)
     except (BadYaml, ValueError):
         return text
-    return value if bare[:1] in ("'", '"') and isinstance(value, str) or not isinstance(value, str | dict | list) else text
+    if isinstance(value, str):
+        return value if quoted else text
+    return text if isinstance(value, dict | list) else value
 
 
 def _toml(data: bytes) -> Any:

@@ -15,6 +15,7 @@ from repro.model.recipe import recipe_id
 from repro.model.run_diff import Difference
 from repro.model.strict_yaml import load_yaml
 from repro.model.values import flatten
+from repro.report.run_view import run_lines
 from repro.report.terminal import amount, put, put_json, say, table
 
 
@@ -37,18 +38,13 @@ def show_log(runs: Sequence[tuple[Manifest, Sequence[RebuildRecord]]], left_out:
 
 
 def show_run(manifest: Manifest, rebuilds: Sequence[RebuildRecord], *, as_json: bool) -> None:
-    """Show one run: for a person its manifest file's text, which is made to be read, and its rebuilds."""
-    data = render_manifest(manifest)
+    """Show one run: for a person what matters of it, for a program all of its manifest and its rebuilds."""
     if as_json:
-        plain = load_yaml(data, "manifest")
+        plain = load_yaml(render_manifest(manifest), "manifest")
         put_json(plain | {"rebuilds": [rebuild_to_plain(record) for record in rebuilds]})
         return
-    put(data.decode().rstrip("\n"))
-    if rebuilds:
-        put("rebuilds:")
-    for record in rebuilds:
-        where = f"{record.machine.host} ({record.machine.user})"
-        put(f"- {record.started} {record.verdict} on {where}, {record.duration_s} s")
+    for line in run_lines(manifest, rebuilds):
+        put(line)
 
 
 def show_objects(manifest: Manifest, *, as_json: bool) -> None:

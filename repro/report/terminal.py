@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ def set_talk(level: int) -> None:
 def say(text: str, level: int = 0) -> None:
     """Say a line on stderr, if as much talk is wanted."""
     if level <= _talk:
-        print(f"repro: {text}", file=sys.stderr, flush=True)
+        _tell(f"repro: {text}")
 
 
 def put(text: str) -> None:
@@ -43,7 +44,7 @@ def say_findings(findings: Iterable[Finding]) -> None:
         about = f"{finding.path}: " if finding.path else ""
         say(f"{finding.kind}: {about}{finding.detail}")
         if finding.hint and _talk >= 0:
-            print(f"  hint: {finding.hint}", file=sys.stderr, flush=True)
+            _tell(f"  hint: {finding.hint}")
 
 
 def show_error(identity: str, message: str, hint: str | None, *, as_json: bool) -> None:
@@ -53,7 +54,15 @@ def show_error(identity: str, message: str, hint: str | None, *, as_json: bool) 
         return
     encoding = sys.stderr.encoding or "utf-8"
     for text in [f"repro: {message}"] + ([f"hint: {hint}"] if hint else []):
-        print(text.encode(encoding, "backslashreplace").decode(encoding), file=sys.stderr)
+        _tell(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def _tell(text: str) -> None:
+    """Print on stderr. A reader that has gone, or a log on a full disk, must not end the work that is told of."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:

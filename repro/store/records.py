@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TextIO
 
 from repro.errors import LockedError
 from repro.model.manifest import Manifest, parse_manifest, render_manifest
@@ -161,13 +162,7 @@ class Records:
         """
         self.prepare()
         path = os.path.join(self.folder, "local", f"{run}.lock")
-        with open(path, "a+", encoding="ascii") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                lock.seek(0)
-                holder = lock.read().strip() or "unknown"
-                raise LockedError(f"the run {run} is held by process {holder}", "wait until it has ended") from None
+        with _locked(path, run) as lock:
             lock.truncate(0)
             lock.write(str(os.getpid()))
             lock.flush()
@@ -186,6 +181,23 @@ class Records:
             return str(load_yaml(match[1], "name")) if match else None
         except (FileNotFoundError, BadYaml):
             return None  # a damaged manifest has no name; whoever reads it gets the error
+
+
+def _locked(path: str, run: RunId) -> TextIO:
+    while True:
+        lock = open(path, "a+", encoding="ascii")  # noqa: SIM115  # returned open
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            holder = lock.read().strip() or "unknown"
+            lock.close()
+            raise LockedError(f"the run {run} is held by process {holder}", "wait until it has ended") from None
+        with contextlib.suppress(FileNotFoundError):
+            # Its former holder may have removed the file between our open and our lock: then it locks nothing.
+            if os.stat(path).st_ino == os.fstat(lock.fileno()).st_ino:
+                return lock
+        lock.close()
 
 
 def _sync_folder(path: str) -> None:
