@@ -16,21 +16,27 @@ from repro.actions.tracked import inside
 from repro.code.filtered_tree import tree_without
 from repro.code.kept_commits import keep_commit
 from repro.code.snapshot import CodeSnapshot, snapshot_work_tree
-from repro.errors import UsageError
+from repro.errors import CannotProceed, UsageError
 from repro.execution.machine import current_umask, describe_machine, time_zone
 from repro.model.content import Item
 from repro.model.determinism import recorded_variables
 from repro.model.environment import Environment
 from repro.model.finding import Finding
 from repro.model.manifest import Code, Manifest
-from repro.model.names import RelPath
+from repro.model.names import RelPath, UnsafePath, name_to_text
 from repro.model.observations import Observations
-from repro.model.recipe import Recipe, recipe_id
-from repro.model.run_id import make_run_id
+from repro.model.recipe import Recipe, check_directory, recipe_id
+from repro.model.run_id import check_run_name, make_run_id
 from repro.model.run_state import State
 from repro.model.values import parse_assignments, read_values
 from repro.project import Project
 from repro.store.records import RunIdTaken
+
+
+class UnsafeWorkingDirectory(CannotProceed):
+    """The current directory is none that a record may name: inside `.repro/`, for example."""
+
+    id = "unsafe-working-directory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +96,10 @@ def _check_texts(options: RunOptions) -> None:
         try:
             text.encode()
         except UnicodeEncodeError:
-            shown = text.encode("utf-8", "backslashreplace").decode()
-            raise UsageError(f"{shown!r} is not UTF-8 text and cannot be recorded") from None
+            shown = name_to_text(text.encode("utf-8", "surrogateescape"))
+            raise UsageError(f"'{shown}' is not UTF-8 text and cannot be recorded") from None
+    if options.name is not None:
+        check_run_name(options.name)
 
 
 def _parameters(project: Project, assignments: Sequence[str]) -> dict[str, object]:
@@ -131,7 +139,7 @@ def _recipe(
     )
     return Recipe(
         command=ingredients.recorded_command,
-        directory=project.relative(project.cwd),
+        directory=_working_directory(project),
         code=tree_without(project.root, code.commit, [bytes(path) for path in outputs]),
         data=ingredients.data,
         environment=ingredients.environment,
@@ -140,6 +148,14 @@ def _recipe(
         umask=f"{current_umask():04o}",
         cpus=machine.cpus,
     )
+
+
+def _working_directory(project: Project) -> bytes:
+    """Return where the command runs; what could not be read back is refused before it runs."""
+    try:
+        return check_directory(project.relative(project.cwd))
+    except UnsafePath as error:
+        raise UnsafeWorkingDirectory(f"no run can be recorded here: {error.message}", "go to another folder") from None
 
 
 def _create(

@@ -27,6 +27,7 @@ from repro.env.pip_lock import LockedPackage, lock_text
 from repro.env.probe import InstalledDistribution, Probe
 from repro.env.project_lock import ProjectLock, UnreadableProjectLock, find_project_lock, read_project_lock
 from repro.env.wheel_files import keep_wheel
+from repro.model.distribution_names import check_git_install
 from repro.model.environment import Environment, ProjectInstall, VcsInstall, WheelInstall
 from repro.model.finding import Finding
 from repro.model.objects import ObjectSink
@@ -134,7 +135,7 @@ class _Sorting:
             case ProjectInstall():
                 self.project.append(origin)
             case VcsInstall():
-                self.add_vcs(origin)
+                self.add_vcs(distribution, origin)
             case FromArchive():
                 self.lock_archive(origin, lock)
             case FromWheelFile():
@@ -144,8 +145,13 @@ class _Sorting:
             case Unpinnable():
                 self.refuse(distribution, origin.reason, origin.hint)
 
-    def add_vcs(self, install: VcsInstall) -> None:
+    def add_vcs(self, distribution: InstalledDistribution, install: VcsInstall) -> None:
         """Record a commit; one that only this machine can reach is said to be so."""
+        try:
+            check_git_install(install.name, install.url, install.commit, install.subdirectory)
+        except ValueError as error:
+            self.refuse(distribution, f"it was installed by git, and {error}", _BUILD_WHEEL)
+            return
         self.vcs.append(install)
         if install.url.startswith(("file:", "/")):
             detail = f"{install.name} {install.version} was installed from {install.url}, which other machines lack"
@@ -182,7 +188,7 @@ class _Sorting:
             self.refuse(distribution, f"it is {what} outside the project, {origin.path}", _BUILD_WHEEL)
             return
         url = without_credentials(remote_url(described[0]))
-        self.add_vcs(VcsInstall(distribution.name, distribution.version, "git", url, described[1]))
+        self.add_vcs(distribution, VcsInstall(distribution.name, distribution.version, "git", url, described[1]))
 
     def keep(self, distribution: InstalledDistribution, kept: WheelInstall | str) -> None:
         """Note a wheel that was kept, or why it was not."""

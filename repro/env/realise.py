@@ -7,7 +7,6 @@ packages is shared by all who need the same lock on the same interpreter, and ne
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,12 +18,8 @@ from repro.env.pip_lock import parse_lock
 from repro.env.project_installs import copy_environment, install_project
 from repro.env.uv_process import index_arguments, run_uv
 from repro.env.wheel_files import is_wheel_of, sha256_of
+from repro.model.distribution_names import check_git_install
 from repro.model.environment import Environment, VcsInstall, WheelInstall
-
-_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_GIT_URL = re.compile(r"(?:https|http|ssh|git|file)://[^\s#]+")
-_FOLDER = re.compile(r"[A-Za-z0-9._+-]+(?:/[A-Za-z0-9._+-]+)*")
 
 _REMOVED = (
     "PYTHONHOME",
@@ -158,14 +153,11 @@ def vcs_requirement(install: VcsInstall) -> str:
         UnsafeInstall: a field is not what a capture writes.
     """
     subdirectory = install.subdirectory
-    sound = (
-        _NAME.fullmatch(install.name)
-        and install.vcs == "git"
-        and _COMMIT.fullmatch(install.commit)
-        and _GIT_URL.fullmatch(install.url)
-        and without_credentials(install.url) == install.url
-        and (subdirectory is None or (_FOLDER.fullmatch(subdirectory) and ".." not in subdirectory.split("/")))
-    )
+    try:
+        check_git_install(install.name, install.url, install.commit, subdirectory)
+        sound = install.vcs == "git" and without_credentials(install.url) == install.url
+    except ValueError:
+        sound = False
     if not sound:
         raise UnsafeInstall(
             f"{install.name[:60]!r} cannot be installed from {install.vcs[:20]!r} {install.url[:200]!r}"

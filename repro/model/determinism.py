@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from repro.errors import CannotProceed
+
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 # Recorded as they are, set or not: `run` does not choose them, since a choice could slow the command down.
@@ -61,6 +63,12 @@ MACHINE = (
 PARAMETER_PREFIX = "REPRO_PARAM_"
 
 
+class UnrecordableVariable(CannotProceed):
+    """A variable's value is not text, so that no record can hold it."""
+
+    id = "unrecordable-variable"
+
+
 def recorded_variables(environ: Mapping[str, str], named: Iterable[str], root: str, zone: str | None) -> dict[str, str]:
     """Return the variables that go into the recipe, and that the command is started with.
 
@@ -71,13 +79,20 @@ def recorded_variables(environ: Mapping[str, str], named: Iterable[str], root: s
         named: further variables that `repro.yaml` asks for.
         root: the project's root, an absolute path; it becomes `{root}` in the values.
         zone: name of the system's time zone, for TZ where it is not set; None where it is not known.
+
+    Raises:
+        UnrecordableVariable: a value is not UTF-8.
     """
     found = {name: environ[name] for name in (*OBSERVED, *named) if name in environ}
     found["PYTHONHASHSEED"] = environ.get("PYTHONHASHSEED", "0")
     found["SOURCE_DATE_EPOCH"] = environ.get("SOURCE_DATE_EPOCH", str(EPOCH))
     if zone is not None:
         found["TZ"] = environ.get("TZ", zone)
-    return {name: _without_root(value, root) for name, value in sorted(found.items())}
+    recorded = {name: _without_root(value, root) for name, value in sorted(found.items())}
+    for name, value in recorded.items():
+        if not value.isascii() and value != value.encode("utf-8", "replace").decode():
+            raise UnrecordableVariable(f"the variable {name} is not UTF-8 text and cannot be recorded", f"unset {name}")
+    return recorded
 
 
 def with_root(value: str, root: str) -> str:

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from repro.errors import CannotProceed
 from repro.model.content_record import ref_from_fields, ref_to_plain
+from repro.model.distribution_names import (
+    distribution_name,
+    folder_in_repository,
+    git_commit,
+    git_url,
+    platform_word,
+    python_version,
+    sha256_digits,
+    version_text,
+)
 from repro.model.environment import Environment, Interpreter, ProjectInstall, VcsInstall, WheelInstall
 from repro.model.names import parse_path
 from repro.model.record import Fields
 
 KINDS = ("pip",)
+_WHEEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+!-]{0,250}\.whl")
 
 
 class UnknownEnvironmentKind(CannotProceed):
@@ -62,19 +74,25 @@ def environment_from_fields(fields: Fields) -> Environment:
         raise UnknownEnvironmentKind(
             f"the environment is of kind {kind!r}; this repro knows {', '.join(KINDS)}", "install a newer repro"
         )
-    python = fields.fields("python")
     lock = fields.optional_fields("lock")
     return Environment(
         kind=kind,
-        python=Interpreter(
-            python.text("implementation"), python.text("version"), python.text("abi"), python.text("platform")
-        ),
+        python=_interpreter(fields.fields("python")),
         packages=tuple(sorted(fields.text_map("packages").items())),
         lock=ref_from_fields(lock) if lock else None,
         project=fields.records("project", _project_from_fields),
         vcs=fields.records("vcs", _vcs_from_fields),
         wheels=fields.records("wheels", _wheel_from_fields),
         unlocked=fields.texts("unlocked"),
+    )
+
+
+def _interpreter(fields: Fields) -> Interpreter:
+    return Interpreter(
+        implementation=fields.checked("implementation", platform_word),
+        version=fields.checked("version", python_version),
+        abi=fields.checked("abi", platform_word),
+        platform=fields.checked("platform", platform_word),
     )
 
 
@@ -88,28 +106,34 @@ def _project_from_fields(fields: Fields) -> ProjectInstall:
     path = fields.text("path")
     if path != ".":
         fields.checked("path", parse_path)
-    return ProjectInstall(fields.text("name"), fields.text("version"), path, fields.boolean("editable"))
+    return ProjectInstall(*_name_and_version(fields), path, fields.boolean("editable"))
 
 
 def _vcs_from_fields(fields: Fields) -> VcsInstall:
+    vcs = fields.text("vcs")
+    if vcs != "git":
+        raise fields.bad(f"vcs is {vcs[:40]!r}; only git is known")
+    folder = fields.optional_text("subdirectory")
     return VcsInstall(
-        fields.text("name"),
-        fields.text("version"),
-        fields.text("vcs"),
-        fields.text("url"),
-        fields.text("commit"),
-        fields.optional_text("subdirectory"),
+        *_name_and_version(fields),
+        vcs,
+        fields.checked("url", git_url),
+        fields.checked("commit", git_commit),
+        fields.checked("subdirectory", folder_in_repository) if folder is not None else None,
     )
 
 
 def _wheel_from_fields(fields: Fields) -> WheelInstall:
     file = fields.text("file")
-    if "/" in file or not file.endswith(".whl"):
-        raise fields.bad(f"file is {file!r}, not the name of a wheel")
+    if not _WHEEL.fullmatch(file):
+        raise fields.bad(f"file is {file[:100]!r}, not the name of a wheel")
     return WheelInstall(
-        fields.text("name"),
-        fields.text("version"),
+        *_name_and_version(fields),
         file,
-        fields.text("sha256"),
+        fields.checked("sha256", sha256_digits),
         ref_from_fields(fields.fields("object")),
     )
+
+
+def _name_and_version(fields: Fields) -> tuple[str, str]:
+    return fields.checked("name", distribution_name), fields.checked("version", version_text)

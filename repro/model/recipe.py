@@ -134,9 +134,17 @@ def _variables(fields: Fields) -> dict[str, str]:
     return found
 
 
-def _directory(text: str) -> bytes:
-    raw = text_to_name(text)
+def check_directory(raw: bytes) -> bytes:
+    """Return `raw` if a command's working directory may be called so: a path inside the project, or its root.
+
+    Raises:
+        UnsafePath: it is neither.
+    """
     return raw if raw == ROOT else check_path(raw)
+
+
+def _directory(text: str) -> bytes:
+    return check_directory(text_to_name(text))
 
 
 def _umask(text: str) -> str:
