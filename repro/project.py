@@ -150,6 +150,8 @@ class Project(Workspace):
         Raises:
             UsageError: it lies outside the project.
         """
+        if not path:
+            raise UsageError("a path is empty", "`.` is the current directory")
         absolute = os.path.normpath(os.path.join(self.cwd, path))
         parent, name = os.path.split(absolute)
         real = os.path.join(os.path.realpath(parent), name) if absolute != self.root else absolute
@@ -196,6 +198,17 @@ def find_root(cwd: str) -> str | None:
         here = parent
 
 
+def _is_bare(cwd: str) -> bool:
+    """Whether `cwd` is inside a git repository without a work tree, as git tells one."""
+    here = os.path.realpath(cwd)
+    while not (os.path.isfile(os.path.join(here, "HEAD")) and os.path.isdir(os.path.join(here, "objects"))):
+        parent = os.path.dirname(here)
+        if parent == here:
+            return False
+        here = parent
+    return True
+
+
 def find_project(cwd: str, environ: Mapping[str, str]) -> Project:
     """Return the project that `cwd` is in.
 
@@ -204,6 +217,10 @@ def find_project(cwd: str, environ: Mapping[str, str]) -> Project:
         BadSettings: a settings file has no meaning.
     """
     root = find_root(cwd)
+    if root is None and _is_bare(cwd):
+        raise NotAProject(
+            f"{cwd} is inside a bare git repository: it has no work tree", "call repro in a clone or a git worktree"
+        )
     if root is None:
         raise NotAProject(f"{cwd} is not inside a git repository", "`git init` makes one, `repro init` comes after it")
     files = (LOCAL_SETTINGS_FILE, SETTINGS_FILE)

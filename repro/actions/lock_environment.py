@@ -113,7 +113,8 @@ def _write(path: str, text: str) -> None:
         with open(temp, "w", encoding="utf-8") as file:
             file.write(text)
         os.replace(temp, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from error
+    finally:
+        with contextlib.suppress(OSError):
             os.unlink(temp)
-        raise

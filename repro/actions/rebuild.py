@@ -122,6 +122,8 @@ def _rebuild_in(
     findings = list(plan.warnings)
     say("running the command")
     outcome = _execute(workspace, manifest, realised, room.root, findings)
+    if outcome.interrupted:
+        raise KeyboardInterrupt  # a command that was told to end says nothing about the run
     say("comparing")
     outputs = compare_outputs(manifest, room.root, source.cache, source.bring_trees)
     verdict = worst(output.verdict for output in outputs)

@@ -11,12 +11,18 @@ from repro.actions.freeze import RunOptions, freeze
 from repro.actions.seal import Ending, seal
 from repro.actions.start_marks import forget_start, mark_start
 from repro.code.kept_commits import drop_commit
-from repro.errors import UsageError
+from repro.errors import CannotProceed, ReproError, UsageError
 from repro.execution.process import CommandNotExecutable, CommandNotFound, execute
 from repro.model.determinism import run_environment
 from repro.model.manifest import Manifest
 from repro.model.parameters import parameter_variables
 from repro.project import Project
+
+
+class NotSealed(CannotProceed):
+    """The command has run, and its outputs could not be recorded; the run is still open."""
+
+    id = "not-sealed"
 
 
 def run(project: Project, options: RunOptions, on_frozen: Callable[[Manifest], None]) -> Manifest:
@@ -27,6 +33,7 @@ def run(project: Project, options: RunOptions, on_frozen: Callable[[Manifest], N
 
     Raises:
         CommandNotFound, CommandNotExecutable: it did not start; no record is left.
+        NotSealed: it ran, and its outputs cannot be recorded now.
         CannotProceed: an ingredient cannot be recorded.
     """
     if not options.command:
@@ -35,7 +42,21 @@ def run(project: Project, options: RunOptions, on_frozen: Callable[[Manifest], N
     with project.records().hold(manifest.run):
         on_frozen(manifest)
         ending = _execute(project, options, manifest)
-        return seal(project, manifest, ending)
+        try:
+            return seal(project, manifest, ending)
+        except ReproError as error:
+            raise _not_sealed(manifest, ending, error.message) from error
+        except OSError as error:
+            named = f"{os.fsdecode(error.filename)}: " if error.filename else ""
+            raise _not_sealed(manifest, ending, f"{named}{error.strerror or error}") from error
+
+
+def _not_sealed(manifest: Manifest, ending: Ending, reason: str) -> NotSealed:
+    code = f" --exit-code {ending.exit_code}" if ending.exit_code else ""
+    return NotSealed(
+        f"the command has ended with exit code {ending.exit_code}, but what it made cannot be recorded: {reason}",
+        f"nothing is lost: put that right, then `repro seal {manifest.run}{code}`",
+    )
 
 
 def _execute(project: Project, options: RunOptions, manifest: Manifest) -> Ending:

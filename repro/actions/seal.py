@@ -3,36 +3,35 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from repro.actions.earlier_outputs import EarlierOutputs
 from repro.actions.freeze import declared_outputs
 from repro.actions.start_marks import forget_start, started_ns
 from repro.actions.tracked import capture_remembered
 from repro.code.changes import changed_paths
 from repro.code.commit_contents import paths_in_commit
 from repro.code.filtered_tree import tree_without
-from repro.code.object_reader import blob_at
 from repro.code.snapshot import snapshot_work_tree
 from repro.data.capture import capture
 from repro.data.memo import read_memo
 from repro.data.scan import DataNotFound
 from repro.errors import CannotProceed, ReproError
 from repro.execution.touched import touched_files
-from repro.model.content import Item, Kind
-from repro.model.digest import digest_of
+from repro.model.content import Item
 from repro.model.finding import Finding
 from repro.model.manifest import Manifest, Output
 from repro.model.names import RelPath, is_within, name_to_text
-from repro.model.outputs import NOISE_FOLDERS, Touched, classify_touched
+from repro.model.noise import NOISE_FOLDERS
+from repro.model.outputs import classify_touched
 from repro.model.recipe import Recipe
 from repro.model.run_state import State
 from repro.model.values import BadValues, read_values
 from repro.project import Project
 from repro.store.hashing import DigestOnly
 
-# How many earlier runs are asked whether a file was an output of theirs.
-_EARLIER_RUNS = 200
+_MISSING_HINT = "does the command write it under another name? A path after -o counts from the current directory"
 
 
 class AlreadySealed(CannotProceed):
@@ -68,20 +67,20 @@ def seal(
         raise AlreadySealed(f"the run {manifest.run} is sealed: {manifest.state}", "`repro run` makes a new one")
     declared = tuple(dict.fromkeys((*manifest.missing_outputs, *declared_outputs(project, outputs))))
     since = started_ns(project, manifest)
-    touched = _touched(project, manifest, declared, since)
-    findings = [*_taint_findings(touched.tainted)]
-    made, missing = _capture_outputs(project, declared, touched.found)
+    after = _aftermath(project, manifest, declared, since)
+    findings = [*_taint_findings(after.tainted)]
+    made, missing = _capture_outputs(project, declared, after.found)
     findings += _output_findings(project, declared, missing, since)
     values, unread = _metrics(project, metrics)
     failed = bool(missing) or ending.exit_code not in (None, 0)
     sealed = replace(
         manifest,
         state=State.FAILED if failed else State.COMPLETE,
-        tainted=touched.tainted,
+        tainted=after.tainted,
         outputs=made,
         missing_outputs=missing,
         metrics=values,
-        recipe=_final_recipe(project, manifest, declared, made),
+        recipe=_final_recipe(project, manifest, declared, made, after.data),
         observations=replace(
             manifest.observations,
             exit_code=ending.exit_code,
@@ -98,63 +97,61 @@ def seal(
     return sealed
 
 
-def _touched(project: Project, manifest: Manifest, declared: Sequence[RelPath], since: int) -> Touched:
-    """Return outputs that were found, and everything that changed under the run."""
-    inputs = [item.path for item in manifest.recipe.data]
+@dataclass(frozen=True, slots=True)
+class _Aftermath:
+    """What a run left: outputs nobody declared, paths that changed and should not have, and its true inputs.
+
+    An input that an earlier run had made, and that this one made again, was no input.
+    """
+
+    found: tuple[RelPath, ...]
+    tainted: tuple[bytes, ...]
+    data: tuple[Item, ...]
+
+
+def _aftermath(project: Project, manifest: Manifest, declared: Sequence[RelPath], since: int) -> _Aftermath:
     start = manifest.code.commit
+    earlier = EarlierOutputs(project, manifest.run, start)
     end = snapshot_work_tree(project.root).commit
-    changed = {change.path for change in changed_paths(project.root, start, end)}
-    skip = {bytes(path) for path in (*declared, *inputs)}
-    touched = touched_files(project.root, since, NOISE_FOLDERS, skip)
-    in_code = paths_in_commit(project.root, start) if touched or changed else frozenset()
-    result = classify_touched(
+    inputs = [item.path for item in manifest.recipe.data]
+    in_code = paths_in_commit(project.root, start)
+    touched = touched_files(project.root, since, NOISE_FOLDERS, {bytes(path) for path in (*declared, *inputs)})
+    told = classify_touched(
         touched,
-        changed & in_code,  # what is new is judged by being touched: it may have been moved in from elsewhere
+        {change.path for change in changed_paths(project.root, start, end)} & in_code,
         in_code.__contains__,
-        _was_output(project, manifest, start),
+        earlier.made_code,
         [*declared, *inputs],
         project.settings.exclude,
     )
-    changed_inputs = [item.path for item in manifest.recipe.data if _input_changed(project, item, declared)]
-    return Touched(result.found, tuple(sorted({*result.tainted, *changed_inputs})))
+    data, remade, changed = _judge_inputs(project, manifest.recipe.data, declared, since, earlier)
+    return _Aftermath((*told.found, *remade), tuple(sorted({*told.tainted, *changed})), data)
 
 
-def _input_changed(project: Project, item: Item, declared: Sequence[RelPath]) -> bool:
-    if any(is_within(item.path, output) for output in declared):
-        return False
+def _judge_inputs(
+    project: Project, items: Sequence[Item], declared: Sequence[RelPath], since: int, earlier: EarlierOutputs
+) -> tuple[tuple[Item, ...], list[RelPath], list[RelPath]]:
+    """Return the true inputs, those that were made again, and those that changed under the run."""
+    data: list[Item] = []
+    remade: list[RelPath] = []
+    changed: list[RelPath] = []
+    for item in items:
+        if not any(is_within(item.path, output) for output in declared):
+            if earlier.made(item.path, item.content) and _written_since(project, item.path, since):
+                remade.append(item.path)
+                continue
+            if _input_changed(project, item):
+                changed.append(item.path)
+        data.append(item)
+    return tuple(data), remade, changed
+
+
+def _input_changed(project: Project, item: Item) -> bool:
     try:
         found = capture(project.root, item.path, DigestOnly(), read_memo(project.memos, item.path))
     except DataNotFound:
         return True
     return found.content != item.content
-
-
-def _was_output(project: Project, manifest: Manifest, commit: str) -> Callable[[bytes], bool]:
-    """Return the question whether a path's bytes at the start were made by an earlier run."""
-    made: dict[bytes, set[str]] = {}
-    folders: set[bytes] = set()
-    loaded = False
-
-    def load() -> None:
-        records = project.records()
-        for run in [run for run in records.run_ids() if run != manifest.run][-_EARLIER_RUNS:]:
-            for output in records.read(run).outputs:
-                if output.content.kind is Kind.DIRECTORY:
-                    folders.add(output.path)
-                elif output.content.digest:
-                    made.setdefault(output.path, set()).add(output.content.digest)
-
-    def was_output(path: bytes) -> bool:
-        nonlocal loaded
-        if not loaded:
-            load()
-            loaded = True
-        if any(is_within(path, folder) for folder in folders):
-            return True
-        data = blob_at(project.root, commit, path) if path in made else None
-        return data is not None and digest_of(data) in made[path]
-
-    return was_output
 
 
 def _capture_outputs(
@@ -180,7 +177,7 @@ def _capture_outputs(
 def _final_recipe(project: Project, manifest: Manifest, declared: Sequence[RelPath], made: Sequence[Output]) -> Recipe:
     """The code counts without the run's own outputs, all of which are known only now."""
     paths = sorted({*(bytes(path) for path in declared), *(bytes(output.path) for output in made)})
-    return replace(manifest.recipe, code=tree_without(project.root, manifest.code.commit, paths))
+    return replace(manifest.recipe, data=data, code=tree_without(project.root, manifest.code.commit, paths))
 
 
 def _taint_findings(tainted: Sequence[bytes]) -> list[Finding]:
@@ -197,7 +194,8 @@ def _output_findings(
     project: Project, declared: Sequence[RelPath], missing: Sequence[RelPath], since: int
 ) -> list[Finding]:
     findings = [
-        Finding("output-missing", "is a declared output and was not made", name_to_text(path)) for path in missing
+        Finding("output-missing", "is a declared output and was not made", name_to_text(path), hint=_MISSING_HINT)
+        for path in missing
     ]
     for path in declared:
         if path not in missing and not _written_since(project, path, since):
@@ -209,8 +207,11 @@ def _output_findings(
 
 def _written_since(project: Project, path: RelPath, since: int) -> bool:
     full = os.path.join(os.fsencode(project.root), path)
-    if os.lstat(full).st_ctime_ns >= since:
-        return True
+    try:
+        if os.lstat(full).st_ctime_ns >= since:
+            return True
+    except FileNotFoundError:
+        return False
     if not os.path.isdir(full) or os.path.islink(full):
         return False
     return bool(touched_files(os.fsdecode(full), since, (), ())) or not os.listdir(full)

@@ -10,7 +10,7 @@ from repro.data.memo import read_memo, write_memo
 from repro.data.pointer import NotTracked, Tracked, read_pointer
 from repro.errors import UsageError
 from repro.model.content import Content
-from repro.model.names import RelPath, check_path, is_within, name_to_text
+from repro.model.names import RelPath, UnsafePath, check_path, is_within, name_to_text
 from repro.model.tree_objects import KnowingSink
 from repro.project import Project
 from repro.store.records_folder import prepare_folder
@@ -30,13 +30,15 @@ def inside(project: Project, path: str) -> RelPath:
     """Return `path` as the user gave it, as a path in the project.
 
     Raises:
-        UsageError: it is the root, or outside.
-        UnsafePath: it is in a folder that is git's or repro's.
+        UsageError: it is the root, or outside, or in a folder that is git's or repro's.
     """
     relative = project.relative(path)
     if relative == b".":
         raise UsageError(f"{path} is the whole project", "name files or directories in it")
-    return check_path(relative)
+    try:
+        return check_path(relative)
+    except UnsafePath as error:  # that of a record from elsewhere: here a user has only named the wrong path
+        raise UsageError(error.message, "name data of your own") from None
 
 
 def capture_remembered(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from repro.cli.options import command_argument, here, json_option, recipe_options, run_argument
+from repro.cli.outcome import RUN_FAILED
 from repro.report import terminal
 from repro.report.runs import put_sealed, put_snapshot, say_frozen, say_sealed
 
@@ -54,7 +55,7 @@ def run(
 ) -> int:
     """Record code, data and environment, execute COMMAND, record what it made.
 
-    Ends with the command's exit code; 125 if repro itself failed.
+    Ends with the command's exit code; 125 if repro itself failed, or an output that was named is not there.
 
     \b
     Example:
@@ -66,6 +67,8 @@ def run(
     options = RunOptions(command, name, message, parameters, inputs, outputs, offline)
     manifest = execute(here(), options, say_frozen)
     say_sealed(manifest)
+    if manifest.missing_outputs and not manifest.observations.exit_code:
+        return RUN_FAILED
     return manifest.observations.exit_code or 0
 
 
@@ -77,8 +80,10 @@ def run(
     "--exit-code", metavar="N", type=click.IntRange(0, 255), default=0, show_default=True, help="How the command ended."
 )
 @json_option
-def seal(run: str, outputs: tuple[str, ...], metrics: tuple[str, ...], exit_code: int, as_json: bool) -> None:
+def seal(run: str, outputs: tuple[str, ...], metrics: tuple[str, ...], exit_code: int, as_json: bool) -> int:
     """Record the outputs and metrics of a snapshot that something else executed.
+
+    Exit code 1 if an output that was named is not there.
 
     \b
     Example:
@@ -95,3 +100,4 @@ def seal(run: str, outputs: tuple[str, ...], metrics: tuple[str, ...], exit_code
     say_sealed(manifest)
     if as_json:
         put_sealed(manifest)
+    return int(bool(manifest.missing_outputs))

@@ -19,7 +19,8 @@ def fill_closed_streams() -> None:
             # The lowest free descriptor is given out, and those below are filled.
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
             mode = "w" if descriptor else "r"
-            setattr(sys, name, open(descriptor, mode, encoding="utf-8", closefd=False))
+            stream = open(descriptor, mode, encoding="utf-8", closefd=False)  # noqa: SIM115 - open as long as we run
+            setattr(sys, name, stream)
 
 
 def end_of_broken_pipe() -> int:

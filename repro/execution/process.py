@@ -8,11 +8,12 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from repro.errors import CannotProceed
 
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+_ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT}
 _SI_KERNEL = 0x80  # siginfo's si_code of a signal that the terminal sent; Linux, include/uapi/asm-generic/siginfo.h
 
 
@@ -30,11 +31,15 @@ class CommandNotExecutable(CannotProceed):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a command ended: `exit_code` as a shell tells it (128 + N for signal N), `duration_s` in seconds."""
+    """How a command ended: `exit_code` as a shell tells it (128 + N for signal N), `duration_s` in seconds.
+
+    `interrupted`: while it ran, somebody asked for the end (Ctrl-C, SIGTERM), whatever the command made of it.
+    """
 
     exit_code: int
     signal: str | None
     duration_s: float
+    interrupted: bool = False
 
 
 def execute(
@@ -64,18 +69,19 @@ def execute(
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {*_FORWARDED, signal.SIGCHLD})
     started = time.monotonic()
+    interrupted = False
     try:
         process = _start(command, cwd, environ, umask, stdout, lambda: _prepare(before, cpus))
         try:
             while process.poll() is None:
-                _hand_on(process)
+                interrupted |= _hand_on(process) in _ENDING
         except BaseException:
             process.kill()
             process.wait()
             raise
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    return _outcome(process.returncode, time.monotonic() - started)
+    return replace(_outcome(process.returncode, time.monotonic() - started), interrupted=interrupted)
 
 
 def _prepare(mask: Iterable[int], cpus: Sequence[int] | None) -> None:
@@ -117,13 +123,14 @@ def _not_found(name: str, cwd: str, environ: Mapping[str, str]) -> CannotProceed
     return CommandNotFound(f"the command {name!r} was not found", "is it on the PATH?")
 
 
-def _hand_on(process: subprocess.Popen[bytes]) -> None:
-    """Wait for a signal; give the command what another process sent to this one."""
+def _hand_on(process: subprocess.Popen[bytes]) -> int | None:
+    """Wait for a signal and return it; give the command what another process sent to this one."""
     info = signal.sigtimedwait({*_FORWARDED, signal.SIGCHLD}, 1.0)
-    if info is None or info.si_signo == signal.SIGCHLD or info.si_code == _SI_KERNEL:
-        return
-    if process.poll() is None:
+    if info is None or info.si_signo == signal.SIGCHLD:
+        return None
+    if info.si_code != _SI_KERNEL and process.poll() is None:
         process.send_signal(info.si_signo)
+    return info.si_signo
 
 
 def _outcome(returncode: int, duration: float) -> Outcome:

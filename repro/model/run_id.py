@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NewType
 
-from repro.errors import CannotProceed, IntegrityError
+from repro.errors import CannotProceed, IntegrityError, UsageError
 from repro.model.digest import Digest, hex_of
 
 RunId = NewType("RunId", str)
@@ -54,6 +54,19 @@ def parse_run_id(text: str) -> RunId:
     if not _RUN_ID.fullmatch(text):
         raise BadRunId(f"{text!r} is not a run id (like 20261123-021300-7f3kq2mz)")
     return RunId(text)
+
+
+def check_run_name(name: str) -> str:
+    """Return a name given to a run, if the run can be asked for by it.
+
+    Raises:
+        UsageError: it is empty, has a line break or another control character, or would be read as something else.
+    """
+    if not name.strip() or not name.isprintable():
+        raise UsageError(f"{name!r} is no name for a run", "a name is one line of text")
+    if name.startswith(("@", "-")) or _RUN_ID.fullmatch(name):
+        raise UsageError(f"{name!r} is no name for a run: it would be read as something else", "begin with a letter")
+    return name
 
 
 def make_run_id(now: datetime, recipe: Digest, taken: Collection[str]) -> RunId:

@@ -21,6 +21,8 @@ from repro.store.remote_errors import (
     RemoteRefused,
     RemoteUnreachable,
     TooLong,
+    is_unreachable,
+    unreachable,
 )
 from repro.store.remote_names import MARKER, check_remote_name, is_object_name, is_remote_name
 from repro.store.remote_storage import Storage
@@ -240,12 +242,12 @@ class Remote:
         try:
             yield
         except TRANSIENT as error:
-            raise RemoteUnreachable(
-                f"the remote {self.shown} cannot be reached ({doing}: {error})", "try again when the network is back"
-            ) from error
+            raise unreachable(self.shown, doing, error) from error
         except OSError as error:
             if isinstance(error, FileNotFoundError) and not writing:
                 raise
+            if is_unreachable(error):
+                raise unreachable(self.shown, doing, error) from error
             reason = error.strerror or str(error)
             raise RemoteRefused(f"the remote {self.shown} refused ({doing}: {reason})") from error
 
@@ -258,6 +260,7 @@ def open_remote(url: str) -> Remote:
 
     Raises:
         UnsupportedRemote: the URL's kind is unknown, or needs a package that is not installed.
+        RemoteUnreachable: it is of a kind that connects at once, and that failed.
     """
     from repro.store.remote_directory import DirectoryStorage
 
@@ -269,4 +272,7 @@ def open_remote(url: str) -> Remote:
         return Remote(DirectoryStorage(os.path.abspath(rest)), shown)
     from repro.store.remote_fsspec import FsspecStorage
 
-    return Remote(FsspecStorage(url), shown)
+    try:
+        return Remote(FsspecStorage(url), shown)
+    except OSError as error:  # some kinds connect at once
+        raise unreachable(shown, "connecting", error) from error

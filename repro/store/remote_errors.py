@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 from repro.errors import CannotProceed, IntegrityError, RemoteError
 from repro.model.digest import Digest
 
@@ -60,3 +62,21 @@ class CorruptRemoteObject(IntegrityError):
     """What a remote has under an object's name is something else. Nothing was deleted there."""
 
     id = "corrupt-remote-object"
+
+
+_NO_WAY = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.ENOTCONN, errno.ESTALE}
+
+
+def is_unreachable(error: OSError) -> bool:
+    """Whether a system's error says that there is no way to the place: no such host, no route, no server."""
+    import socket
+
+    return error.errno in _NO_WAY or isinstance(error, (socket.gaierror, ConnectionError, TimeoutError))
+
+
+def unreachable(shown: str, doing: str, error: OSError) -> RemoteUnreachable:
+    """Return the error that names the remote, and what was tried of it when the connection failed."""
+    return RemoteUnreachable(
+        f"the remote {shown} cannot be reached ({doing}: {error.strerror or error})",
+        "check the address, and try again when the network is back",
+    )
