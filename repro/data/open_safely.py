@@ -35,7 +35,7 @@ def naming(path: bytes, action: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno is None or error.filename == name_to_text(path):
+        if error.errno is None or isinstance(error.__cause__, OSError):  # nearer to it, somebody knew more
             raise
         raise OSError(error.errno, f"{action}: {os.strerror(error.errno)}", name_to_text(path)) from error
 

@@ -214,3 +214,21 @@ def test_staging_on_another_file_system_is_done_without(tmp_path: Path, cache: C
         place(_file(cache, b"hello"), str(tmp_path), DATA, cache, staging=staging)
         assert os.listdir(staging) == []
     assert (tmp_path / "data").read_bytes() == b"hello"
+
+
+def test_of_a_directory_in_the_way_the_file_that_cannot_be_removed_is_named(open_path: Path) -> None:
+    script = (
+        "import os, sys\nfrom repro.store.cache import Cache\nfrom repro.data.checkout import place\n"
+        "from repro.model.content import Content, Kind\ncache = Cache(sys.argv[1] + '/cache')\n"
+        "content = Content(Kind.FILE, 5, digest=cache.add_bytes(b'hello').digest)\n"
+        "os.chown(sys.argv[1], 65534, 65534)\nos.setuid(65534)\n"
+        "try:\n    place(content, sys.argv[1], b'data', cache)\n"
+        "except PermissionError as error:\n    print(error.filename)\n"
+    )
+    if os.getuid() != 0:
+        pytest.skip("needs a directory of somebody else")
+    (open_path / "data" / "inner").mkdir(parents=True)
+    (open_path / "data" / "inner" / "file").write_bytes(b"")
+    done = subprocess.run([sys.executable, "-c", script, str(open_path)], capture_output=True, text=True, check=True)
+    assert done.stdout == "data/inner/file\n"
+    assert sorted(os.listdir(open_path)) == ["cache", "data"]

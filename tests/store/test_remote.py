@@ -102,7 +102,7 @@ def test_a_line_that_stays_dead_is_unreachable_and_not_absence(tmp_path: Path) -
         assert storage.calls == 4
 
 
-@pytest.mark.parametrize("number", [errno.EACCES, errno.ENOSPC, errno.EIO, errno.ESTALE])
+@pytest.mark.parametrize("number", [errno.EACCES, errno.ENOSPC, errno.EROFS, errno.EDQUOT])
 def test_a_refusal_is_not_tried_again_and_is_not_absence(tmp_path: Path, number: int) -> None:
     remote, storage = _flaky(tmp_path, OSError(number, os.strerror(number)), 10**6)
     for call in (lambda: remote.size("runs/no-such.yaml"), lambda: remote.read("runs/a.yaml", 10_000)):
@@ -208,3 +208,29 @@ def test_a_remote_that_may_not_be_written_is_a_refusal(tmp_path: Path) -> None:
     with pytest.raises(RemoteError) as caught:
         remote.put_bytes("runs/a", b"x")
     assert caught.value.exit_code == 5
+
+
+class Flushing(DirectoryStorage):
+    """A directory that remembers what was written and flushed, in order."""
+
+    def __init__(self, root: str) -> None:
+        super().__init__(root)
+        self.events: list[str] = []
+
+    def put_bytes(self, name: str, data: bytes) -> None:
+        self.events.append(name)
+        super().put_bytes(name, data)
+
+    def flush(self) -> None:
+        self.events.append("flush")
+        super().flush()
+
+
+def test_what_a_manifest_names_is_on_disk_before_the_manifest(tmp_path: Path) -> None:
+    storage = Flushing(str(tmp_path / "remote"))
+    remote = Remote(storage, "flushing")
+    for number in range(40):
+        remote.put_bytes(f"objects/ab/{number}", b"x")
+    remote.put_bytes("runs/a.yaml", b"x")
+    assert storage.events[-2:] == ["flush", "runs/a.yaml"]
+    assert storage.events.count("flush") == 1
