@@ -100,6 +100,12 @@ def rebuild(
     return Rebuilt(record, True)
 
 
+class DirectoryOutside(IntegrityError):
+    """The recorded working directory of a command lies behind a link that leaves the project."""
+
+    id = "unsafe-path"
+
+
 class WrongCode(IntegrityError):
     """A manifest's commit is not the code that its recipe names."""
 
@@ -214,8 +220,7 @@ def _execute(
     environ |= dict(realised.variables) if realised else {}
     environ |= parameter_variables(recipe.parameters)
     environ |= {"REPRO_RUN_ID": manifest.run, "REPRO_ROOT": root}
-    cwd = os.path.join(root, os.fsdecode(recipe.directory)) if recipe.directory != ROOT else root
-    os.makedirs(cwd, exist_ok=True)  # git keeps no empty directories, and the run may have been in one
+    cwd = _working_directory(recipe.directory, root)
     umask = int(recipe.umask, 8)
     try:
         # The command's stdout is talk here: a rebuild's own stdout is its verdict.
@@ -223,6 +228,21 @@ def _execute(
     except (CommandNotFound, CommandNotExecutable) as error:
         findings.append(Finding(error.id, error.message, hint=error.hint))
         return Outcome(127 if isinstance(error, CommandNotFound) else 126, None, 0.0)
+
+
+def _working_directory(directory: bytes, root: str) -> str:
+    """Return where the command runs; git keeps no empty directories, so it is made where it is not there.
+
+    Raises:
+        DirectoryOutside: a link in the code leads out of it. A recorded directory is free of links.
+    """
+    if directory == ROOT:
+        return root
+    cwd = os.path.join(root, os.fsdecode(directory))
+    if not os.path.realpath(cwd).startswith(os.path.realpath(root) + os.sep):
+        raise DirectoryOutside(f"the working directory {name_to_text(directory)!r} leads out of the rebuild's folder")
+    os.makedirs(cwd, exist_ok=True)
+    return cwd
 
 
 def _unbuildable(manifest: Manifest, plan: RebuildPlan) -> RebuildRecord:

@@ -83,7 +83,7 @@ def recipe_from_fields(fields: Fields) -> Recipe:
     if actual != claimed:
         raise fields.bad(f"the id is {claimed}, but the recipe's digest is {actual}: it was edited")
     environment = fields.optional_fields("environment")
-    return Recipe(
+    recipe = Recipe(
         command=fields.checked_texts("command", _argument),
         directory=fields.checked("directory", _directory),
         code=fields.checked("code", git_id),
@@ -93,8 +93,11 @@ def recipe_from_fields(fields: Fields) -> Recipe:
         variables=_variables(fields),
         umask=fields.checked("umask", _umask),
         cpus=_cpus(fields),
-        extra=fields.rest(),
+        extra=_later(fields),
     )
+    if recipe_id(recipe) != claimed:  # else the record would get another id when it is written again
+        raise fields.bad("it holds a field in a place, or a list in an order, that this repro does not write")
+    return recipe
 
 
 def git_id(text: str) -> str:
@@ -165,6 +168,10 @@ def _parameters(fields: Fields) -> dict[str, Any]:
         if isinstance(value, str) and "\0" in value:  # it becomes a variable, see repro.model.parameters
             raise fields.bad(f"parameters: {name} holds a NUL byte")
     return found
+
+
+def _later(fields: Fields) -> dict[str, Any]:
+    return {key: value for key, value in fields.rest().items() if key != "id"}
 
 
 def _cpus(fields: Fields) -> int:
