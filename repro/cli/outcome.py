@@ -7,12 +7,24 @@ import sys
 from collections.abc import Callable, Sequence
 
 from repro.cli.streams import end_of_broken_pipe, fill_closed_streams
-from repro.errors import ReproError
+from repro.errors import CannotProceed, ReproError
 from repro.report import terminal
 
 RUN_FAILED = 125
 BUG = 70
 INTERRUPTED = 130
+
+
+class DiskFull(CannotProceed):
+    """A disk is full, or a quota is used up."""
+
+    id = "disk-full"
+
+
+class PermissionDenied(CannotProceed):
+    """The system does not let us read or write a path."""
+
+    id = "permission-denied"
 
 
 def call(body: Callable[[], int], arguments: Sequence[str]) -> int:
@@ -75,19 +87,17 @@ def _command_of(arguments: Sequence[str]) -> str | None:
 
 
 def _from_system(error: OSError) -> ReproError:
-    what = " ".join(os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, str | bytes))
-    reason = error.strerror or str(error)
-    return ReproError(f"{what}: {reason}" if what else reason, _system_hint(error))
-
-
-def _system_hint(error: OSError) -> str | None:
     import errno
 
+    what = " ".join(os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, str | bytes))
+    reason = error.strerror or str(error)
+    message = f"{what}: {reason}" if what else reason
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "nothing is half written: make room, then do it again (REPRO_STORE and REPRO_SCRATCH say where)"
+        hint = "nothing is half written: make room, then do it again (REPRO_STORE and REPRO_SCRATCH say where)"
+        return DiskFull(message, hint)
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return "check the permissions of the path"
-    return None
+        return PermissionDenied(message, "check the permissions of the path")
+    return CannotProceed(message)
 
 
 def _bug(error: Exception, as_json: bool) -> int:
