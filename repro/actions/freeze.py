@@ -23,7 +23,7 @@ from repro.model.determinism import recorded_variables
 from repro.model.environment import Environment
 from repro.model.finding import Finding
 from repro.model.manifest import Code, Manifest
-from repro.model.names import RelPath, UnsafePath, name_to_text
+from repro.model.names import RelPath, UnsafePath, check_path, is_within, name_to_text
 from repro.model.observations import Observations
 from repro.model.recipe import Recipe, check_directory, recipe_id
 from repro.model.run_id import check_run_name, make_run_id
@@ -113,7 +113,8 @@ def _parameters(project: Project, assignments: Sequence[str]) -> dict[str, objec
 
 def _capture(project: Project, options: RunOptions, outputs: tuple[RelPath, ...]) -> _Ingredients:
     code = snapshot_work_tree(project.root)
-    named = (*project.settings.inputs, *(inside(project, path) for path in options.inputs))
+    large = [check_path(path) for path in code.large if not any(is_within(path, output) for output in outputs)]
+    named = (*project.settings.inputs, *(inside(project, path) for path in options.inputs), *large)
     inputs = capture_inputs(project, named, outputs, project.cache())
     environment = capture_environment(project, options.command, offline=options.offline)
     return _Ingredients(
@@ -121,9 +122,15 @@ def _capture(project: Project, options: RunOptions, outputs: tuple[RelPath, ...]
         inputs.items,
         environment.environment,
         environment.observed,
-        (*code.findings, *inputs.findings, *environment.findings),
+        (*code.findings, *map(_large_file, large), *inputs.findings, *environment.findings),
         environment.command,
     )
+
+
+def _large_file(path: bytes) -> Finding:
+    shown = name_to_text(path)
+    detail = "is large and untracked: it is recorded as data, not as code"
+    return Finding("large-file", detail, shown, hint=f"`repro add {shown}` tracks it, `.gitignore` leaves it out")
 
 
 def _recipe(

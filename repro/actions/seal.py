@@ -174,8 +174,14 @@ def _capture_outputs(
     return tuple(made), tuple(missing)
 
 
-def _final_recipe(project: Project, manifest: Manifest, declared: Sequence[RelPath], made: Sequence[Output]) -> Recipe:
-    """The code counts without the run's own outputs, all of which are known only now."""
+def _final_recipe(
+    project: Project,
+    manifest: Manifest,
+    declared: Sequence[RelPath],
+    made: Sequence[Output],
+    data: tuple[Item, ...],
+) -> Recipe:
+    """The code counts without the run's own outputs, all of which are known only now; so do the inputs."""
     paths = sorted({*(bytes(path) for path in declared), *(bytes(output.path) for output in made)})
     return replace(manifest.recipe, data=data, code=tree_without(project.root, manifest.code.commit, paths))
 

@@ -17,7 +17,7 @@ from repro.code.object_reader import read_commit, read_tree
 from repro.code.object_writer import ObjectWriter
 from repro.code.pack_format import BLOB, COMMIT, MAX_BLOB, TREE
 from repro.code.repository import is_repository, open_repository
-from repro.code.work_tree import RECORDS, Found, Unreadable, is_plain, walk_work_tree
+from repro.code.work_tree import RECORDS, Found, State, Unreadable, is_plain, walk_work_tree
 from repro.errors import CannotProceed
 from repro.model.finding import Finding
 from repro.model.names import UnsafePath, check_name, name_to_text
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from dulwich.repo import Repo
 
 _MESSAGE = b"The work tree as it was\n"
+
+LARGE = 50 * 1024 * 1024
+"""An untracked file above this many bytes is data: git would keep it for ever, whole, in memory and on disk. It is
+the size from which git hosts warn."""
 
 
 # What `check_name` may refuse of the names that a file system takes; it costs too much to ask it of every name.
@@ -60,6 +64,7 @@ class CodeSnapshot:
 
     `commit` is `head` where the work tree equals HEAD's tree. `head` is None before the first commit,
     `branch` is None where HEAD is detached. `submodules` holds nested ones too, outer before inner.
+    `large` are untracked files of more than `LARGE` bytes, left out: they are data, whatever git thinks.
     """
 
     commit: str
@@ -69,6 +74,7 @@ class CodeSnapshot:
     dirty: bool
     submodules: tuple[SubmoduleSnapshot, ...] = ()
     findings: tuple[Finding, ...] = ()
+    large: tuple[bytes, ...] = ()
 
 
 def snapshot_work_tree(root: str) -> CodeSnapshot:
@@ -114,6 +120,7 @@ def _snapshot(root: str, prefix: bytes) -> CodeSnapshot:
         dirty=commit != head,
         submodules=tuple(sorted(work.submodules, key=lambda found: found.path)),
         findings=tuple(sorted(work.findings, key=lambda found: (found.path or "", found.kind))),
+        large=tuple(sorted(work.large)),
     )
 
 
@@ -140,6 +147,7 @@ class _WorkTree:
     entries: dict[bytes, tuple[int, bytes]] = field(default_factory=dict)
     submodules: list[SubmoduleSnapshot] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    large: list[bytes] = field(default_factory=list)
 
     def read(self) -> None:
         tracked = read_tracked(self.repo)
@@ -159,6 +167,9 @@ class _WorkTree:
         self._note_sparse(tracked)
 
     def _add_file(self, item: Found, cached: CachedFile | None) -> None:
+        if item.state is State.UNTRACKED and item.stat.st_size > LARGE:
+            self.large.append(self.prefix + item.path)
+            return
         mode = _git_mode(item.stat.st_mode)
         if cached is not None and cached.stamp == stamp_of(item.stat) and stat.S_IFMT(cached.mode) == stat.S_IFMT(mode):
             self.entries[item.path] = (mode, cached.oid)
@@ -199,6 +210,7 @@ class _WorkTree:
         self.entries[item.path] = (git.MODE_GITLINK, inner.commit.encode())
         self.submodules += [SubmoduleSnapshot(outer, inner.commit, os.fsdecode(path)), *inner.submodules]
         self.findings += inner.findings
+        self.large += inner.large
 
     def _note_sparse(self, tracked: Tracked) -> None:
         absent = [path for path, entry in tracked.files.items() if entry.sparse and path not in self.entries]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -13,6 +13,7 @@ from repro.code.ignore_rules import IgnoreRules
 from repro.code.repository import is_repository
 from repro.errors import CannotProceed
 from repro.model.names import name_to_text
+from repro.model.noise import NOISE_FOLDERS, is_noise_file
 
 RECORDS = b".repro"
 """The folder at the root that holds records; it is taken from HEAD, never from the disk."""
@@ -35,7 +36,6 @@ class State(Enum):
 
     TRACKED = auto()
     UNTRACKED = auto()
-    IGNORED = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +54,17 @@ class _Directory:
     ignored: bool
 
 
-def walk_work_tree(
-    root: bytes, tracked: Tracked, rules: IgnoreRules, *, ignored: bool = False, skip: Container[bytes] = ()
-) -> Iterator[Found]:
-    """Yield what is in the work tree, in no particular order; `lstat` is called once for each.
+def walk_work_tree(root: bytes, tracked: Tracked, rules: IgnoreRules) -> Iterator[Found]:
+    """Yield what is in the work tree and not ignored, in no particular order; `lstat` is called once for each.
 
     `.git` and the root's `.repro` are left out; nested repositories are yielded, not entered. What vanishes
-    while we walk was never there.
+    while we walk was never there. What programs leave behind for themselves (`repro.model.noise`) and virtual
+    environments are left out unless git tracks them: recorded as code, they would make another recipe each time.
 
     Args:
         root: the work tree's top.
         tracked: what the index holds.
         rules: those of the whole repository.
-        ignored: whether to yield ignored files too, and so to enter ignored directories.
-        skip: names of directories that are not entered.
 
     Raises:
         Unreadable: a directory that git does not ignore cannot be listed.
@@ -84,14 +81,14 @@ def walk_work_tree(
                 continue
             path = directory.path + entry.name
             if not entry.is_dir(follow_symlinks=False):
-                yield from _judge_file(entry, path, tracked, inner, directory.ignored, ignored)
+                yield from _judge_file(entry, path, tracked, inner, directory.ignored)
                 continue
             nested = tracked.is_gitlink(path) or (path not in tracked.directories and is_repository(entry.path))
             hidden = directory.ignored or (path not in tracked.files and inner.ignores(path, entry.name, True))
             if nested and (not hidden or path in tracked.files):
                 state = State.TRACKED if path in tracked.files else State.UNTRACKED
                 yield from _with_stat(entry, path, state)
-            elif not nested and entry.name not in skip and (not hidden or ignored or path in tracked.directories):
+            elif path in tracked.directories or not (nested or hidden or _is_left_behind(entry)):
                 pending.append(_Directory(path + b"/", inner, hidden))
 
 
@@ -108,15 +105,16 @@ def _list(root: bytes, directory: _Directory) -> list[os.DirEntry[bytes]]:
 
 
 def _judge_file(
-    entry: os.DirEntry[bytes], path: bytes, tracked: Tracked, rules: IgnoreRules, hidden: bool, ignored: bool
+    entry: os.DirEntry[bytes], path: bytes, tracked: Tracked, rules: IgnoreRules, hidden: bool
 ) -> Iterator[Found]:
     if path in tracked.files:
         yield from _with_stat(entry, path, State.TRACKED)
-    elif hidden or rules.ignores(path, entry.name, False):
-        if ignored:
-            yield from _with_stat(entry, path, State.IGNORED)
-    else:
+    elif not (hidden or is_noise_file(entry.name) or rules.ignores(path, entry.name, False)):
         yield from _with_stat(entry, path, State.UNTRACKED)
+
+
+def _is_left_behind(entry: os.DirEntry[bytes]) -> bool:
+    return entry.name in NOISE_FOLDERS or os.path.exists(os.path.join(entry.path, b"pyvenv.cfg"))
 
 
 def _with_stat(entry: os.DirEntry[bytes], path: bytes, state: State) -> Iterator[Found]:

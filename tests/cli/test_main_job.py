@@ -77,7 +77,7 @@ def test_a_verdict_is_kept_shown_and_pushed_beside_the_manifest(project: Person,
     assert (remote / "runs" / f"{run}.yaml").read_bytes() == manifest
     project.repro("fetch", run)
     assert project.repro_json("log")["runs"][0]["verdicts"] == ["identical"]
-    assert "identical on" in project.repro("show", run).stdout
+    assert "rebuild     identical" in project.repro("show", run).stdout
 
 
 def test_snapshot_and_seal_record_what_something_else_executed(project: Person) -> None:

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from repro.code.ignored_files import ignored_files
 from repro.code.snapshot import snapshot_work_tree
-from tests.code.git_repository import GitRepository, init
+from tests.code.git_repository import GitRepository
 
 _NAMES = [
     "a.log", "keep.log", "dir/a.log", "dir/keep.log", "dir/sub/x.py", "build/out.bin", "build/keep.txt", "src/build/x",
@@ -43,18 +42,12 @@ _RULES = {
 }
 
 
-def _settled(repository: GitRepository) -> list[bytes]:
-    listed = repository.git("ls-files", "-z", "--others", "--ignored", "--exclude-standard")
-    return sorted(os.fsencode(name) for name in listed.split("\0") if name)
-
-
 @pytest.mark.parametrize("rules", _RULES.values(), ids=_RULES.keys())
 def test_ignoring_is_gits_own(repository: GitRepository, rules: dict[str, bytes]) -> None:
     for name in _NAMES:
         repository.write(name)
     for name, data in rules.items():
         repository.write(name, data)
-    assert sorted(path for path, _ in ignored_files(repository.path)) == _settled(repository)
     assert snapshot_work_tree(repository.path).tree == repository.oracle_tree()
 
 
@@ -69,8 +62,6 @@ def test_the_users_own_excludes_count(repository: GitRepository, home: Path) -> 
     repository.write("b.tmp")
     repository.write("x.tmp")
     assert snapshot_work_tree(repository.path).tree == repository.oracle_tree()
-    assert [path for path, _ in ignored_files(repository.path)] != []
-    assert sorted(path for path, _ in ignored_files(repository.path)) == _settled(repository)
 
 
 def test_a_gitignore_that_is_a_symlink_is_not_followed(repository: GitRepository, tmp_path: Path) -> None:
@@ -80,27 +71,24 @@ def test_a_gitignore_that_is_a_symlink_is_not_followed(repository: GitRepository
     assert "a.log" in repository.files_in(snapshot_work_tree(repository.path).commit)
 
 
-def test_ignored_files_come_with_what_lstat_says(repository: GitRepository) -> None:
-    repository.write(".gitignore", b"*.log\n")
-    repository.write("a.log", b"12345")
-    os.symlink("nowhere", repository.root / "link.log")
-    os.mkfifo(repository.root / "pipe.log")
-    found = dict(ignored_files(repository.path))
-    assert {path: status.st_size for path, status in found.items()} == {b"a.log": 5, b"link.log": 7}
-
-
-def test_records_nested_repositories_and_skipped_names_are_not_searched(repository: GitRepository) -> None:
-    repository.write(".gitignore", b"*.log\nnested/\n__pycache__/\nhidden/\n.repro/local\n")
-    for name in ("__pycache__/a.log", "x/__pycache__/a.log", ".repro/local/a.log", "hidden/a", "hidden/more/b"):
-        repository.write(name)
-    init(repository.root / "nested").write("a.log")
-    found = sorted(path for path, _ in ignored_files(repository.path, skip={b"__pycache__"}))
-    assert found == [b"hidden/a", b"hidden/more/b"]
-
-
-def test_a_tracked_file_below_an_ignored_directory_is_not_ignored(repository: GitRepository) -> None:
+def test_a_tracked_file_below_an_ignored_directory_is_code(repository: GitRepository) -> None:
     repository.write("out/kept.bin")
     repository.commit()
     repository.write(".gitignore", b"out/\n")
     repository.write("out/other.bin")
-    assert [path for path, _ in ignored_files(repository.path)] == [b"out/other.bin"]
+    files = repository.files_in(snapshot_work_tree(repository.path).commit)
+    assert "out/kept.bin" in files
+    assert "out/other.bin" not in files
+
+
+def test_what_programs_leave_behind_is_no_code_unless_git_tracks_it(repository: GitRepository) -> None:
+    repository.write("__pycache__/kept.txt")
+    repository.commit()
+    left = ("__pycache__/a.pyc", "deep/__pycache__/b.pyc", ".ipynb_checkpoints/n.ipynb", "a.swp", "env/pyvenv.cfg")
+    for name in (*left, "env/bin/python", "deep/code.py"):
+        repository.write(name)
+    snapshot = snapshot_work_tree(repository.path)
+    files = repository.files_in(snapshot.commit)
+    assert "__pycache__/kept.txt" in files
+    assert "deep/code.py" in files
+    assert not [name for name in (*left, "env/bin/python") if name in files]
