@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from repro.actions.run_source import RunSource
+from repro.code.published_checkout import published_commit
 from repro.env import pip
 from repro.env.kinds import Captured, Realised
 from repro.env.which_python import NoPython, command_for_record, find_python
@@ -55,6 +56,7 @@ def capture_environment(
         sink=project.cache(),
         memo_dir=os.path.join(project.places.memos, "environment"),
         project_lock=os.path.join(project.root, lock) if lock else None,
+        describe_checkout=published_commit,
         offline=offline,
         refresh=refresh,
     )
