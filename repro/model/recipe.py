@@ -93,7 +93,7 @@ def recipe_from_fields(fields: Fields) -> Recipe:
         variables=_variables(fields),
         umask=fields.checked("umask", _umask),
         cpus=_cpus(fields),
-        extra=_later(fields),
+        extra=fields.rest(),
     )
     if recipe_id(recipe) != claimed:  # else the record would get another id when it is written again
         raise fields.bad("it holds a field in a place, or a list in an order, that this repro does not write")
@@ -168,10 +168,6 @@ def _parameters(fields: Fields) -> dict[str, Any]:
         if isinstance(value, str) and "\0" in value:  # it becomes a variable, see repro.model.parameters
             raise fields.bad(f"parameters: {name} holds a NUL byte")
     return found
-
-
-def _later(fields: Fields) -> dict[str, Any]:
-    return {key: value for key, value in fields.rest().items() if key != "id"}
 
 
 def _cpus(fields: Fields) -> int:

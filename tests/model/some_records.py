@@ -41,7 +41,9 @@ ENVIRONMENT = Environment(
     lock=ObjectRef(digest("1"), 123),
     project=(ProjectInstall("ours", "0.1", ".", True), ProjectInstall("part", "0.1", "packages/part", False)),
     vcs=(VcsInstall("theirs", "1.0", "git", "https://example.org/theirs.git", "c" * 40, "python"),),
-    wheels=(WheelInstall("wheeled", "1.0+cpu", "wheeled-1.0+cpu-py3-none-any.whl", "d" * 64, ObjectRef(digest("2"), 9)),),
+    wheels=(
+        WheelInstall("wheeled", "1.0+cpu", "wheeled-1.0+cpu-py3-none-any.whl", "d" * 64, ObjectRef(digest("2"), 9)),
+    ),
     unlocked=("yes",),
 )
 
@@ -160,15 +162,20 @@ def _safe(raw: bytes) -> bool:
 names = st.binary(min_size=1, max_size=6) | texts.map(str.encode)
 paths = st.lists(names, min_size=1, max_size=3).map(b"/".join).filter(_safe).map(RelPath)
 links = st.binary(min_size=1, max_size=9).filter(lambda target: b"\0" not in target).map(link)
-contents = st.builds(
-    lambda kind, size, name: Content(kind, size, digest=name),
-    st.sampled_from([Kind.FILE, Kind.EXECUTABLE, Kind.DIRECTORY]),
-    sizes,
-    digests,
-) | links
+contents = (
+    st.builds(
+        lambda kind, size, name: Content(kind, size, digest=name),
+        st.sampled_from([Kind.FILE, Kind.EXECUTABLE, Kind.DIRECTORY]),
+        sizes,
+        digests,
+    )
+    | links
+)
 items = st.lists(st.builds(Item, paths, contents), max_size=4).filter(lambda found: not distinct_paths(tuple(found)))
 machines = st.builds(Machine, texts, texts, texts, st.none() | texts, st.integers(0, 4096))
-findings = st.lists(st.builds(Finding, texts, texts, st.none() | texts, st.none() | texts, st.none() | texts), max_size=2)
+findings = st.lists(
+    st.builds(Finding, texts, texts, st.none() | texts, st.none() | texts, st.none() | texts), max_size=2
+)
 distribution_names = st.from_regex(r"[a-z0-9]{1,4}(-[a-z0-9]{1,3})?", fullmatch=True)
 versions = st.from_regex(r"[0-9]{1,2}\.[0-9]{1,2}(\+cpu)?", fullmatch=True)
 run_ids = st.from_regex(r"[0-9]{8}-[0-9]{6}-[a-z2-7]{8}", fullmatch=True).map(RunId)
@@ -195,7 +202,9 @@ recipes = st.builds(
     code=git_ids,
     data=items.map(lambda found: tuple(sorted(found, key=lambda item: item.path))),
     environment=st.none() | environments,
-    parameters=st.dictionaries(texts, plain_values.filter(lambda v: not isinstance(v, str) or "\0" not in v), max_size=3),
+    parameters=st.dictionaries(
+        texts, plain_values.filter(lambda v: not isinstance(v, str) or "\0" not in v), max_size=3
+    ),
     variables=st.dictionaries(st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,5}", fullmatch=True), no_nul, max_size=3),
     umask=st.from_regex(r"0[0-7]{3}", fullmatch=True),
     cpus=st.integers(1, 4096),
