@@ -28,7 +28,7 @@ from repro.model.observations import Observations
 from repro.model.recipe import Recipe, check_directory, recipe_id
 from repro.model.run_id import check_run_name, make_run_id
 from repro.model.run_state import State
-from repro.model.values import parse_assignments, read_values
+from repro.model.values import BadValues, parse_assignments, read_values
 from repro.project import Project
 from repro.store.records import RunIdTaken
 
@@ -106,8 +106,11 @@ def _parameters(project: Project, assignments: Sequence[str]) -> dict[str, objec
     found: dict[str, object] = {}
     for path in project.settings.parameters:
         shown = os.fsdecode(path)
-        with open(os.path.join(project.root, shown), "rb") as file:
-            found[shown] = read_values(file.read(), shown)
+        try:
+            with open(os.path.join(project.root, shown), "rb") as file:
+                found[shown] = read_values(file.read(), shown)
+        except (FileNotFoundError, IsADirectoryError):
+            raise BadValues(f"the parameter file {shown} is not there", "repro.yaml names it (parameters)") from None
     return found | parse_assignments(assignments)
 
 
