@@ -31,6 +31,8 @@ def run_lines(manifest: Manifest, rebuilds: Sequence[RebuildRecord]) -> Iterator
         yield f"input       {name_to_text(item.path)}  {_content(item.content)}"
     for name, value in flatten(manifest.recipe.parameters):
         yield f"parameter   {name} = {value}"
+    for name, text in manifest.recipe.variables.items():
+        yield f"variable    {name}={text}"
     for output in manifest.outputs:
         how = "" if output.declared else "  (found)"
         yield f"output      {name_to_text(output.path)}  {_content(output.content)}{how}"
