@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from repro.errors import CannotProceed, IntegrityError, ReproError
+from repro.errors import CannotProceed, IntegrityError
 from repro.model.canonical import canonical_digest
 from repro.model.environment_record import UnknownEnvironmentKind
 from repro.model.manifest import parse_manifest, render_manifest
@@ -84,7 +85,7 @@ VCS, WHEEL, PROJECT = f"{ENV}.vcs.0", f"{ENV}.wheels.0", f"{ENV}.project.0"
 CASES: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     **{f"input-path-{name}": (_set(f"{DATA}.0.path", path), "data[0]: path") for name, path in PATHS.items()},
     **{f"output-path-{name}": (_set(f"{OUT}.0.path", path), "outputs[0]: path") for name, path in PATHS.items()},
-    **{f"missing-{name}": (_set("facts.missing_outputs", [path]), "missing_outputs[0]") for name, path in PATHS.items()},
+    **{f"missing-{name}": (_set("facts.missing_outputs", [path]), "missing_outputs") for name, path in PATHS.items()},
     **{f"directory-{name}": (_set("facts.recipe.directory", path), "directory") for name, path in PATHS.items()},
     **{f"submodule-{name}": (_set(f"{CODE}.submodules.0.path", path), "path") for name, path in PATHS.items()},
     **{f"project-install-{name}": (_set(f"{PROJECT}.path", path), "project[0]: path") for name, path in PATHS.items()},
@@ -247,16 +248,15 @@ def test_a_record_of_more_than_64_mib_is_refused_unread() -> None:
 
 
 def test_every_place_of_a_manifest_may_hold_anything_without_a_crash() -> None:
-    """Each value in turn is replaced by one of every type: the answer is a manifest or an error with an exit code."""
+    """Each value in turn is replaced by one of every type: the answer is a manifest or a refusal."""
     odd: list[Any] = [None, True, -1, 10**3000, float("inf"), "", "\0", "../x", [], [None], {}, {"a": None}]
     places = list(_places(PLAIN, ()))
     assert len(places) > 100
     for place in places:
         for value in odd:
-            try:
-                render_manifest(parse_manifest(hostile(_set(".".join(map(str, place)), value)), "m"))
-            except ReproError as error:
-                assert error.exit_code in (3, 4)
+            data = hostile(_set(".".join(map(str, place)), value))
+            with contextlib.suppress(BadRecord, NewerFormat, UnknownEnvironmentKind):
+                render_manifest(parse_manifest(data, "m"))
 
 
 def _places(value: Any, way: tuple[object, ...]) -> Any:
