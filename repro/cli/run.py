@@ -37,7 +37,7 @@ def snapshot(
     from repro.actions.freeze import RunOptions, freeze
 
     manifest = freeze(here(), RunOptions(command, name, message, parameters, inputs, outputs, offline))
-    terminal.say_findings(manifest.observations.findings)
+    terminal.say_some_findings(manifest.observations.findings)
     put_snapshot(manifest, as_json=as_json)
 
 

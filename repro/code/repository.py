@@ -54,6 +54,12 @@ def open_repository(root: str) -> Iterator[Repo]:
     from dulwich.repo import InvalidWorktreeConfiguration, Repo, UnsupportedExtension, UnsupportedVersion
 
     shown = name_to_text(os.fsencode(root))
+    if os.path.lexists(os.path.join(root, ".git")) and not is_repository(os.fsencode(root)):
+        # Not left to dulwich: where a worktree's repository is gone, it would begin to write one in that place.
+        raise NotARepository(
+            f"{shown} is not the top of a git repository: its .git is damaged, or leads nowhere",
+            f"`git -C {shown} status` says more; `git init` starts a repository",
+        )
     try:
         repo = Repo(root)
     except (NotGitRepository, FileNotFoundError, NotADirectoryError, ValueError) as error:

@@ -12,12 +12,12 @@ from repro.model.observations import finding_to_plain
 from repro.model.recipe import recipe_id
 from repro.model.run_state import State
 from repro.model.values import flatten
-from repro.report.terminal import put, put_json, say, say_findings
+from repro.report.terminal import put, put_json, say, say_some_findings
 
 
 def say_frozen(manifest: Manifest) -> None:
     """Say that a run begins, and what there is to say before it does."""
-    say_findings(manifest.observations.findings)
+    say_some_findings(manifest.observations.findings)
     say(f"run {manifest.run}")
 
 
@@ -32,7 +32,7 @@ def put_snapshot(manifest: Manifest, *, as_json: bool) -> None:
 def say_sealed(manifest: Manifest) -> None:
     """Say how a run ended, and what was found on top of what was said before it began."""
     known = {"tainted", "output-missing", "output-not-written", "metrics-not-read"}
-    say_findings(finding for finding in manifest.observations.findings if finding.kind in known)
+    say_some_findings(finding for finding in manifest.observations.findings if finding.kind in known)
     seen = manifest.observations
     ended = {State.COMPLETE: "complete", State.FAILED: "failed"}.get(manifest.state, str(manifest.state))
     if seen.signal:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # every command imports this module
     from repro.model.finding import Finding
+
+_MANY = 5
+# Control characters but tab and line feed, and marks that hide or reorder text: as in repro.model.names.
+_HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 _talk = 0  # -1: errors only, 0: as usual, 1: more
 
@@ -25,17 +30,27 @@ def say(text: str, level: int = 0) -> None:
         _tell(f"repro: {text}")
 
 
-def put(text: str) -> None:
-    """Print a line of data on stdout; what a terminal's encoding cannot show is escaped."""
+def put(text: str, *, raw: bool = False) -> None:
+    """Print a line of data on stdout; what a terminal's encoding cannot show is escaped.
+
+    So is what a terminal would obey, since records come from elsewhere; `raw` is for text that a program may read.
+    """
     encoding = sys.stdout.encoding or "utf-8"
-    print(text.encode(encoding, "backslashreplace").decode(encoding))
+    shown = text if raw else visible(text)
+    print(shown.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def visible(text: str) -> str:
+    """Return text in which what a terminal would obey, or not show, is written `\\xNN` or `\\uNNNN`."""
+    return _HIDDEN.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def put_json(value: object) -> None:
     """Print one JSON object on stdout."""
     import json
 
-    put(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+    text = json.dumps(value, ensure_ascii=False, indent=2, default=str)
+    put(_HIDDEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text), raw=True)
 
 
 def say_findings(findings: Iterable[Finding]) -> None:
@@ -45,6 +60,17 @@ def say_findings(findings: Iterable[Finding]) -> None:
         say(f"{finding.kind}: {about}{finding.detail}")
         if finding.hint and _talk >= 0:
             _tell(f"  hint: {finding.hint}")
+
+
+def say_some_findings(findings: Iterable[Finding]) -> None:
+    """Say findings; where there are many of one kind, the first of them and how many more the record has."""
+    kinds: dict[str, list[Finding]] = {}
+    for finding in findings:
+        kinds.setdefault(finding.kind, []).append(finding)
+    for kind, found in kinds.items():
+        say_findings(found[:_MANY])
+        if len(found) > _MANY:
+            say(f"{kind}: … and {len(found) - _MANY} more, which the record names")
 
 
 def show_error(identity: str, message: str, hint: str | None, *, as_json: bool) -> None:
@@ -60,15 +86,16 @@ def show_error(identity: str, message: str, hint: str | None, *, as_json: bool) 
 def _tell(text: str) -> None:
     """Print on stderr. A reader that has gone, or a log on a full disk, must not end the work that is told of."""
     try:
-        print(text, file=sys.stderr, flush=True)
+        print(visible(text), file=sys.stderr, flush=True)
     except OSError:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open as long as we run
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows as lines with aligned columns."""
+    """Return rows as lines with aligned columns; a line break in a cell is shown as `\\n`."""
     if not rows:
         return []
+    rows = [[visible(cell).replace("\n", "\\n") for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
