@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
 
-from repro.actions.run_source import RunSource
 from repro.code.published_checkout import published_commit
 from repro.env import pip
 from repro.env.kinds import Captured, Realised
@@ -14,6 +14,9 @@ from repro.env.which_python import NoPython, command_for_record, find_python
 from repro.model.environment import Environment
 from repro.model.finding import Finding
 from repro.project import Project, Workspace
+
+if TYPE_CHECKING:
+    from repro.actions.run_source import RunSource  # it imports the transfer, which a run does not need
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,151 @@
+"""What a command imports: the start of a process is mostly imports, so those of the frequent commands are pinned.
+
+A list here is to be changed on purpose. Time itself is measured by `tests/benchmarks/run.py`, never asserted.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from repro.data.memo import RACY_NS
+from tests.command_line import Person
+
+VERSION = {"__future__", "repro", "repro.__main__"}
+
+STATUS = {
+    "repro",
+    "repro.__main__",
+    "repro.actions",
+    "repro.actions.status",
+    "repro.actions.tracked",
+    "repro.cli",
+    "repro.cli.invoke",
+    "repro.cli.outcome",
+    "repro.cli.plain_status",
+    "repro.cli.streams",
+    "repro.code",
+    "repro.code.pointer_files",
+    "repro.data",
+    "repro.data.capture",
+    "repro.data.memo",
+    "repro.data.open_safely",
+    "repro.data.pointer",
+    "repro.data.scan",
+    "repro.errors",
+    "repro.model",
+    "repro.model.content",
+    "repro.model.content_record",
+    "repro.model.data_state",
+    "repro.model.digest",
+    "repro.model.names",
+    "repro.model.objects",
+    "repro.model.pointer",
+    "repro.model.record",
+    "repro.model.tree",
+    "repro.model.tree_objects",
+    "repro.project",
+    "repro.report",
+    "repro.report.data",
+    "repro.report.terminal",
+    "repro.store",
+    "repro.store.records_folder",
+}
+
+FOREIGN = {"blake3", "click", "dulwich", "fsspec", "packaging", "urllib3", "uv", "yaml"}
+SLOW = {"asyncio", "concurrent.futures", "datetime", "email", "hashlib", "http", "importlib.metadata", "json"}
+SLOW |= {"logging", "multiprocessing", "pathlib", "shutil", "ssl", "subprocess", "tempfile", "tomllib", "urllib"}
+NETWORK = {"aiohttp", "asyncio", "email", "fsspec", "http", "importlib.metadata", "ssl", "urllib.request", "urllib3"}
+
+MAIN = "import sys; sys.argv[0] = 'repro'; from repro.__main__ import main; sys.exit(main())"
+
+
+def imported(person: Person, *arguments: str) -> set[str]:
+    """Every module that a command imports in its process, beyond what the interpreter does by itself."""
+    return _imports(person, MAIN, *arguments) - _imports(person, "pass")
+
+
+def _imports(person: Person, code: str, *arguments: str) -> set[str]:
+    # An interpreter that a test's own path or a site's .pth files change is the same in both measurements.
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", code, *arguments],
+        cwd=person.cwd,
+        env=person.environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+    return {line.rsplit("|", 1)[1].strip() for line in lines[1:]}
+
+
+def among(modules: set[str], forbidden: set[str]) -> set[str]:
+    """Those of `modules` that are, or are part of, one of `forbidden`."""
+    return {m for m in modules if any(m == name or m.startswith(f"{name}.") for name in forbidden)}
+
+
+def ours(modules: set[str]) -> set[str]:
+    return among(modules, {"repro"})
+
+
+@pytest.fixture(scope="module")
+def settled(tmp_path_factory: pytest.TempPathFactory, venv: Path) -> Person:
+    """A project whose settings name a remote and have been read, with unchanged tracked data and a run."""
+    ann = Person(home=tmp_path_factory.mktemp("ann"), cwd=tmp_path_factory.mktemp("project"), venv=venv)
+    ann.git("init", "--quiet")
+    ann.write("repro.yaml", "remotes:\n  store:\n    url: ../store\n")
+    ann.write("data/numbers.csv", "1\n2\n3\n")
+    ann.repro("add", "data")
+    ann.repro("run", "-n", "made", "-o", "out", "--", "sh", "-c", "mkdir -p out; echo 1 > out/a")
+    time.sleep(RACY_NS / 1e9)  # until then a file that has just been written is read again
+    ann.repro("status")
+    return ann
+
+
+def test_version_imports_nothing_but_its_number(ann: Person) -> None:
+    assert imported(ann, "--version") == VERSION
+
+
+def test_status_imports_what_is_listed_here(settled: Person) -> None:
+    modules = imported(settled, "status")
+    assert ours(modules) == STATUS
+    assert among(modules, FOREIGN | SLOW) == set()
+
+
+def test_status_as_json_imports_json_and_no_more_foreign_code(settled: Person) -> None:
+    modules = imported(settled, "status", "--json")
+    assert "json" in modules
+    assert among(modules, FOREIGN | (SLOW - {"json"})) == set()
+
+
+def test_help_needs_click_alone(ann: Person) -> None:
+    modules = imported(ann, "--help")
+    assert among(modules, FOREIGN - {"click"}) == set()
+    assert among(modules, {"repro.actions", "repro.model", "repro.project"}) == set()
+    for command in ("run", "rebuild", "log"):
+        modules = imported(ann, command, "--help")
+        assert among(modules, FOREIGN - {"click"}) == set()
+        assert among(modules, {"subprocess", "repro.store", "repro.code", "repro.env"}) == set()
+
+
+def test_a_run_imports_nothing_that_only_a_rebuild_or_a_remote_needs(settled: Person) -> None:
+    modules = imported(settled, "run", "--", "true")
+    assert among(modules, NETWORK) == set()
+    assert among(modules, {"repro.env.realise", "repro.store.remote", "repro.store.transfer"}) == set()
+
+
+def test_a_rebuild_from_the_store_imports_no_network(settled: Person) -> None:
+    modules = imported(settled, "rebuild", "made")
+    assert among(modules, NETWORK) == set()
+
+
+def test_looking_at_runs_imports_neither_git_nor_the_network(settled: Person) -> None:
+    for command in (("log",), ("show", "made"), ("diff", "made", "made")):
+        modules = imported(settled, *command)
+        assert among(modules, NETWORK | {"dulwich", "subprocess"}) == set()
