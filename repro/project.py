@@ -110,7 +110,7 @@ class Workspace:
         if chosen is None:
             raise NoRemote("no remote is configured", "`repro remote add NAME URL` adds one")
         if chosen not in remotes:
-            raise NoRemote(f"no remote is called {chosen!r}", f"known: {known}")
+            raise NoRemote(f"no remote is called {chosen!r} (known: {known})", f"if it is a directory: ./{chosen}")
         return chosen, remotes[chosen]
 
     def open_remote(self, url: str) -> Remote:

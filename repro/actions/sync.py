@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 
 from repro.actions.track_data import checkout, tracked_items
@@ -35,8 +36,10 @@ def remote_of(workspace: Workspace, source: str | None) -> Remote:
     Raises:
         NoRemote: there is none of that name, and it is neither URL nor path.
     """
-    if source and source not in workspace.settings.remotes and ("/" in source or source.startswith((".", "~"))):
-        return workspace.open_remote(source)
+    if source and source not in workspace.settings.remotes:
+        is_place = "/" in source or source.startswith((".", "~"))
+        if is_place or os.path.isdir(os.path.join(workspace.cwd, source)):
+            return workspace.open_remote(source)
     _, url = workspace.remote_url(source)
     return workspace.open_remote(url)
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from repro.model.content import Content
 from repro.model.content_record import content_to_plain
+from repro.model.environment import Environment
+from repro.model.environment_diff import compare
 from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
 from repro.model.values import flatten
@@ -40,7 +42,7 @@ def _differences(one: Manifest, two: Manifest) -> Iterator[Difference]:
         {name_to_text(item.path): _plain(item.content) for item in a.data},
         {name_to_text(item.path): _plain(item.content) for item in b.data},
     )
-    yield from _compare("environment", _environment(one), _environment(two))
+    yield from _environment(a.environment, b.environment)
     yield from _compare("parameters", dict(flatten(a.parameters)), dict(flatten(b.parameters)))
     yield from _compare("variables", _variables(one), _variables(two))
     yield from _compare("metrics", dict(flatten(one.metrics)), dict(flatten(two.metrics)))
@@ -63,18 +65,23 @@ def _plain(content: Content) -> str:
     return f"{plain['kind']} {plain.get('digest') or plain.get('target')}"
 
 
-def _environment(manifest: Manifest) -> dict[str, Any]:
-    environment = manifest.recipe.environment
-    if environment is None:
-        return {}
-    python = environment.python
-    found: dict[str, Any] = {
-        "kind": environment.kind,
-        "python": f"{python.implementation} {python.version}",
-        "platform": python.platform,
-        "lock": environment.lock.digest if environment.lock else None,
-    }
-    return found | {f"package {name}": version for name, version in environment.packages}
+def _environment(one: Environment | None, two: Environment | None) -> Iterator[Difference]:
+    part = "environment"
+    if one is None or two is None:
+        if one is not two:
+            yield Difference(part, "kind", one.kind if one else None, two.kind if two else None)
+        return
+    found = compare(one, two)
+    for change in found.python:
+        yield Difference(part, f"python {change.name}", change.before, change.after)
+    for name, version in found.removed:
+        yield Difference(part, f"package {name}", version, None)
+    for name, version in found.added:
+        yield Difference(part, f"package {name}", None, version)
+    for change in (*found.changed, *found.sources):
+        yield Difference(part, f"package {change.name}", change.before, change.after)
+    if found.lock:
+        yield Difference(part, "lock", one.lock and one.lock.digest, two.lock and two.lock.digest)
 
 
 def _variables(manifest: Manifest) -> dict[str, Any]:
