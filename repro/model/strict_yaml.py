@@ -16,7 +16,8 @@ from repro.errors import IntegrityError
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 100
-MAX_DIGITS = 3500  # also in hexadecimal below the 4300 decimal digits that Python writes without being asked
+MAX_DIGITS = 4000  # Python writes up to 4300 without being asked
+MAX_HEX_DIGITS = 3300  # these have fewer than 4000 decimal digits, in which the number is written again
 
 KeyPath = tuple[str | int, ...]
 
@@ -199,9 +200,10 @@ def resolve_plain(text: str) -> str | int | float | bool | None:
     if _BOOL.fullmatch(text):
         return text.lower() == "true"
     if _INT.fullmatch(text):
-        if len(text) > MAX_DIGITS:
+        prefixed = text[:2] in ("0o", "0x")
+        if len(text) > (MAX_HEX_DIGITS if prefixed else MAX_DIGITS):
             raise ValueError(f"a number has {len(text)} digits")
-        return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+        return int(text, 0) if prefixed else int(text)
     if _FLOAT.fullmatch(text):
         return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
     return text

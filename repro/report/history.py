@@ -78,7 +78,7 @@ def show_differences(one: Manifest, two: Manifest, differences: Sequence[Differe
 
 def show_patch(text: str) -> None:
     """Print a patch."""
-    put(text.rstrip("\n"))
+    put(text.rstrip("\n"), raw=True)
 
 
 def _log_to_plain(manifest: Manifest, rebuilds: Sequence[RebuildRecord]) -> dict[str, Any]:
