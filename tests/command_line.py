@@ -13,6 +13,9 @@ from typing import Any
 
 import yaml
 
+REPRO = (sys.executable, "-P", "-m", "repro")
+"""As the installed program: the current directory is not searched for modules, whatever a project calls its files."""
+
 
 @dataclass(frozen=True)
 class Person:
@@ -71,7 +74,7 @@ class Person:
         self, *arguments: str | bytes, expect: int | None = 0, **options: Any
     ) -> subprocess.CompletedProcess[str]:
         """Run `repro` and require an exit code; `expect=None` takes any."""
-        done = self.call(sys.executable, "-m", "repro", *arguments, **options)
+        done = self.call(*REPRO, *arguments, **options)
         if expect is not None and done.returncode != expect:
             shown = f"$ repro {arguments}\nexit code {done.returncode}\n{done.stdout}\n{done.stderr}"
             raise AssertionError(shown)

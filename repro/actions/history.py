@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from repro.errors import IntegrityError
+from repro.model.finding import Finding
 from repro.model.manifest import Manifest
 from repro.model.rebuild_record import RebuildRecord
+from repro.model.record import NewerFormat
 from repro.model.run_diff import Difference, diff_runs
 from repro.project import Project
 
@@ -20,23 +23,31 @@ class RunHistory:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """Runs, the newest first, and how many older ones were left out."""
+    """Runs, the newest first, how many older ones were left out, and which cannot be read.
+
+    `exit_code` is 0, or that of the worst reason for which one cannot.
+    """
 
     runs: tuple[RunHistory, ...]
     left_out: int
+    unread: tuple[Finding, ...]
+    exit_code: int
 
 
 def log(project: Project, limit: int) -> Log:
-    """Return the newest `limit` runs; 0 is all.
-
-    Raises:
-        BadRecord, NewerFormat: a manifest cannot be read.
-    """
+    """Return the newest `limit` runs; 0 is all. One that cannot be read does not hide the others."""
     records = project.records()
     newest = records.run_ids()[::-1]
     shown = newest[:limit] if limit else newest
-    runs = tuple(RunHistory(records.read(run), tuple(records.rebuilds(run))) for run in shown)
-    return Log(runs, len(newest) - len(shown))
+    runs, unread = [], []
+    code = 0
+    for run in shown:
+        try:
+            runs.append(RunHistory(records.read(run), tuple(records.rebuilds(run))))
+        except (IntegrityError, NewerFormat) as error:
+            unread.append(Finding(error.id, error.message, run=run, hint=error.hint))
+            code = max(code, error.exit_code)
+    return Log(tuple(runs), len(newest) - len(shown), tuple(unread), code)
 
 
 def show(project: Project, text: str) -> RunHistory:

@@ -15,6 +15,7 @@ from repro.errors import CannotProceed, ReproError, UsageError
 from repro.execution.process import CommandNotExecutable, CommandNotFound, execute
 from repro.model.determinism import run_environment
 from repro.model.manifest import Manifest
+from repro.model.names import name_to_text
 from repro.model.parameters import parameter_variables
 from repro.project import Project
 
@@ -47,7 +48,7 @@ def run(project: Project, options: RunOptions, on_frozen: Callable[[Manifest], N
         except ReproError as error:
             raise _not_sealed(manifest, ending, error.message) from error
         except OSError as error:
-            named = f"{os.fsdecode(error.filename)}: " if error.filename else ""
+            named = f"{name_to_text(os.fsencode(error.filename))}: " if error.filename else ""
             raise _not_sealed(manifest, ending, f"{named}{error.strerror or error}") from error
 
 

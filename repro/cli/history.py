@@ -11,8 +11,10 @@ from repro.report import history as report
 @click.command()
 @click.option("--limit", metavar="N", type=click.IntRange(0), default=30, show_default=True, help="At most; 0 is all.")
 @json_option
-def log(limit: int, as_json: bool) -> None:
+def log(limit: int, as_json: bool) -> int:
     """List runs, the newest first, with their metrics and what their rebuilds found.
+
+    Exit code 3 or 4 if a record cannot be read; the others are listed.
 
     \b
     Example:
@@ -21,7 +23,9 @@ def log(limit: int, as_json: bool) -> None:
     from repro.actions.history import log as look
 
     found = look(here(), limit)
-    report.show_log([(one.manifest, one.rebuilds) for one in found.runs], found.left_out, as_json=as_json)
+    runs = [(one.manifest, one.rebuilds) for one in found.runs]
+    report.show_log(runs, found.left_out, found.unread, as_json=as_json)
+    return found.exit_code
 
 
 @click.command()

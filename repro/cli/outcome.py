@@ -89,7 +89,10 @@ def _command_of(arguments: Sequence[str]) -> str | None:
 def _from_system(error: OSError) -> ReproError:
     import errno
 
-    what = " ".join(os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, str | bytes))
+    from repro.model.names import name_to_text
+
+    names = (os.fsencode(name) for name in (error.filename, error.filename2) if isinstance(name, str | bytes))
+    what = " ".join(name_to_text(name) for name in names)
     reason = error.strerror or str(error)
     message = f"{what}: {reason}" if what else reason
     if error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from repro.model.content import Content, ObjectRef
+from repro.model.finding import Finding
 from repro.model.manifest import Manifest, render_manifest
 from repro.model.names import name_to_text
+from repro.model.observations import finding_to_plain
 from repro.model.pieces import pieces_of
 from repro.model.rebuild_record import RebuildRecord, rebuild_to_plain
 from repro.model.recipe import recipe_id
@@ -16,13 +18,20 @@ from repro.model.run_diff import Difference
 from repro.model.strict_yaml import load_yaml
 from repro.model.values import flatten
 from repro.report.run_view import run_lines
-from repro.report.terminal import amount, put, put_json, say, table
+from repro.report.terminal import amount, put, put_json, say, say_findings, table
 
 
-def show_log(runs: Sequence[tuple[Manifest, Sequence[RebuildRecord]]], left_out: int, *, as_json: bool) -> None:
-    """List runs, the newest first."""
+def show_log(
+    runs: Sequence[tuple[Manifest, Sequence[RebuildRecord]]],
+    left_out: int,
+    unread: Sequence[Finding],
+    *,
+    as_json: bool,
+) -> None:
+    """List runs, the newest first, and say which cannot be read."""
     if as_json:
-        put_json({"runs": [_log_to_plain(manifest, rebuilds) for manifest, rebuilds in runs]})
+        listed = [_log_to_plain(manifest, rebuilds) for manifest, rebuilds in runs]
+        put_json({"runs": listed, "findings": [finding_to_plain(finding) for finding in unread]})
         return
     rows = []
     for manifest, rebuilds in runs:
@@ -31,7 +40,8 @@ def show_log(runs: Sequence[tuple[Manifest, Sequence[RebuildRecord]]], left_out:
         rows.append((manifest.run, manifest.name or "", state, _verdicts(rebuilds), _metrics(manifest), command[:60]))
     for line in table(rows):
         put(line)
-    if not runs:
+    say_findings(unread)
+    if not runs and not unread:
         say("no runs yet: `repro run -- COMMAND` records one")
     if left_out:
         say(f"{left_out} older run{'s' * (left_out != 1)} not shown (--limit 0 shows all)")

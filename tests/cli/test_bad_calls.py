@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.cli.refusals import leaves_all_as_it_was, refusal
-from tests.command_line import Person
-
-REPRO = [sys.executable, "-m", "repro"]
+from tests.command_line import REPRO, Person
 
 
 @pytest.fixture
