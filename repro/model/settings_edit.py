@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 from repro.errors import UsageError
-from repro.model.settings import BadSettings, parse_settings
+from repro.model.settings import BadSettings, Settings, parse_settings
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -39,7 +40,7 @@ def add_remote(text: str, name: str, url: str, what: str) -> str:
     before = parse_settings(text.encode(), what)
     if name in before.remotes:
         raise BadRemoteName(f"a remote {name!r} exists: {before.remotes[name]}", f"`repro remote remove {name}` first")
-    lines = text.splitlines()
+    lines = _lines(text)
     at = _remotes_line(lines)
     indent = " " * (2 if at is None else _indent_of_first(lines, at))
     block = ["remotes:", f"{indent}{name}:", f"{indent}  url: {json.dumps(url, ensure_ascii=False)}"]
@@ -48,7 +49,7 @@ def add_remote(text: str, name: str, url: str, what: str) -> str:
     else:
         header = re.sub(r":\s*\{\s*\}", ":", lines[at])
         changed = [*lines[:at], header, *block[1:], *lines[at + 1 :]]
-    return _checked("\n".join(changed) + "\n", {**before.remotes, name: url}, what)
+    return _checked("\n".join(changed) + "\n", replace(before, remotes={**before.remotes, name: url}), what)
 
 
 def remove_remote(text: str, name: str, what: str) -> str:
@@ -62,8 +63,9 @@ def remove_remote(text: str, name: str, what: str) -> str:
     if name not in before.remotes:
         known = ", ".join(before.remotes) or "none"
         raise BadRemoteName(f"no remote is called {name!r} in {what}", f"known: {known}")
-    lines = text.splitlines()
-    start = next((i for i, line in enumerate(lines) if re.match(rf"\s+[\"']?{re.escape(name)}[\"']?\s*:", line)), None)
+    lines = _lines(text)
+    at = _remotes_line(lines)
+    start = None if at is None else _line_of(name, lines, at)
     if start is None:
         raise BadSettings(f"{what} is laid out such that it cannot be changed safely", "edit it by hand")
     indent = len(lines[start]) - len(lines[start].lstrip())
@@ -74,7 +76,17 @@ def remove_remote(text: str, name: str, what: str) -> str:
     left = {key: url for key, url in before.remotes.items() if key != name}
     if not left:
         kept = [line for line in kept if not re.match(r"remotes\s*:\s*(#.*)?$", line)]
-    return _checked("\n".join(kept) + "\n", left, what)
+    return _checked("\n".join(kept) + "\n", replace(before, remotes=left), what)
+
+
+def _lines(text: str) -> list[str]:
+    """Return the lines; YAML knows fewer line ends than `str.splitlines`, which would break a text in two."""
+    return text.removesuffix("\n").split("\n") if text else []
+
+
+def _line_of(name: str, lines: list[str], at: int) -> int | None:
+    entry = re.compile(rf"\s+[\"']?{re.escape(name)}[\"']?\s*:")
+    return next((index for index in range(at + 1, len(lines)) if entry.match(lines[index])), None)
 
 
 def _remotes_line(lines: list[str]) -> int | None:
@@ -91,10 +103,10 @@ def _indent_of_first(lines: list[str], at: int) -> int:
     return 2
 
 
-def _checked(text: str, remotes: dict[str, str], what: str) -> str:
+def _checked(text: str, wanted: Settings, what: str) -> str:
     """Return `text` if it says what is wanted: an edit of text that misread the layout must not be written."""
     try:
-        good = dict(parse_settings(text.encode(), what).remotes) == remotes
+        good = parse_settings(text.encode(), what) == wanted
     except BadSettings:
         good = False
     if not good:
