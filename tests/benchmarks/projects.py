@@ -1,0 +1,130 @@
+"""The projects that are measured, made anew in a temporary directory with a home of their own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from uv import find_uv_bin
+
+from repro.data.memo import RACY_NS
+from tests.command_line import Person, make_venv
+from tests.env.small_index import SmallIndex
+
+REPRO = str(Path(sys.executable).with_name("repro"))
+
+TRAIN = """\
+import pathlib
+total = sum(int(line) for line in open("data/numbers.csv"))
+out = pathlib.Path("out")
+out.mkdir(exist_ok=True)
+(out / "model.txt").write_text(str(total))
+"""
+
+
+def call(person: Person, *arguments: str) -> None:
+    """Call what must succeed."""
+    done = person.call(*arguments, timeout=600)
+    if done.returncode:
+        raise SystemExit(f"$ {' '.join(arguments)}\n{done.stdout}{done.stderr}")
+
+
+def settle() -> None:
+    """Wait until files that have just been written count as unchanged."""
+    time.sleep(RACY_NS / 1e9)
+
+
+def new_person(folder: Path, venv: Path) -> Person:
+    """Somebody in an empty git repository."""
+    cwd = folder / "project"
+    cwd.mkdir(parents=True)
+    person = Person(home=folder / "home", cwd=cwd, venv=venv)
+    person.home.mkdir()
+    call(person, "git", "init", "--quiet")
+    return person
+
+
+def small_project(folder: Path, venv: Path) -> Person:
+    """A script, a tracked file of data, a remote, and a run that is done."""
+    person = new_person(folder, venv)
+    person.write("train.py", TRAIN)
+    person.write("data/numbers.csv", "1\n2\n3\n")
+    call(person, REPRO, "add", "data")
+    call(person, REPRO, "remote", "add", "store", str(folder / "remote"))
+    call(person, "git", "add", "--all")
+    call(person, "git", "commit", "--quiet", "--message", "begin")
+    settle()
+    call(person, REPRO, "run", "-n", "made", "-o", "out", "--", "python", "train.py")
+    call(person, REPRO, "status")
+    return person
+
+
+def wide_project(folder: Path, venv: Path, files: int = 20_000) -> Person:
+    """A repository with this many committed files, 100 in a directory."""
+    person = new_person(folder, venv)
+    for number in range(files):
+        person.write(f"src/{number // 100}/{number % 100}.txt", f"{number}\n" * 10)
+    call(person, "git", "add", "--all")
+    call(person, "git", "commit", "--quiet", "--message", "begin")
+    settle()
+    return person
+
+
+def many_packages(folder: Path, packages: int = 100) -> Path:
+    """A virtual environment with this many small packages, installed from an index on loopback."""
+    index = SmallIndex(folder / "index")
+    names = [f"benchmark-package-{number}" for number in range(packages)]
+    for name in names:
+        index.add(name, "1.0")
+    index.start()
+    venv = make_venv(folder / "venv", [find_uv_bin()])
+    install = [find_uv_bin(), "pip", "install", "--quiet", "--default-index", index.url]
+    subprocess.run([*install, "--python", str(venv / "bin" / "python"), *names], check=True)
+    # It is asked for hashes in the first call, and lives as long as this process.
+    os.environ["UV_DEFAULT_INDEX"] = index.url
+    return venv
+
+
+def many_data(person: Person, files: int = 1_000) -> None:
+    """Untracked data: this many files of 4 kB in ten directories."""
+    for number in range(files):
+        person.write(f"data/{number % 10}/{number}.bin", f"{number:08}".encode() * 512)
+
+
+def forget_data(person: Person) -> None:
+    """Put back what `repro add data` did, its store included."""
+    for path in (person.home / ".local", person.cwd / ".repro"):
+        shutil.rmtree(path, ignore_errors=True)
+    for name in ("data.repro", ".gitignore"):
+        (person.cwd / name).unlink(missing_ok=True)
+
+
+def dvc_environment(cache: Path) -> Path:
+    """DVC in a virtual environment of its own, from the index, kept for the next time; returns its program."""
+    program = cache / "dvc" / "bin" / "dvc"
+    if not program.exists():
+        venv = make_venv(cache / "dvc", [find_uv_bin()])
+        subprocess.run(
+            [find_uv_bin(), "pip", "install", "--quiet", "--python", str(venv / "bin" / "python"), "dvc"], check=True
+        )
+    return program
+
+
+def dvc_project(folder: Path, venv: Path, dvc: str) -> Person:
+    """The small project, tracked by DVC."""
+    person = new_person(folder, venv).having(DVC_NO_ANALYTICS="true")
+    person.write("train.py", TRAIN)
+    person.write("data/numbers.csv", "1\n2\n3\n")
+    call(person, dvc, "init", "--quiet")
+    call(person, dvc, "config", "core.check_update", "false")
+    call(person, dvc, "add", "--quiet", "data")
+    call(person, dvc, "remote", "add", "--default", "store", str(folder / "remote"))
+    call(person, "git", "add", "--all")
+    call(person, "git", "commit", "--quiet", "--message", "begin")
+    settle()
+    call(person, dvc, "status")
+    return person

@@ -1,0 +1,124 @@
+"""What is measured against what."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.benchmarks import projects
+from tests.benchmarks.measure import Command
+from tests.benchmarks.projects import REPRO
+from tests.command_line import Person, make_venv
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table.
+
+    `difference`: what counts is how much longer `subject` takes than `base`, not how many times as long.
+    """
+
+    subject: Command
+    base: Command
+    target: str = ""
+    difference: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the projects of a measurement are made; `cache` outlives it."""
+
+    folder: Path
+    cache: Path
+    venv: Path
+
+
+def new_place(folder: Path, cache: Path, uv: str) -> Place:
+    """Make the small environment that most rows use."""
+    return Place(folder, cache, make_venv(folder / "venv", [uv]))
+
+
+def start(place: Place) -> Iterator[Row]:
+    """What a prompt or a hook pays."""
+    person = projects.small_project(place.folder / "start", place.venv)
+    bare = Command("python -c pass", person, (sys.executable, "-c", "pass"))
+    yield Row(_repro(person, "--version"), bare, "1.5 times")
+    yield Row(_repro(person, "status"), bare, "10 times")
+    yield Row(_repro(person, "--help"), bare)
+    yield Row(_repro(person, "log"), bare)
+    yield Row(_repro(person, "show", "made"), bare)
+
+
+def peers(place: Place) -> Iterator[Row]:
+    """The same questions put to DVC in an equal project."""
+    dvc = str(projects.dvc_environment(place.cache))
+    ours = projects.small_project(place.folder / "ours", place.venv)
+    theirs = projects.dvc_project(place.folder / "theirs", place.venv, dvc)
+    for question in ("--version", "status"):
+        yield Row(_repro(ours, question), Command(f"dvc {question}", theirs, (dvc, question)))
+
+
+def rebuild(place: Place) -> Iterator[Row]:
+    """A rebuild whose environment and data are here, and the command itself."""
+    person = projects.small_project(place.folder / "rebuild", place.venv)
+    yield Row(_repro(person, "rebuild", "made"), _train(person), "1 s", difference=True)
+
+
+def run(place: Place) -> Iterator[Row]:
+    """What a run costs beyond its command."""
+    person = projects.small_project(place.folder / "run", place.venv)
+    yield Row(_repro(person, "run", "-o", "out", "--", "python", "train.py"), _train(person), difference=True)
+
+
+def packages(place: Place) -> Iterator[Row]:
+    """The same, of an environment of 100 packages."""
+    folder = place.folder / "packages"
+    person = projects.small_project(folder, projects.many_packages(folder))
+    note = " (100 packages)"
+    yield Row(_repro(person, "run", "-o", "out", "--", "python", "train.py", note=note), _train(person), "", True)
+    yield Row(_repro(person, "rebuild", "@last", note=note), _train(person), "1 s", difference=True)
+
+
+def files(place: Place) -> Iterator[Row]:
+    """The same, in a repository of 20,000 files."""
+    person = projects.wide_project(place.folder / "files", place.venv)
+    noop = Command("python -c pass", person, ("python", "-c", "pass"))
+    yield Row(_repro(person, "run", "--", "python", "-c", "pass", note=" (20,000 files)"), noop, difference=True)
+
+
+def add(place: Place) -> Iterator[Row]:
+    """Storing 1,000 files of 4 kB, and copying them; each starts from nothing."""
+    person = projects.new_person(place.folder / "add", place.venv)
+    projects.many_data(person)
+    copy = person.cwd.with_name("copy")
+    yield Row(
+        _repro(person, "add", "data", note=" (1,000 files)", prepare=lambda: projects.forget_data(person)),
+        Command(
+            "cp -r data ../copy",
+            person,
+            ("cp", "-r", "data", str(copy)),
+            prepare=lambda: shutil.rmtree(copy, ignore_errors=True),
+        ),
+    )
+
+
+GROUPS: dict[str, Callable[[Place], Iterator[Row]]] = {
+    "start": start,
+    "peers": peers,
+    "rebuild": rebuild,
+    "run": run,
+    "packages": packages,
+    "files": files,
+    "add": add,
+}
+
+
+def _repro(person: Person, *arguments: str, note: str = "", prepare: Callable[[], None] | None = None) -> Command:
+    return Command(f"repro {' '.join(arguments)}{note}", person, (REPRO, *arguments), prepare)
+
+
+def _train(person: Person) -> Command:
+    return Command("python train.py", person, ("python", "train.py"))
