@@ -7,6 +7,15 @@ import sys
 
 def main() -> int:
     """Run the command line and return its exit code."""
+    try:
+        return _main()
+    except KeyboardInterrupt:  # so early, or so late, that nobody else has taken it
+        if sys.stderr is not None:
+            sys.stderr.write("repro: interrupted\n")
+        return 130
+
+
+def _main() -> int:
     if sys.argv[1:] == ["--version"]:
         return _show_version()
     from repro.cli.invoke import invoke
