@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from repro.model.canonical import canonical_json
 from repro.model.content import Content
 from repro.model.content_record import content_to_plain
 from repro.model.environment import Environment
@@ -18,7 +19,8 @@ from repro.model.values import flatten
 @dataclass(frozen=True, slots=True)
 class Difference:
     """One thing that differs. `part` is `code`, `data`, `environment`, `command`, `parameters`, `variables`,
-    `metrics` or `outputs`; `before` and `after` are plain values, None where it is absent.
+    `recipe` (fields of a later version), `metrics` or `outputs`; `before` and `after` are plain values, None where it
+    is absent.
     """
 
     part: str
@@ -45,6 +47,7 @@ def _differences(one: Manifest, two: Manifest) -> Iterator[Difference]:
     yield from _environment(a.environment, b.environment)
     yield from _compare("parameters", dict(flatten(a.parameters)), dict(flatten(b.parameters)))
     yield from _compare("variables", _variables(one), _variables(two))
+    yield from _compare("recipe", a.extra, b.extra)
     yield from _compare("metrics", dict(flatten(one.metrics)), dict(flatten(two.metrics)))
     yield from _compare(
         "outputs",
@@ -56,7 +59,8 @@ def _differences(one: Manifest, two: Manifest) -> Iterator[Difference]:
 def _compare(part: str, one: Mapping[str, Any], two: Mapping[str, Any]) -> Iterator[Difference]:
     for name in sorted(one.keys() | two.keys()):
         before, after = one.get(name), two.get(name)
-        if before != after:
+        # By canonical text: 1, 1.0 and true are three values, and a metric that is not a number is one.
+        if (name in one) != (name in two) or canonical_json(before) != canonical_json(after):
             yield Difference(part, name, before, after)
 
 
