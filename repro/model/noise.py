@@ -40,17 +40,16 @@ def is_noise_file(name: bytes) -> bool:
 
 
 def is_noise(path: bytes, patterns: Sequence[str] = ()) -> bool:
-    """Whether a path is in the table, or matches a pattern of `exclude` (by whole path or by name)."""
+    """Whether a path is in the table, or matches a pattern of `exclude`: by a name in it, or as a whole."""
     parts = path.split(b"/")
     if is_noise_file(parts[-1]) or any(part in NOISE_FOLDERS for part in parts):
         return True
-    name, whole = name_to_text(parts[-1]), name_to_text(path)
-    return any(_matches(pattern, name, whole) for pattern in patterns)
+    return any(_matches(pattern, name_to_text(path)) for pattern in patterns)
 
 
-def _matches(pattern: str, name: str, whole: str) -> bool:
+def _matches(pattern: str, whole: str) -> bool:
     bare = pattern.rstrip("/")
     if "/" not in bare:
-        return fnmatch.fnmatchcase(name, bare) or fnmatch.fnmatchcase(whole.split("/", 1)[0], bare)
+        return any(fnmatch.fnmatchcase(name, bare) for name in whole.split("/"))
     bare = bare.lstrip("/")
     return fnmatch.fnmatchcase(whole, bare) or fnmatch.fnmatchcase(whole, bare.removesuffix("/**") + "/*")
