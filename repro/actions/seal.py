@@ -14,7 +14,7 @@ from repro.code.changes import changed_paths
 from repro.code.commit_contents import paths_in_commit
 from repro.code.filtered_tree import tree_without
 from repro.code.snapshot import snapshot_work_tree
-from repro.data.capture import capture
+from repro.data.capture import capture, is_unchanged
 from repro.data.memo import read_memo
 from repro.data.scan import DataNotFound
 from repro.errors import CannotProceed, ReproError
@@ -136,7 +136,7 @@ def _judge_inputs(
     remade: list[RelPath] = []
     changed: list[RelPath] = []
     for item in items:
-        if not any(is_within(item.path, output) for output in declared):
+        if not any(is_within(item.path, output) for output in declared) and not _stands_untouched(project, item):
             if earlier.made(item.path, item.content) and _written_since(project, item.path, since):
                 remade.append(item.path)
                 continue
@@ -144,6 +144,16 @@ def _judge_inputs(
                 changed.append(item.path)
         data.append(item)
     return tuple(data), remade, changed
+
+
+def _stands_untouched(project: Project, item: Item) -> bool:
+    """Whether nothing wrote to an input since the run began, by its memo: then the earlier runs need not be asked,
+    which costs the reading of their manifests."""
+    memo = read_memo(project.memos, item.path)
+    try:
+        return memo is not None and memo.whole == item.content and is_unchanged(project.root, item.path, memo)
+    except DataNotFound:
+        return False
 
 
 def _input_changed(project: Project, item: Item) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+
+from repro.data.memo import RACY_NS
 from tests.command_line import Person
 
 
@@ -117,3 +120,11 @@ def test_a_submodule_travels_with_its_uncommitted_changes(project: Person, bob: 
     project.repro("push", "-r", str(bob.home / "remote"))
     answer = bob.repro_json("rebuild", "@last", "--from", str(bob.home / "remote"))
     assert answer["verdict"] == "identical"
+
+
+def test_a_run_that_leaves_its_inputs_alone_reads_no_earlier_manifest(project: Person) -> None:
+    unreadable = project.cwd / ".repro" / "runs" / "20200101-000000-aaaaaaaa.yaml"
+    unreadable.mkdir(parents=True)  # whoever reads it fails
+    time.sleep(RACY_NS / 1e9)  # what has only just been written may be written again unseen
+    project.repro("run", "-o", "out", "--", "python", "train.py")
+    assert inputs(project) == ["data"]
