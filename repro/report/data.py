@@ -91,17 +91,18 @@ def checked_out_to_plain(done: Sequence[CheckedOut]) -> list[dict[str, object]]:
 
 
 def show_synced(verb: str, synced: Synced, done: Sequence[CheckedOut] | None = None, *, as_json: bool) -> None:
-    """Show what went to a remote or came from it."""
+    """Show what went to a remote or came from it; `done` is what a pull, which brings no runs, has checked out."""
     if as_json:
-        plain: dict[str, object] = {"remote": synced.remote, "runs": list(synced.runs)}
-        plain |= {"objects": synced.objects, "bytes": synced.bytes}
-        put_json(plain | ({"data": checked_out_to_plain(done)} if done is not None else {}))
+        plain: dict[str, object] = {"remote": synced.remote, "objects": synced.objects, "bytes": synced.bytes}
+        more = {"runs": list(synced.runs)} if done is None else {"data": checked_out_to_plain(done)}
+        put_json(plain | more)
         return
     runs, objects = len(synced.runs), synced.objects
     if not runs and not objects:
         say(f"{verb}: everything is there already ({synced.remote})")
     else:
-        text = f"{verb} {runs} run{'s' * (runs != 1)}, {objects} object{'s' * (objects != 1)}, {amount(synced.bytes)}"
+        counted = f"{runs} run{'s' * (runs != 1)}, " if done is None else ""
+        text = f"{verb} {counted}{objects} object{'s' * (objects != 1)}, {amount(synced.bytes)}"
         say(f"{text} ({synced.remote})")
     if done is not None:
         show_checked_out(done, as_json=False)
