@@ -16,7 +16,7 @@ from repro.code.filtered_tree import tree_without
 from repro.code.snapshot import snapshot_work_tree
 from repro.data.capture import capture, is_unchanged
 from repro.data.memo import read_memo
-from repro.data.scan import DataNotFound
+from repro.data.scan import DataNotFound, NotKept
 from repro.errors import CannotProceed, ReproError
 from repro.execution.touched import touched_files
 from repro.model.content import Item
@@ -32,6 +32,8 @@ from repro.project import Project
 from repro.store.hashing import DigestOnly
 
 _MISSING_HINT = "does the command write it under another name? A path after -o counts from the current directory"
+
+_NOT_KEPT_HINT = "`exclude` in repro.yaml names what is never an output"
 
 
 class AlreadySealed(CannotProceed):
@@ -69,7 +71,9 @@ def seal(
     since = started_ns(project, manifest)
     after = _aftermath(project, manifest, declared, since)
     findings = [*_taint_findings(after.tainted)]
-    made, missing = _capture_outputs(project, declared, after.found)
+    made, missing = _capture_declared(project, declared)
+    found, unkept = _capture_found(project, after.found)
+    made += found
     findings += _output_findings(project, declared, missing, since)
     values, unread = _metrics(project, metrics)
     failed = bool(missing) or ending.exit_code not in (None, 0)
@@ -88,7 +92,7 @@ def seal(
             started=ending.started,
             finished=ending.finished,
             duration_s=ending.duration_s,
-            findings=(*manifest.observations.findings, *findings, *unread),
+            findings=(*manifest.observations.findings, *findings, *unkept, *unread),
         ),
     )
     project.cache().flush()
@@ -164,9 +168,7 @@ def _input_changed(project: Project, item: Item) -> bool:
     return found.content != item.content
 
 
-def _capture_outputs(
-    project: Project, declared: Sequence[RelPath], found: Sequence[RelPath]
-) -> tuple[tuple[Output, ...], tuple[RelPath, ...]]:
+def _capture_declared(project: Project, declared: Sequence[RelPath]) -> tuple[tuple[Output, ...], tuple[RelPath, ...]]:
     cache = project.cache()
     made: list[Output] = []
     missing: list[RelPath] = []
@@ -176,12 +178,22 @@ def _capture_outputs(
             made.append(Output(path, capture_remembered(project, path, cache)[0], declared=True))
         except DataNotFound:
             missing.append(path)
+    return tuple(made), tuple(missing)
+
+
+def _capture_found(project: Project, found: Sequence[RelPath]) -> tuple[tuple[Output, ...], list[Finding]]:
+    """Nobody asked for these: a socket that a program left must not cost the run its record."""
+    cache = project.cache()
+    made: list[Output] = []
+    findings = []
     for path in found:
         try:
             made.append(Output(path, capture(project.root, path, cache).content, declared=False))
         except DataNotFound:
             continue  # taken away in this moment: not an output
-    return tuple(made), tuple(missing)
+        except NotKept as error:
+            findings.append(Finding("output-not-kept", error.message, name_to_text(path), hint=_NOT_KEPT_HINT))
+    return tuple(made), findings
 
 
 def _final_recipe(

@@ -31,7 +31,7 @@ def put_snapshot(manifest: Manifest, *, as_json: bool) -> None:
 
 def say_sealed(manifest: Manifest) -> None:
     """Say how a run ended, and what was found on top of what was said before it began."""
-    known = {"tainted", "output-missing", "output-not-written", "metrics-not-read"}
+    known = {"tainted", "output-missing", "output-not-written", "output-not-kept", "metrics-not-read"}
     say_some_findings(finding for finding in manifest.observations.findings if finding.kind in known)
     seen = manifest.observations
     ended = {State.COMPLETE: "complete", State.FAILED: "failed"}.get(manifest.state, str(manifest.state))

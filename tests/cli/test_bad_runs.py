@@ -168,6 +168,30 @@ def _wait_until(holds: object, seconds: float = 30) -> None:
         time.sleep(0.02)
 
 
+def test_what_cannot_be_kept_costs_only_itself_unless_it_was_named(plain: Person) -> None:
+    done = plain.repro("run", "--", "sh", "-c", "mkfifo pipe; echo 1 > out.txt")
+    assert "output-not-kept: pipe: " in done.stderr
+    assert [output["path"] for output in plain.manifest()["facts"]["outputs"]] == ["out.txt"]
+    said = refusal(plain, "run", "-o", "pipe", "--", "true", code=125)
+    assert "what it made cannot be recorded: pipe is a fifo" in said
+    (plain.cwd / "pipe").unlink()
+    (plain.cwd / "pipe").write_text("1")
+    plain.repro("seal", "@last")
+    assert plain.manifest()["state"] == "complete"
+
+
+def test_a_command_may_do_its_worst_to_git_and_to_our_folder(plain: Person) -> None:
+    for script in ("rm -rf .repro", "git commit --quiet --allow-empty --message more", "git checkout --quiet --detach"):
+        plain.repro("run", "--", "sh", "-c", f"{script}; echo {script!r} > out.txt")
+        assert plain.manifest()["state"] == "complete"
+        assert [output["path"] for output in plain.manifest()["facts"]["outputs"]] == ["out.txt"]
+    plain.repro("rebuild", "@last")
+    said = refusal(plain, "run", "--", "sh", "-c", "mv .git moved", code=125)
+    (plain.cwd / "moved").rename(plain.cwd / ".git")
+    assert f"`repro seal {plain.runs()[-1]}`" in said
+    plain.repro("seal", plain.runs()[-1])
+
+
 NAMES = [b"new\nline", b"\xff\xfe bytes", b"n" * 255, b"-dash", "‮rtl".encode(), b"back\\slash", b" ", b"*?["]
 
 

@@ -70,7 +70,9 @@ def called(project: Person, tmp_path: Path) -> dict[str, Any]:
     return answers
 
 
-def test_every_answer_has_the_documented_keys(called: dict[str, Any], project: Person) -> None:
+def test_every_answer_has_the_documented_keys_and_every_command_that_has_one_is_asked(
+    called: dict[str, Any], project: Person
+) -> None:
     (project.cwd / ".repro" / "runs" / "20991231-235959-aaaaaaaa.yaml").write_text("repro: 99\n")
     called["log"]["findings"] = project.repro_json("log", expect=3)["findings"]
     empty = {"verify": "findings", "rebuild": "findings"}
@@ -83,12 +85,10 @@ def test_every_answer_has_the_documented_keys(called: dict[str, Any], project: P
             answer[empty[command]] = [{"kind": "any", "detail": "any"}]
         has_the_keys_of(answer, skeleton, command)
     assert (called["diff"]["runs"][0], called["log"]["runs"][1]["name"]) == (called["fetch"]["runs"][0], "first")
+    assert set(called) == commands_with_json()
 
 
-def test_every_command_with_json_is_called_here(called: dict[str, Any]) -> None:
-    text = PAGE.read_text(encoding="utf-8")
-    sections = re.split(r"^## repro ", text, flags=re.MULTILINE)[1:]
-    with_json = {
-        match[0].strip() for part in sections if "`--json`" in part and (match := re.match(r"[a-z]+(?: [a-z]+)*", part))
-    }
-    assert with_json == set(called)
+def commands_with_json() -> set[str]:
+    parts = re.split(r"^## repro ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    named = (re.match(r"[a-z]+(?: [a-z]+)*", part) for part in parts if "`--json`" in part)
+    return {match[0] for match in named if match}
