@@ -136,6 +136,11 @@ class Project(Workspace):
         """Where this machine's memory of the project's files lies."""
         return os.path.join(self.folder, "local", "memo")
 
+    @property
+    def staging(self) -> str:
+        """Where files of the work tree are written before they take their place."""
+        return os.path.join(self.folder, "local", "tmp")
+
     def records(self) -> Records:
         """Return the project's manifests and rebuild records."""
         from repro.store.records import Records

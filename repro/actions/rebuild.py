@@ -123,7 +123,7 @@ def _rebuild_in(
     manifest = source.manifest
     started = datetime.now(UTC)
     clock = time.monotonic()
-    _restore(source, room.root, say)
+    _restore(source, room, say)
     realised = _realise(workspace, source, plan, options, room, say)
     findings = list(plan.warnings)
     say("running the command")
@@ -154,9 +154,9 @@ def _rebuild_in(
     )
 
 
-def _restore(source: RunSource, root: str, say: Callable[[str], None]) -> None:
+def _restore(source: RunSource, room: Room, say: Callable[[str], None]) -> None:
     """Put code and data where the command finds them, and take away what it is to make."""
-    manifest, cache = source.manifest, source.cache
+    manifest, cache, root = source.manifest, source.cache, room.root
     say(f"code: commit {manifest.code.commit}")
     for pack in (manifest.code.pack, *(sub.pack for sub in manifest.code.submodules)):
         cache.verify(pack)
@@ -168,7 +168,7 @@ def _restore(source: RunSource, root: str, say: Callable[[str], None]) -> None:
     inputs = {item.path for item in manifest.recipe.data}
     for item in manifest.recipe.data:
         say(f"data: {name_to_text(item.path)}")
-        place(item.content, root, item.path, cache, prune=True)
+        place(item.content, root, item.path, cache, prune=True, staging=room.staging)
     for output in manifest.outputs:
         if output.path not in inputs:
             remove(root, output.path)

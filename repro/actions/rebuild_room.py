@@ -22,9 +22,15 @@ class Room:
     root: str
     folder: str
 
+    @property
+    def staging(self) -> str:
+        """Where the data's files are written before they take their place."""
+        return os.path.join(os.path.realpath(self.folder), "staging")
+
     def trim(self) -> None:
         """Take away what the kept files do not need: our folder, unless something is in it."""
-        _remove_tree(os.path.join(self.folder, "wheels"))
+        for name in ("wheels", "staging"):
+            _remove_tree(os.path.join(self.folder, name))
         with contextlib.suppress(OSError):
             os.rmdir(self.folder)
 

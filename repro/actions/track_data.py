@@ -21,6 +21,7 @@ from repro.model.run_id import RunId
 from repro.project import Project
 from repro.store.cache import Cache
 from repro.store.hashing import DigestOnly
+from repro.store.records_folder import prepare_folder
 
 
 class TrackedByGit(CannotProceed):
@@ -136,6 +137,7 @@ def _checkout(project: Project, item: Item, cache: Cache, progress: Callable[[in
             return CheckedOut(item.path, False)
     except DataNotFound:
         pass  # that is why it is asked for
-    place(item.content, project.root, item.path, cache, prune=True, progress=progress)
+    prepare_folder(project.folder)
+    place(item.content, project.root, item.path, cache, prune=True, progress=progress, staging=project.staging)
     capture_remembered(project, item.path, DigestOnly())
     return CheckedOut(item.path, True)

@@ -12,6 +12,8 @@ import os
 import time
 from collections.abc import Iterator
 
+from repro.data.standing import TEMP
+
 _LEFTOVER_AGE = 24 * 3600.0  # seconds without a write after which a file belongs to nobody
 
 
@@ -19,10 +21,14 @@ _LEFTOVER_AGE = 24 * 3600.0  # seconds without a write after which a file belong
 def staging_folder(path: str | None) -> Iterator[int | None]:
     """Open a folder for files in the making, made if it is missing and swept of what kills have left.
 
+    Args:
+        path: absolute. A folder that a link leads to is not used: a repository from elsewhere may hold that link,
+            and nothing is to be written or swept where it leads.
+
     Yields:
-        Its descriptor; None where no folder was named: files are then made beside their place.
+        Its descriptor; None where there is no folder to use: files are then made beside their place.
     """
-    if path is None:
+    if path is None or os.path.realpath(path) != path:
         yield None
         return
     os.makedirs(path, exist_ok=True)
@@ -37,6 +43,7 @@ def staging_folder(path: str | None) -> Iterator[int | None]:
 def _sweep(descriptor: int) -> None:
     oldest = time.time() - _LEFTOVER_AGE
     for entry in list(os.scandir(descriptor)):
+        name = os.fsencode(entry.name)
         with contextlib.suppress(FileNotFoundError):
-            if not entry.is_dir(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_mtime < oldest:
-                os.unlink(entry.name, dir_fd=descriptor)
+            if TEMP.fullmatch(name) and entry.stat(follow_symlinks=False).st_mtime < oldest:
+                os.unlink(name, dir_fd=descriptor)

@@ -18,6 +18,7 @@ from repro.store.cache import Cache, CorruptObject, MissingObject
 from repro.store.hashing import DigestOnly
 
 DATA = RelPath(b"data")
+OLD_TEMP = ".repro-tmp-0123456789abcdef"
 
 
 @pytest.fixture
@@ -199,11 +200,25 @@ def test_files_are_made_in_the_staging_folder_and_leave_nothing_there(tmp_path: 
     content = capture(str(tmp_path), DATA, cache).content
     staging = tmp_path / "local" / "tmp"
     staging.mkdir(parents=True)
-    (staging / "old").write_bytes(b"")
-    os.utime(staging / "old", (time.time() - 90_000,) * 2)
+    for name in (OLD_TEMP, "somebody's"):
+        (staging / name).write_bytes(b"")
+        os.utime(staging / name, (time.time() - 90_000,) * 2)
     place(content, str(tmp_path), RelPath(b"back"), cache, staging=str(staging))
     assert capture(str(tmp_path), RelPath(b"back"), DigestOnly()).content == content
-    assert os.listdir(staging) == []
+    assert os.listdir(staging) == ["somebody's"]
+
+
+def test_a_staging_folder_that_a_link_leads_to_is_neither_written_nor_swept(tmp_path: Path, cache: Cache) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / OLD_TEMP).write_bytes(b"")
+    os.utime(elsewhere / OLD_TEMP, (time.time() - 90_000,) * 2)
+    before = elsewhere.stat().st_mtime_ns
+    (tmp_path / "local").symlink_to(elsewhere)
+    for staging in ("local", "local/tmp"):
+        place(_file(cache, b"hello"), str(tmp_path), DATA, cache, staging=str(tmp_path / staging))
+        (tmp_path / "data").unlink()
+    assert (os.listdir(elsewhere), elsewhere.stat().st_mtime_ns) == ([OLD_TEMP], before)
 
 
 def test_staging_on_another_file_system_is_done_without(tmp_path: Path, cache: Cache) -> None:
