@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from repro.code.content_filters import may_convert
-from repro.code.snapshot import TooLarge, UnsafeName, snapshot_work_tree
+from repro.code.snapshot import LARGE, TooLarge, UnsafeName, snapshot_work_tree
 from repro.code.work_tree import Unreadable
 from tests.code.git_repository import GitRepository, init
 
@@ -286,8 +286,19 @@ def test_a_tracked_name_that_would_not_come_back_is_refused_too(repository: GitR
         snapshot_work_tree(repository.path)
 
 
+def test_a_large_untracked_file_is_named_as_data_and_left_out(repository: GitRepository) -> None:
+    repository.write("small.bin", b"x")
+    repository.write("sub/large.bin", b"")
+    os.truncate(repository.root / "sub/large.bin", LARGE + 1)
+    snapshot = snapshot_work_tree(repository.path)
+    assert snapshot.large == (b"sub/large.bin",)
+    assert "small.bin" in repository.files_in(snapshot.commit)
+    assert "sub/large.bin" not in repository.files_in(snapshot.commit)
+
+
 def test_a_file_too_large_for_code_is_refused_unread(repository: GitRepository) -> None:
     repository.write("weights.bin", b"")
+    repository.commit()
     os.truncate(repository.root / "weights.bin", (4 << 30) + 1)
     with pytest.raises(TooLarge, match=r"weights\.bin") as caught:
         snapshot_work_tree(repository.path)
