@@ -42,7 +42,9 @@ def capture_environment(
     Raises:
         CannotProceed: the interpreter does not run.
     """
-    configured = python or project.settings.environment.python
+    # On the command line a path counts from where the user stands, in the settings from the project's root.
+    given = os.path.join(project.cwd, python) if python and "/" in python else python
+    configured = given or project.settings.environment.python
     try:
         interpreter = find_python(command, project.cwd, project.environ, project.root, configured)
     except NoPython as error:

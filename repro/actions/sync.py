@@ -12,7 +12,7 @@ from repro.model.data_state import CheckedOut, Synced
 from repro.model.manifest import Manifest, parse_manifest
 from repro.model.pieces import pieces_of
 from repro.model.rebuild_record import parse_rebuild
-from repro.model.run_id import RunId, RunName, parse_run_id, select_run
+from repro.model.run_id import NoSuchRun, RunId, RunName, parse_run_id, select_run
 from repro.model.run_state import State
 from repro.model.strict_yaml import MAX_BYTES
 from repro.project import Project, Workspace
@@ -54,6 +54,7 @@ def push(
         MissingObject: something that is to be sent is neither here nor there.
     """
     remote = remote_of(project, source)
+    remote.prepare()  # the first to be pushed may be asked for before anything has been sent
     records, cache = project.records(), project.cache()
     total = Transferred()
     selected = [records.select(run) for run in runs] or records.run_ids()
@@ -172,9 +173,13 @@ def select_remote_run(remote: Remote, text: str) -> RunId:
         NoSuchRun, AmbiguousRun: none, or several.
     """
     runs = remote_runs(remote)
-    if text in runs or text.startswith("@last") or any(text in run for run in runs):
-        return select_run(text, [RunName(run) for run in runs])
-    return select_run(text, [RunName(run, read_remote_manifest(remote, run)[0].name) for run in runs])
+    try:
+        if text in runs or text.startswith("@last") or any(text in run for run in runs):
+            return select_run(text, [RunName(run) for run in runs])
+        return select_run(text, [RunName(run, read_remote_manifest(remote, run)[0].name) for run in runs])
+    except NoSuchRun as error:
+        newest = f"the newest of its {len(runs)} runs is {runs[-1]}" if runs else "it has no runs yet"
+        raise NoSuchRun(f"{remote.shown}: {error.message}", newest) from None
 
 
 def read_remote_manifest(remote: Remote, run: RunId) -> tuple[Manifest, bytes]:

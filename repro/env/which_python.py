@@ -43,8 +43,8 @@ def find_python(
         found = which(configured, project_root, path)
         if found is None:
             raise NoPython(
-                f"the Python that repro.yaml names, {configured!r}, does not exist or cannot be executed",
-                "correct environment.python in repro.yaml",
+                f"the Python {configured!r} does not exist or cannot be executed",
+                "correct --python, or environment.python in repro.yaml",
             )
         return found
     found = _of_command(command, cwd, path)

@@ -104,6 +104,7 @@ def test_what_has_no_meaning_is_usage(plain: Person, arguments: list[str], says:
         (["checkout", "nothing"], "nothing is not tracked"),
         (["status", "nothing"], "nothing is not tracked"),
         (["snapshot", "-i", "nothing"], "the input nothing is not there"),
+        (["env", "show", "--python", "./nothing"], "/nothing' does not exist or cannot be executed"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -229,6 +229,17 @@ def test_a_remote_that_is_no_place_for_one_is_refused_and_left_alone(ann: Person
     assert not (tmp_path / "absent").exists()
 
 
+def test_a_push_of_one_run_makes_a_remote_and_a_run_that_it_lacks_is_not_sought_here(
+    ann: Person, tmp_path: Path
+) -> None:
+    ann.git("init", "--quiet")
+    ann.repro("run", "-n", "one", "--", "true")
+    remote = tmp_path / "remote"
+    ann.repro("push", "one", "-r", str(remote))
+    said = refusal(ann, "fetch", "two", "-r", str(remote), code=3)
+    assert f"{remote}: no run is called 'two'\nhint: the newest of its 1 runs is {ann.runs()[0]}" in said
+
+
 def test_a_remote_whose_host_does_not_answer_is_unreachable(ann: Person) -> None:
     ann.git("init", "--quiet")
     with socket.socket() as taken:  # bound and not listening: held answers there
