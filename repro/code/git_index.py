@@ -6,6 +6,7 @@ import os
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from repro.code.git_objects import MODE_GITLINK
@@ -13,6 +14,7 @@ from repro.code.repository import UnsupportedRepository
 from repro.model.names import name_to_text
 
 if TYPE_CHECKING:
+    from dulwich.object_format import ObjectFormat
     from dulwich.repo import Repo
 
 _SKIP_WORKTREE = 0x4000  # in the extended flags; source: git's Documentation/gitformat-index.txt
@@ -56,20 +58,27 @@ def read_tracked(repo: Repo) -> Tracked:
     Raises:
         UnsupportedRepository: a split or sparse index, or one of an unknown version, or a damaged one.
     """
+    path = repo.index_path()
+    try:
+        return _read_index(path, stamp_of(os.stat(path)), repo.object_format)
+    except FileNotFoundError:
+        return Tracked({}, frozenset())
+
+
+# A run looks at the index before and after the command, and git replaces the file with each change.
+@lru_cache(maxsize=4)
+def _read_index(path: str, stamp: tuple[int, int, int, int], object_format: ObjectFormat) -> Tracked:
+    """Read the index file, which its `stamp` (of `stamp_of`) tells from the file that takes its place."""
     from dulwich.errors import ChecksumMismatch
     from dulwich.index import Index, UnsupportedIndexFormat
 
-    path = repo.index_path()
     try:
-        written = os.stat(path).st_mtime_ns
-        index = Index(path, object_format=repo.object_format)
-    except FileNotFoundError:
-        return Tracked({}, frozenset())
+        index = Index(path, object_format=object_format)
     except (ChecksumMismatch, UnsupportedIndexFormat, AssertionError, ValueError, struct.error) as error:
         raise _unreadable(path) from error
     files = {}
     for name, entry in index.iteritems():
-        files[name] = _cached(entry, written)
+        files[name] = _cached(entry, stamp[0])
         if name.endswith(b"/"):
             raise _unreadable(path)
     return Tracked(files, frozenset(_parents(files)))
