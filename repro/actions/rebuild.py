@@ -12,6 +12,7 @@ from repro import __version__
 from repro.actions.compare_outputs import compare_outputs
 from repro.actions.environment import realise_environment
 from repro.actions.plan_rebuild import RebuildPlan, plan_rebuild
+from repro.actions.rebuild_command import execute_recipe
 from repro.actions.rebuild_room import Room, make_room
 from repro.actions.run_source import RunSource, open_run
 from repro.actions.sync import push_rebuild
@@ -21,25 +22,21 @@ from repro.data.checkout import place
 from repro.data.removal import remove
 from repro.env.kinds import Realised
 from repro.errors import IntegrityError
-from repro.execution.machine import describe_machine, processors_for
-from repro.execution.process import CommandNotExecutable, CommandNotFound, Outcome, execute
+from repro.execution.machine import describe_machine
 from repro.model.compare import Verdict, is_reproduced, worst
-from repro.model.determinism import rebuild_environment
 from repro.model.environment import Environment
 from repro.model.finding import Finding
 from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
-from repro.model.parameters import parameter_variables
 from repro.model.rebuild_record import RebuildRecord
-from repro.model.recipe import ROOT, recipe_id
+from repro.model.recipe import recipe_id
+from repro.model.variation import Aspect, varied
 from repro.project import Workspace
-
-_STDERR = 2
 
 
 @dataclass(frozen=True, slots=True)
 class RebuildOptions:
-    """What the user says of a rebuild."""
+    """What the user says of a rebuild. Of one to `discard`, an experiment, neither files nor record are kept."""
 
     source: str | None = None
     into: str | None = None
@@ -47,6 +44,8 @@ class RebuildOptions:
     python: str | None = None
     offline: bool = False
     push: bool = False
+    vary: tuple[Aspect, ...] = ()
+    discard: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +89,10 @@ def rebuild(
     except BaseException:
         room.clear()
         raise
-    path = source.records.add_rebuild(record)
-    if options.push and source.remote is not None:
-        push_rebuild(source.records, source.remote, source.manifest.run, os.path.basename(path))
+    if options.discard:
+        room.clear()
+        return Rebuilt(record, True)
+    _keep_record(source, record, options)
     if options.into or options.keep or not is_reproduced(record.verdict):
         room.trim()
         return Rebuilt(record, True, room.root)
@@ -100,10 +100,10 @@ def rebuild(
     return Rebuilt(record, True)
 
 
-class DirectoryOutside(IntegrityError):
-    """The recorded working directory of a command lies behind a link that leaves the project."""
-
-    id = "unsafe-path"
+def _keep_record(source: RunSource, record: RebuildRecord, options: RebuildOptions) -> None:
+    path = source.records.add_rebuild(record)
+    if options.push and source.remote is not None:
+        push_rebuild(source.records, source.remote, source.manifest.run, os.path.basename(path))
 
 
 class WrongCode(IntegrityError):
@@ -127,7 +127,8 @@ def _rebuild_in(
     realised = _realise(workspace, source, plan, options, room, say)
     findings = list(plan.warnings)
     say("running the command")
-    outcome = _execute(workspace, manifest, realised, room.root, findings)
+    recipe = varied(manifest.recipe, options.vary)
+    outcome = execute_recipe(workspace, manifest.run, recipe, realised, room.root, findings)
     if outcome.interrupted:
         raise KeyboardInterrupt  # a command that was told to end says nothing about the run
     say("comparing")
@@ -205,44 +206,6 @@ def _realise(
     return realise_environment(
         workspace, source, environment, plan.interpreter, room.root, room.folder, offline=options.offline
     )
-
-
-def _execute(
-    workspace: Workspace, manifest: Manifest, realised: Realised | None, root: str, findings: list[Finding]
-) -> Outcome:
-    recipe = manifest.recipe
-    cpus = processors_for(recipe.cpus)
-    if cpus is None:
-        detail = f"the run could use {recipe.cpus} processors, here are {len(os.sched_getaffinity(0))}"
-        findings.append(Finding("fewer-processors", f"{detail}: as many threads are asked for by variables"))
-    base = workspace.environ if realised is None else realised.child_environ(workspace.environ)
-    environ = rebuild_environment(base, recipe.variables, root, None if cpus else recipe.cpus)
-    environ |= dict(realised.variables) if realised else {}
-    environ |= parameter_variables(recipe.parameters)
-    environ |= {"REPRO_RUN_ID": manifest.run, "REPRO_ROOT": root}
-    cwd = _working_directory(recipe.directory, root)
-    umask = int(recipe.umask, 8)
-    try:
-        # The command's stdout is talk here: a rebuild's own stdout is its verdict.
-        return execute(recipe.command, cwd, environ, umask=umask, cpus=cpus, stdout=_STDERR)
-    except (CommandNotFound, CommandNotExecutable) as error:
-        findings.append(Finding(error.id, error.message, hint=error.hint))
-        return Outcome(127 if isinstance(error, CommandNotFound) else 126, None, 0.0)
-
-
-def _working_directory(directory: bytes, root: str) -> str:
-    """Return where the command runs; git keeps no empty directories, so it is made where it is not there.
-
-    Raises:
-        DirectoryOutside: a link in the code leads out of it. A recorded directory is free of links.
-    """
-    if directory == ROOT:
-        return root
-    cwd = os.path.join(root, os.fsdecode(directory))
-    if not os.path.realpath(cwd).startswith(os.path.realpath(root) + os.sep):
-        raise DirectoryOutside(f"the working directory {name_to_text(directory)!r} leads out of the rebuild's folder")
-    os.makedirs(cwd, exist_ok=True)
-    return cwd
 
 
 def _unbuildable(manifest: Manifest, plan: RebuildPlan) -> RebuildRecord:

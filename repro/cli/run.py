@@ -6,8 +6,9 @@ import click
 
 from repro.cli.options import command_argument, here, json_option, recipe_options, run_argument
 from repro.cli.outcome import RUN_FAILED
+from repro.model.run_state import State
 from repro.report import terminal
-from repro.report.runs import put_sealed, put_snapshot, say_frozen, say_sealed
+from repro.report.runs import put_sealed, put_snapshot, say_frozen, say_repeated, say_sealed
 
 
 @click.command(context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False})
@@ -43,6 +44,7 @@ def snapshot(
 
 @click.command(context_settings={"allow_interspersed_args": False})
 @recipe_options
+@click.option("--twice", is_flag=True, help="Execute it once more, varied, and say what the result depends on.")
 @command_argument
 def run(
     name: str | None,
@@ -51,6 +53,7 @@ def run(
     inputs: tuple[str, ...],
     outputs: tuple[str, ...],
     offline: bool,
+    twice: bool,
     command: tuple[str, ...],
 ) -> int:
     """Record code, data and environment, execute COMMAND, record what it made.
@@ -65,8 +68,14 @@ def run(
     from repro.actions.run import run as execute
 
     options = RunOptions(command, name, message, parameters, inputs, outputs, offline)
-    manifest = execute(here(), options, say_frozen)
+    project = here()
+    manifest = execute(project, options, say_frozen)
     say_sealed(manifest)
+    if twice and manifest.state is State.COMPLETE:
+        from repro.actions.repeat import repeat
+
+        repeated = repeat(project, manifest, offline, terminal.say)
+        say_repeated(repeated.record, repeated.started, repeated.varied, repeated.depends_on)
     if manifest.missing_outputs and not manifest.observations.exit_code:
         return RUN_FAILED
     return manifest.observations.exit_code or 0

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from repro.model.compare import is_reproduced
 from repro.model.content import Item
 from repro.model.content_record import item_to_plain
 from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
 from repro.model.observations import finding_to_plain
+from repro.model.rebuild_record import RebuildRecord
 from repro.model.recipe import recipe_id
 from repro.model.run_state import State
 from repro.model.values import flatten
-from repro.report.terminal import put, put_json, say, say_some_findings
+from repro.model.variation import Aspect
+from repro.report.terminal import put, put_json, say, say_findings, say_some_findings
 
 
 def say_frozen(manifest: Manifest) -> None:
@@ -45,6 +49,24 @@ def say_sealed(manifest: Manifest) -> None:
     say(text + (f" ({', '.join(shown)}{', …' * (count > 5)})" if shown else ""))
     for name, value in list(flatten(manifest.metrics))[:10]:
         say(f"  {name} = {value}")
+
+
+def say_repeated(record: RebuildRecord, started: bool, varied: Sequence[Aspect], depends_on: Sequence[Aspect]) -> None:
+    """Say what a repetition gave: the same, or what differs and what makes it differ."""
+    if not started:
+        say_findings(record.findings)
+        say("twice: it could not be repeated, for the reasons above")
+        return
+    if is_reproduced(record.verdict):
+        say(f"twice: {record.verdict}, with another directory, {', '.join(varied)}")
+        return
+    say_findings(finding for finding in record.findings if finding.kind == "exit-code")
+    differing = [name_to_text(output.path) for output in record.outputs if not is_reproduced(output.verdict)]
+    say(f"twice: {record.verdict}: {', '.join(differing[:8]) or 'no output was compared'}")
+    if depends_on:
+        say(f"twice: it depends on {' and '.join(depends_on)}")
+    else:
+        say("twice: it differs with nothing varied: on the time, on random numbers without a seed, or on an order")
 
 
 def put_sealed(manifest: Manifest) -> None:
