@@ -193,6 +193,18 @@ def test_ctrl_c_during_an_add_writes_no_pointer(plain: Person) -> None:
     assert [path for path in (plain.home / ".local").rglob("tmp/*") if path.is_file()] == []
 
 
+def test_ctrl_c_while_outputs_are_recorded_leaves_an_open_run_that_can_be_sealed(plain: Person) -> None:
+    terminal = Terminal(plain, "run", "-o", "big", "--", "truncate", "-s", "8G", "big")
+    until(lambda: (plain.cwd / "big").exists() and any((plain.home / ".local").rglob("tmp/*")))
+    terminal.press_ctrl_c()
+    code, shown = terminal.end()
+    assert (code, shown.splitlines()[-1].endswith("repro: interrupted")) == (130, True), shown
+    [run] = plain.repro_json("status")["runs"]
+    assert run["state"] == "open"
+    os.truncate(plain.cwd / "big", 10)
+    assert [output["size"] for output in plain.repro_json("seal", run["run"])["outputs"]] == [10]
+
+
 def test_ctrl_c_before_anything_has_begun_is_told_the_same(plain: Person, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(
         "import os, signal, sys\n"
