@@ -105,9 +105,9 @@ def _check_texts(options: RunOptions) -> None:
 def _parameters(project: Project, assignments: Sequence[str]) -> dict[str, object]:
     found: dict[str, object] = {}
     for path in project.settings.parameters:
-        shown = os.fsdecode(path)
+        shown = name_to_text(path)
         try:
-            with open(os.path.join(project.root, shown), "rb") as file:
+            with open(os.path.join(os.fsencode(project.root), path), "rb") as file:
                 found[shown] = read_values(file.read(), shown)
         except (FileNotFoundError, IsADirectoryError):
             raise BadValues(f"the parameter file {shown} is not there", "repro.yaml names it (parameters)") from None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from repro.actions.tracked import capture_remembered, tracked_data
 from repro.data.pointer import Tracked
-from repro.errors import CannotProceed
+from repro.errors import CannotProceed, UsageError
 from repro.model.content import Item
 from repro.model.finding import Finding
 from repro.model.names import RelPath, is_within, name_to_text
@@ -54,14 +54,25 @@ def capture_inputs(project: Project, named: Sequence[RelPath], outputs: Sequence
         if not _is_there(project, path):
             shown = name_to_text(path)
             raise InputMissing(f"the input {shown} is not there", "`repro pull` brings tracked data")
-    items = []
+    items: list[Item] = []
     pointers = {entry.path: entry.pointer.content for entry in tracked}
     for path in _outermost([*named, *pointers]):
+        _refuse_output_inside(path, outputs)
         content, _ = capture_remembered(project, path, sink)
         items.append(Item(path, content))
         if path in pointers and pointers[path] != content:
             findings.append(_changed(path))
     return Inputs(tuple(items), tuple(findings))
+
+
+def _refuse_output_inside(path: RelPath, outputs: Sequence[RelPath]) -> None:
+    """A directory cannot be pinned as an input while a part of it is to be written."""
+    inner = next((output for output in outputs if output != path and is_within(output, path)), None)
+    if inner is not None:
+        raise UsageError(
+            f"the output {name_to_text(inner)} lies inside the input {name_to_text(path)}",
+            "write it elsewhere, or `repro add` the parts of the input one by one",
+        )
 
 
 def _is_there(project: Project, path: bytes) -> bool:

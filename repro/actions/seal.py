@@ -153,16 +153,17 @@ def _judge_inputs(
 def _stands_untouched(project: Project, item: Item) -> bool:
     """Whether nothing wrote to an input since the run began, by its memo: then the earlier runs need not be asked,
     which costs the reading of their manifests."""
-    memo = read_memo(project.memos, item.path)
+    memo, store = read_memo(project.memos, item.path), project.store_root
     try:
-        return memo is not None and memo.whole == item.content and is_unchanged(project.root, item.path, memo)
+        return memo is not None and memo.whole == item.content and is_unchanged(project.root, item.path, memo, store)
     except DataNotFound:
         return False
 
 
 def _input_changed(project: Project, item: Item) -> bool:
     try:
-        found = capture(project.root, item.path, DigestOnly(), read_memo(project.memos, item.path))
+        memo = read_memo(project.memos, item.path)
+        found = capture(project.root, item.path, DigestOnly(), memo, store=project.store_root)
     except DataNotFound:
         return True
     return found.content != item.content
@@ -188,7 +189,7 @@ def _capture_found(project: Project, found: Sequence[RelPath]) -> tuple[tuple[Ou
     findings = []
     for path in found:
         try:
-            made.append(Output(path, capture(project.root, path, cache).content, declared=False))
+            made.append(Output(path, capture(project.root, path, cache, store=project.store_root).content, declared=False))
         except DataNotFound:
             continue  # taken away in this moment: not an output
         except NotKept as error:
@@ -248,11 +249,11 @@ def _written_since(project: Project, path: RelPath, since: int) -> bool:
 def _metrics(project: Project, named: Sequence[str]) -> tuple[dict[str, object], list[Finding]]:
     values: dict[str, object] = {}
     findings = []
-    paths = [os.fsdecode(path) for path in project.settings.metrics]
-    paths += [os.fsdecode(project.relative(path)) for path in named]
-    for path in dict.fromkeys(paths):
+    paths = [*project.settings.metrics, *(project.relative(path) for path in named)]
+    for raw in dict.fromkeys(paths):
+        path = name_to_text(raw)
         try:
-            with open(os.path.join(project.root, path), "rb") as file:
+            with open(os.path.join(os.fsencode(project.root), raw), "rb") as file:
                 values[path] = read_values(file.read(), path, tables=True)
         except (BadValues, OSError) as error:
             # The run is over and must be recorded; what cannot be read of it is said.

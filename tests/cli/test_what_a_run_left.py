@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from repro.data.memo import RACY_NS
@@ -128,3 +129,19 @@ def test_a_run_that_leaves_its_inputs_alone_reads_no_earlier_manifest(project: P
     time.sleep(RACY_NS / 1e9)  # what has only just been written may be written again unseen
     project.repro("run", "-o", "out", "--", "python", "train.py")
     assert inputs(project) == ["data"]
+
+
+def test_an_output_inside_an_input_is_refused_before_anything_starts(project: Person) -> None:
+    done = project.repro("run", "-o", "data/clean", "--", "python", "train.py", expect=125)
+    assert "the output data/clean lies inside the input data" in done.stderr
+    assert project.runs() == []
+
+
+def test_parameter_and_metrics_files_may_have_any_legal_name(project: Person) -> None:
+    project.write("repro.yaml", 'parameters: ["p\\\\xff.json"]\nmetrics: ["m\\\\xff.json"]\n')
+    (project.cwd / os.fsdecode(b"p\xff.json")).write_text('{"a": 1}')
+    project.write("train.py", "open(b'm\\xff.json', 'w').write('{\"b\": 2}')\n")
+    project.repro("run", "--", "python", "train.py")
+    facts = project.manifest()["facts"]
+    assert facts["recipe"]["parameters"] == {"p\\xff.json": {"a": 1}}
+    assert facts["metrics"] == {"m\\xff.json": {"b": 2}}
