@@ -249,7 +249,7 @@ def test_a_record_of_more_than_64_mib_is_refused_unread() -> None:
 
 def test_every_place_of_a_manifest_may_hold_anything_without_a_crash() -> None:
     """Each value in turn is replaced by one of every type: the answer is a manifest or a refusal."""
-    odd: list[Any] = [None, True, -1, 10**3000, float("inf"), "", "\0", "../x", [], [None], {}, {"a": None}]
+    odd: list[Any] = [None, 10**3000, float("inf"), "\0", [None], {"a": None}]
     places = list(_places(PLAIN, ()))
     assert len(places) > 100
     for place in places:
