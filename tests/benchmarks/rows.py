@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -83,10 +84,17 @@ def packages(place: Place) -> Iterator[Row]:
 
 
 def files(place: Place) -> Iterator[Row]:
-    """The same, in a repository of 20,000 files."""
+    """The same, in a repository of 20,000 files: as it is committed, and with another edit each time."""
     person = projects.wide_project(place.folder / "files", place.venv)
     noop = Command("python -c pass", person, ("python", "-c", "pass"))
-    yield Row(_repro(person, "run", "--", "python", "-c", "pass", note=" (20,000 files)"), noop, difference=True)
+    command = ("run", "--", "python", "-c", "pass")
+    yield Row(_repro(person, *command, note=" (20,000 files)"), noop, difference=True)
+    edits = itertools.count()
+
+    def edit() -> None:
+        person.write("src/0/0.txt", f"{next(edits)}\n")
+
+    yield Row(_repro(person, *command, note=" (20,000 files, one edited)", prepare=edit), noop, difference=True)
 
 
 def add(place: Place) -> Iterator[Row]:
