@@ -141,6 +141,10 @@ class Project(Workspace):
         """Where files of the work tree are written before they take their place."""
         return os.path.join(self.folder, "local", "tmp")
 
+    def store_root(self) -> str:
+        """Return where the store is: a call, as the settings may have to be read for it."""
+        return self.places.store
+
     def records(self) -> Records:
         """Return the project's manifests and rebuild records."""
         from repro.store.records import Records

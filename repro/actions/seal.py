@@ -189,7 +189,8 @@ def _capture_found(project: Project, found: Sequence[RelPath]) -> tuple[tuple[Ou
     findings = []
     for path in found:
         try:
-            made.append(Output(path, capture(project.root, path, cache, store=project.store_root).content, declared=False))
+            content = capture(project.root, path, cache, store=project.store_root).content
+            made.append(Output(path, content, declared=False))
         except DataNotFound:
             continue  # taken away in this moment: not an output
         except NotKept as error:

@@ -28,7 +28,7 @@ def _state(project: Project, entry: Tracked) -> DataState:
     content = entry.pointer.content
     memo = read_memo(project.memos, entry.path)
     try:
-        if memo and is_unchanged(project.root, entry.path, memo):
+        if memo and is_unchanged(project.root, entry.path, memo, project.store_root):
             found = memo.whole
         else:
             from repro.store.hashing import DigestOnly

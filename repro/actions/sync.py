@@ -151,7 +151,7 @@ def pull(
     roots = [item.content for item in items if item.content.digest]
     brought = fetch_objects(project.cache(), remote, roots, jobs, progress)
     project.cache().flush()
-    done = checkout(project, items, force=force, progress=progress)
+    done = checkout(project, items, link=True, force=force, progress=progress)
     return Synced(remote.shown, (), brought.objects, brought.bytes), done
 
 

@@ -8,6 +8,7 @@ from repro.actions.tracked import capture_remembered, inside, selected, tracked_
 from repro.data.capture import is_unchanged
 from repro.data.checkout import place
 from repro.data.ignore import ignore_data
+from repro.data.link_in_place import link_in_place
 from repro.data.memo import read_memo
 from repro.data.pointer import NotTracked, Tracked, pointer_path_of, read_pointer_of, write_pointer
 from repro.data.scan import DataNotFound
@@ -15,12 +16,14 @@ from repro.data.standing import would_lose
 from repro.errors import CannotProceed, UsageError
 from repro.model.content import Content, Item, Kind
 from repro.model.data_state import Added, CheckedOut
+from repro.model.links import DEFAULT_WAYS, Linker
 from repro.model.names import RelPath, is_within, name_to_text
 from repro.model.pointer import Pointer
 from repro.model.run_id import RunId
 from repro.project import Project
 from repro.store.cache import Cache
 from repro.store.hashing import DigestOnly
+from repro.store.object_links import linker_for
 from repro.store.records_folder import prepare_folder
 
 
@@ -56,7 +59,20 @@ def add(project: Project, paths: Sequence[str], progress: Callable[[int], None] 
             raise UsageError(f"{name_to_text(path)} is part of {shown}, which is tracked", f"`repro add {shown}`")
         captured.append((path, capture_remembered(project, path, cache, progress)))
     cache.flush()
-    return [_publish(project, path, content, files) for path, (content, files) in captured]
+    added = [_publish(project, path, content, files) for path, (content, files) in captured]
+    for path, _ in captured:
+        memo, linker = read_memo(project.memos, path), _linker(project, path)
+        if memo and linker:
+            link_in_place(project.root, path, memo, cache, linker, project.staging)
+    return added
+
+
+def _linker(project: Project, path: RelPath) -> Linker | None:
+    """Return who links tracked data to the store: nobody where a command writes it, or into it."""
+    settings = project.settings
+    if any(is_within(path, output) or is_within(output, path) for output in settings.outputs):
+        return None
+    return linker_for(project.cache(), settings.link or DEFAULT_WAYS)
 
 
 def _publish(project: Project, path: RelPath, content: Content, files: int) -> Added:
@@ -109,9 +125,17 @@ def run_items(project: Project, run: RunId, paths: Sequence[str] = ()) -> list[I
 
 
 def checkout(
-    project: Project, items: Sequence[Item], *, force: bool = False, progress: Callable[[int], None] | None = None
+    project: Project,
+    items: Sequence[Item],
+    *,
+    link: bool = False,
+    force: bool = False,
+    progress: Callable[[int], None] | None = None,
 ) -> list[CheckedOut]:
     """Bring items into the work tree. Directories lose what their tree does not have.
+
+    Args:
+        link: large files may be links to the store, as the settings say; without it all are copies.
 
     Raises:
         WouldLose: something would be overwritten that is stored nowhere, and `force` is not given.
@@ -127,17 +151,20 @@ def checkout(
                 f"{len(lost)} path(s) in the work tree are stored nowhere and would be overwritten: {shown}",
                 "`repro add` keeps them, `--force` gives them up",
             )
-    return [_checkout(project, item, cache, progress) for item in items]
+    return [_checkout(project, item, cache, link, progress) for item in items]
 
 
-def _checkout(project: Project, item: Item, cache: Cache, progress: Callable[[int], None] | None) -> CheckedOut:
+def _checkout(
+    project: Project, item: Item, cache: Cache, link: bool, progress: Callable[[int], None] | None
+) -> CheckedOut:
     memo = read_memo(project.memos, item.path)
     try:
-        if memo and memo.whole == item.content and is_unchanged(project.root, item.path, memo):
+        if memo and memo.whole == item.content and is_unchanged(project.root, item.path, memo, project.store_root):
             return CheckedOut(item.path, False)
     except DataNotFound:
         pass  # that is why it is asked for
     prepare_folder(project.folder)
-    place(item.content, project.root, item.path, cache, prune=True, progress=progress, staging=project.staging)
+    linker = _linker(project, item.path) if link else None
+    place(item.content, project.root, item.path, cache, True, progress, project.staging, linker)
     capture_remembered(project, item.path, DigestOnly())
     return CheckedOut(item.path, True)

@@ -45,7 +45,7 @@ def capture_remembered(
     project: Project, path: RelPath, sink: KnowingSink, progress: Callable[[int], None] | None = None
 ) -> tuple[Content, int]:
     """Return what stands at `path` and its number of files, reading only what has changed since the last time."""
-    captured = capture(project.root, path, sink, read_memo(project.memos, path), progress)
+    captured = capture(project.root, path, sink, read_memo(project.memos, path), progress, project.store_root)
     prepare_folder(project.folder)
     write_memo(project.memos, path, captured.memo)
     return captured.content, captured.files

@@ -65,5 +65,5 @@ def checkout(paths: tuple[str, ...], run: str | None, force: bool, as_json: bool
     else:
         items = track_data.run_items(project, project.records().select(run), paths)
     with ProgressLine("checkout") as progress:
-        done = track_data.checkout(project, items, force=force, progress=progress)
+        done = track_data.checkout(project, items, link=run is None, force=force, progress=progress)
     report.show_checked_out(done, as_json=as_json)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from repro.data.memo import Identity, Memo, content_of, identity_of, is_settled, known_of, now_ns
 from repro.data.open_safely import naming, parent_of
-from repro.data.scan import Found, enter, list_directory, look_at
+from repro.data.scan import Found, StoreRoot, enter, list_directory, look_at
 from repro.errors import CannotProceed
 from repro.model.content import Content, Kind
 from repro.model.names import RelPath, name_to_text
@@ -47,6 +47,7 @@ def capture(
     sink: KnowingSink,
     memo: Memo | None = None,
     progress: Callable[[int], None] | None = None,
+    store: StoreRoot | None = None,
 ) -> Captured:
     """Return what stands at `path` as content whose objects are all in `sink`.
 
@@ -56,6 +57,7 @@ def capture(
         sink: where objects go; `repro.store.hashing.DigestOnly` stores nothing and gives the same result.
         memo: what is remembered of the path; `captured.memo` is what to remember next.
         progress: told the bytes of every file that was dealt with.
+        store: whose objects' files symlinks stand for; None where no link can lead there.
 
     Raises:
         DataNotFound, NotKept, NestedRepository, TooDeep, UnsafeLink: it cannot be recorded as it stands.
@@ -63,13 +65,13 @@ def capture(
         OSError: with the path: a file cannot be read, the disk is full.
     """
     with parent_of(root, path) as parent:
-        walk = _Walk(sink, memo, progress or (lambda size: None), now_ns())
+        walk = _Walk(sink, memo, progress or (lambda size: None), now_ns(), store)
         name = path.rsplit(b"/", 1)[-1]
-        content = walk.content(look_at(name, parent, path), parent, path, b"", 0)
+        content = walk.content(look_at(name, parent, path, store), parent, path, b"", 0)
     return Captured(content, walk.files, Memo(content, walk.entries))
 
 
-def is_unchanged(root: str, path: RelPath, memo: Memo) -> bool:
+def is_unchanged(root: str, path: RelPath, memo: Memo, store: StoreRoot | None = None) -> bool:
     """Whether nothing at `path` has changed since `memo`, by `lstat` alone: no file is read, nothing hashed.
 
     Raises:
@@ -77,11 +79,13 @@ def is_unchanged(root: str, path: RelPath, memo: Memo) -> bool:
     """
     with parent_of(root, path) as parent:
         name = path.rsplit(b"/", 1)[-1]
-        seen = _count_unchanged(look_at(name, parent, path), parent, path, b"", 0, memo)
+        seen = _count_unchanged(look_at(name, parent, path, store), parent, path, b"", 0, memo, store)
     return seen == len(memo.entries)
 
 
-def _count_unchanged(found: Found, parent: int, shown: bytes, below: bytes, depth: int, memo: Memo) -> int:
+def _count_unchanged(
+    found: Found, parent: int, shown: bytes, below: bytes, depth: int, memo: Memo, store: StoreRoot | None
+) -> int:
     """Return how many names were looked at, or a number that cannot be right at the first that has changed."""
     known = memo.entries.get(below)
     if known is None or known[0] != identity_of(found.kind, found.stat):
@@ -91,9 +95,9 @@ def _count_unchanged(found: Found, parent: int, shown: bytes, below: bytes, dept
     seen = 1
     descriptor = enter(found.name, parent, shown, depth)
     try:
-        for entry in list_directory(descriptor, shown):
+        for entry in list_directory(descriptor, shown, store):
             inner = below + b"/" + entry.name
-            count = _count_unchanged(entry, descriptor, shown + b"/" + entry.name, inner, depth + 1, memo)
+            count = _count_unchanged(entry, descriptor, shown + b"/" + entry.name, inner, depth + 1, memo, store)
             if count < 0:
                 return -1
             seen += count
@@ -108,6 +112,7 @@ class _Walk:
     memo: Memo | None
     progress: Callable[[int], None]
     started_ns: int
+    store: StoreRoot | None
     files: int = 0
     entries: dict[bytes, tuple[Identity, str]] = field(default_factory=dict)
 
@@ -118,7 +123,7 @@ class _Walk:
         descriptor = enter(found.name, parent, shown, depth)
         try:
             entries = []
-            for inner in list_directory(descriptor, shown):
+            for inner in list_directory(descriptor, shown, self.store):
                 path = shown + b"/" + inner.name
                 content = self.content(inner, descriptor, path, below + b"/" + inner.name, depth + 1)
                 entries.append(Entry(inner.name, content))
@@ -167,7 +172,7 @@ class _Walk:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
         try:
             with naming(shown, "reading it"):
-                descriptor = os.open(found.name, flags, dir_fd=parent)
+                descriptor = os.open(found.object or found.name, flags, dir_fd=parent)
         except FileNotFoundError:
             return None
         try:

@@ -18,6 +18,7 @@ from repro.data.removal import remove_entry
 from repro.data.staging import staging_folder
 from repro.data.standing import TEMP, file_holds, read_directory, ref_of
 from repro.model.content import Content, Kind, ObjectRef
+from repro.model.links import Linker, is_linkable
 from repro.model.names import RelPath, check_path
 from repro.model.tree import Entry
 from repro.model.tree_objects import TreeSource
@@ -31,6 +32,7 @@ def place(
     prune: bool = False,
     progress: Callable[[int], None] | None = None,
     staging: str | None = None,
+    linker: Linker | None = None,
 ) -> None:
     """Bring the work tree's `path` to `content`. What would be lost is the caller's question to `would_lose`.
 
@@ -43,6 +45,7 @@ def place(
         progress: told the bytes of every file that was dealt with.
         staging: a folder of the project for files in the making (see `repro.data.staging`); None is beside
             their place.
+        linker: makes large files links to their objects; None where somebody may write into them: they are copies.
 
     Raises:
         UnsafePath: `path` is not one.
@@ -54,7 +57,7 @@ def place(
     check_path(path)
     wanted = Entry(path.rsplit(b"/", 1)[-1], content)
     with staging_folder(staging) as workshop, parent_of(root, path, create=True) as parent:
-        placing = _Placing(source, prune, progress or (lambda size: None), workshop)
+        placing = _Placing(source, prune, progress or (lambda size: None), workshop, linker)
         if content.kind is Kind.DIRECTORY:
             placing.directory(wanted, parent, path, 0)
         else:
@@ -67,6 +70,7 @@ class _Placing:
     prune: bool
     progress: Callable[[int], None]
     workshop: int | None
+    linker: Linker | None
 
     def leaf(self, wanted: Entry, parent: int, shown: bytes) -> None:
         try:
@@ -124,6 +128,8 @@ class _Placing:
             return
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         with naming(shown, "writing it"), self._replacing(wanted.name, parent, shown) as (temp, workshop):
+            if self.linker and is_linkable(wanted.content) and self.linker.link(ref, temp, workshop):
+                return
             # The kernel takes the umask off the mode.
             descriptor = os.open(temp, flags, 0o777 if executable else 0o666, dir_fd=workshop)
             try:
@@ -156,6 +162,8 @@ def _is_there(wanted: Entry, ref: ObjectRef, parent: int, source: TreeSource) ->
     except FileNotFoundError:
         return False
     executable = wanted.content.kind is Kind.EXECUTABLE
+    if stat.S_ISLNK(found.st_mode) and not executable:
+        return source.is_linked_by(link_target(wanted.name, parent) or b"", ref)
     if not stat.S_ISREG(found.st_mode) or bool(found.st_mode & 0o100) != executable or found.st_size != ref.size:
         return False
     return file_holds(wanted, parent, source)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from repro.data.open_safely import link_target, mode_of, names_in, naming, open_directory, parent_of
 from repro.model.content import Content, Kind, ObjectRef
+from repro.model.links import object_named_by
 from repro.model.names import RelPath, check_path, name_to_text
 from repro.model.tree import MAX_DEPTH, BadTree, Entry
 from repro.model.tree_objects import TreeSource, check_sum
@@ -72,7 +73,7 @@ class _Looking:
         if mode is None:
             return
         if not stat.S_ISDIR(mode):
-            if not (stat.S_ISREG(mode) and self._in_cache(name, parent, shown)):
+            if not (self._is_kept_link(name, parent) or (stat.S_ISREG(mode) and self._in_cache(name, parent, shown))):
                 yield RelPath(shown)
             return
         descriptor = open_directory(name, parent, shown)
@@ -81,6 +82,12 @@ class _Looking:
                 yield from self._all(inner, descriptor, shown + b"/" + inner)
         finally:
             os.close(descriptor)
+
+    def _is_kept_link(self, name: bytes, parent: int) -> bool:
+        """Whether a link stands there to a store's own file of an object that is here."""
+        target = link_target(name, parent)
+        digest = object_named_by(target) if target else None
+        return digest is not None and self.source.has(digest)
 
     def _in_cache(self, name: bytes, parent: int, shown: bytes) -> bool:
         with naming(shown, "reading it"):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from repro.errors import ReproError, UsageError
+from repro.model.links import Way
 from repro.model.names import RelPath, parse_path
 from repro.model.strict_yaml import BadYaml, KeyPath, Position, load_yaml_marked, nearest
 
@@ -42,6 +43,7 @@ class Settings:
     remotes: Mapping[str, str] = field(default_factory=dict)
     remote: str | None = None
     store: str | None = None
+    link: tuple[Way, ...] = ()
 
 
 KEYS = (
@@ -55,6 +57,7 @@ KEYS = (
     "remotes",
     "remote",
     "store",
+    "link",
 )
 ENVIRONMENT_KEYS = ("kind", "python", "lock")
 ENVIRONMENT_KINDS = ("pip",)
@@ -96,11 +99,15 @@ def parse_settings(data: bytes, what: str) -> Settings:
         remotes=_remotes(reader, top.get("remotes")),
         remote=reader.text(top, ("remote",)),
         store=reader.text(top, ("store",)),
+        link=_ways(reader, top.get("link")),
     )
 
 
 def merge_settings(nearer: Settings, farther: Settings) -> Settings:
-    """Return the settings in which `nearer` wins: lists are joined, remotes by name, single values by being set."""
+    """Return the settings in which `nearer` wins: lists are joined, remotes by name, single values by being set.
+
+    `link` is an order of preference, so it counts as one value.
+    """
     near, far = nearer.environment, farther.environment
     return replace(
         nearer,
@@ -114,6 +121,7 @@ def merge_settings(nearer: Settings, farther: Settings) -> Settings:
         remotes={**farther.remotes, **nearer.remotes},
         remote=nearer.remote or farther.remote,
         store=nearer.store or farther.store,
+        link=nearer.link or farther.link,
     )
 
 
@@ -180,6 +188,22 @@ def _variable(text: str) -> str:
     if not text.isidentifier() or not text.isascii():
         raise BadSettings(f"{text!r} is not the name of an environment variable")
     return text
+
+
+def _ways(reader: _Reader, value: Any) -> tuple[Way, ...]:
+    if value is None:
+        return ()
+    words = [value] if isinstance(value, str) else value
+    known = tuple(str(way) for way in Way)
+    if not isinstance(words, list) or not words:
+        raise reader.bad(("link",), f"link must be a list of: {', '.join(known)}", "for example: link: [reflink, copy]")
+    for index, word in enumerate(words):
+        if word not in known:
+            best = nearest(word, known) if isinstance(word, str) else None
+            at = ("link",) if isinstance(value, str) else ("link", index)
+            hint = f"did you mean {best!r}?" if best else f"known are: {', '.join(known)}"
+            raise reader.bad(at, f"{word!r} is no way to link", hint)
+    return tuple(dict.fromkeys(Way(word) for word in words))
 
 
 def _remotes(reader: _Reader, value: Any) -> dict[str, str]:

@@ -34,6 +34,14 @@ class TreeSource(ObjectSource, Protocol):
         """Whether what can be read from an open file descriptor is here as an object."""
         ...
 
+    def is_own_file(self, ref: ObjectRef, name: bytes, folder: int) -> bool:
+        """Whether `name` in an open directory is a hard link to the object's own file."""
+        ...
+
+    def is_linked_by(self, target: bytes, ref: ObjectRef) -> bool:
+        """Whether a symlink's target is the object's own file, and that is intact and not executable."""
+        ...
+
 
 class KnowingSink(ObjectSink, Protocol):
     """A sink that can say what it need not be given again."""

@@ -12,37 +12,22 @@ import time
 from collections.abc import Callable
 from typing import BinaryIO
 
-from repro.errors import CannotProceed, IntegrityError
+from repro.errors import IntegrityError
 from repro.model.content import ObjectRef
 from repro.model.digest import Digest, digest_of
+from repro.model.links import LINK_FROM
 from repro.model.tree import Entry, decode_tree
 from repro.model.tree_objects import MAX_TREE_BYTES
 from repro.store.cache_format import check_format, mark_format
-from repro.store.hashing import BLOCK, copy_and_hash, hash_descriptor
-from repro.store.reflink import reflink
+from repro.store.flushing import flush_files
+from repro.store.hashing import BLOCK, copy_and_hash, hash_descriptor, hash_file
+from repro.store.object_faults import CorruptObject as CorruptObject
+from repro.store.object_faults import MissingObject as MissingObject
+from repro.store.object_faults import SizeLie as SizeLie
+from repro.store.reflink import is_read_from_start, reflink
 from repro.store.temp_files import sweep, temp_file, write_all
 
-_FEW = 32  # up to here, one fsync per object is cheaper than flushing every file system of the machine
 _RECENT = 3600.0  # seconds in which another process may have added an object without flushing it yet
-_REFLINK_FROM = 64 * 1024
-
-
-class MissingObject(CannotProceed):
-    """An object that is needed is not in the cache."""
-
-    id = "missing-object"
-
-
-class CorruptObject(IntegrityError):
-    """An object's bytes are not what its digest says; the file was set aside under `quarantine/`."""
-
-    id = "corrupt-object"
-
-
-class SizeLie(CorruptObject):
-    """An object is intact, and its length is not what a record says it is."""
-
-    id = "size-lie"
 
 
 class Cache:
@@ -72,10 +57,8 @@ class Cache:
 
     def size(self, digest: Digest) -> int | None:
         """Return the length in bytes of the object's file, None where it is not here."""
-        try:
-            return os.stat(self.path_of(digest)).st_size
-        except FileNotFoundError:
-            return None
+        status = self._status(digest)
+        return None if status is None else status.st_size
 
     def ref_of(self, digest: Digest) -> ObjectRef:
         """Return the reference of an object that is here.
@@ -133,7 +116,7 @@ class Cache:
             if ref.size < BLOCK and os.fstat(source).st_size == ref.size:
                 data = os.read(source, BLOCK)
                 self._check(ref, ObjectRef(digest_of(data), len(data)))
-                if not (ref.size >= _REFLINK_FROM and reflink(source, descriptor)):
+                if not (ref.size >= LINK_FROM and reflink(source, descriptor)):
                     write_all(descriptor, data)
                 return
             shared = reflink(source, descriptor)
@@ -148,7 +131,18 @@ class Cache:
     def holds(self, descriptor: int) -> bool:
         """Whether what can be read from the descriptor is here as an object."""
         ref = hash_descriptor(descriptor)
-        return self.size(ref.digest) == ref.size
+        status, here = os.fstat(descriptor), self._status(ref.digest)
+        return here is not None and (os.path.samestat(status, here) or self._is_intact(ref, here))
+
+    def is_own_file(self, ref: ObjectRef, name: bytes, folder: int) -> bool:
+        """Whether `name` in an open directory is a hard link to the object's own file."""
+        here = self._status(ref.digest)
+        return here is not None and os.path.samestat(here, os.stat(name, dir_fd=folder, follow_symlinks=False))
+
+    def is_linked_by(self, target: bytes, ref: ObjectRef) -> bool:
+        """Whether a symlink's target is the object's own file, and that is intact and not executable."""
+        here = self._status(ref.digest) if target == os.fsencode(self.path_of(ref.digest)) else None
+        return here is not None and not here.st_mode & 0o111 and hash_file(os.fsdecode(target)) == ref
 
     def verify(self, ref: ObjectRef) -> None:
         """Read the whole object and compare.
@@ -193,7 +187,9 @@ class Cache:
             first += second
         self._prepare()
         with temp_file(self._tmp) as (temp, path):
-            ref = copy_and_hash(descriptor, temp, first)
+            # Of a clone, it is the clone that is hashed: the original may be written to.
+            cloned = is_read_from_start(descriptor, len(first)) and reflink(descriptor, temp)
+            ref = hash_descriptor(temp) if cloned else copy_and_hash(descriptor, temp, first)
             if not self._already_here(ref):
                 self._publish(temp, path, ref)
         return ref
@@ -226,17 +222,7 @@ class Cache:
     def flush(self) -> None:
         """Put on disk what was added since the last flush: call it before publishing a record that names it."""
         paths, self._unflushed = self._unflushed, set()
-        if len(paths) > _FEW:
-            os.sync()
-            return
-        folders = {os.path.dirname(path) for path in paths}
-        for path in [*paths, *folders, *({f"{self.root}/objects"} if folders else ())]:
-            with contextlib.suppress(FileNotFoundError):  # set aside in the meantime
-                descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-                try:
-                    os.fsync(descriptor)
-                finally:
-                    os.close(descriptor)
+        flush_files(paths, f"{self.root}/objects")
 
     # inside
 
@@ -245,6 +231,19 @@ class Cache:
             return os.open(self.path_of(digest), os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             raise self._missing(digest) from None
+
+    def _status(self, digest: Digest) -> os.stat_result | None:
+        try:
+            return os.stat(self.path_of(digest))
+        except FileNotFoundError:
+            return None
+
+    def _is_intact(self, ref: ObjectRef, status: os.stat_result) -> bool:
+        """Whether an object may stand for bytes that are then given up. One that a work tree may be linked to is read:
+        somebody may have written through the link. Small ones are never linked, so their length will do."""
+        if status.st_size != ref.size:
+            return False
+        return ref.size < LINK_FROM or hash_file(self.path_of(ref.digest)) == ref
 
     def _missing(self, digest: Digest) -> MissingObject:
         return MissingObject(f"the object {digest} is not in the cache {self.root}", "get it with: repro fetch")
@@ -271,14 +270,17 @@ class Cache:
 
     def _already_here(self, ref: ObjectRef) -> bool:
         path = self.path_of(ref.digest)
-        try:
-            found = os.stat(path)
-        except FileNotFoundError:
+        found = self._status(ref.digest)
+        if found is None:
             return False
         if found.st_mtime > time.time() - _RECENT:
             self._unflushed.add(path)
+        if self._is_intact(ref, found):
+            return True
         # A wrong length is what a power cut leaves of a file that was never flushed: it is written again.
-        return found.st_size == ref.size
+        if ref.size >= LINK_FROM:
+            self._quarantine(path, ref.digest)  # what was written through a link may be somebody's only copy
+        return False
 
     def _publish(self, temp: int, temp_path: str, ref: ObjectRef) -> None:
         path = self.path_of(ref.digest)

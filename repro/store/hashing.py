@@ -51,6 +51,18 @@ def hash_descriptor(descriptor: int) -> ObjectRef:
     return ObjectRef(finish(hasher), size)
 
 
+def hash_file(path: str) -> ObjectRef | None:
+    """Return digest and length of a file, None where there is none."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        return hash_descriptor(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def copy_and_hash(source: int, target: int, first: bytes = b"") -> ObjectRef:
     """Write `first` and all that can be read from `source` to `target`, and return digest and length of it."""
     hasher = new_hasher()

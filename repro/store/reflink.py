@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import stat
 
 FICLONE = 0x40049409
 """The ioctl's number on Linux: `_IOW(0x94, 9, int)` in `linux/fs.h`, the same on x86-64 and arm64."""
@@ -29,3 +31,8 @@ def reflink(source: int, target: int) -> bool:
             return False
         raise
     return True
+
+
+def is_read_from_start(descriptor: int, count: int) -> bool:
+    """Whether the `count` bytes read so far are a file's first: then its clone is all that was to be read."""
+    return stat.S_ISREG(os.fstat(descriptor).st_mode) and os.lseek(descriptor, 0, os.SEEK_CUR) == count

@@ -42,6 +42,7 @@ STATUS = {
     "repro.model.content_record",
     "repro.model.data_state",
     "repro.model.digest",
+    "repro.model.links",
     "repro.model.names",
     "repro.model.objects",
     "repro.model.pointer",
