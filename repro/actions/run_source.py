@@ -60,14 +60,14 @@ def open_run(workspace: Workspace, text: str, source: str | None) -> RunSource:
         remote = remote_of(workspace, source)
         run = select_remote_run(remote, text)
         manifest, data = read_remote_manifest(remote, run)
-        records = _records(workspace)
+        records = records_of(workspace)
         keep_fetched(records, run, data)
         fetch_rebuilds(records, remote, run)
         return RunSource(manifest, records, cache, remote)
     path = os.path.join(workspace.cwd, text)
     if text.endswith(".yaml") and os.path.isfile(path):
         with open(path, "rb") as file:
-            return RunSource(parse_manifest(file.read(), text), _records(workspace), cache, _default(workspace))
+            return RunSource(parse_manifest(file.read(), text), records_of(workspace), cache, _default(workspace))
     if not isinstance(workspace, Project):
         raise CannotProceed(
             f"{workspace.cwd} is not inside a git repository, so {text} is not known here",
@@ -91,8 +91,8 @@ def bring(source: RunSource, roots: Iterable[Content | ObjectRef], progress: Cal
     return brought.objects
 
 
-def _records(workspace: Workspace) -> Records:
-    """A project keeps its records itself; without one they stand beside the store."""
+def records_of(workspace: Workspace) -> Records:
+    """Return where records are kept: a project has them itself; without one they stand beside the store."""
     if isinstance(workspace, Project):
         return workspace.records()
     return Records(os.path.join(workspace.places.store, "records"))

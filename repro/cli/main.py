@@ -29,6 +29,7 @@ COMMANDS = {
     "push": "repro.cli.remote:push",
     "fetch": "repro.cli.remote:fetch",
     "pull": "repro.cli.remote:pull",
+    "fsck": "repro.cli.fsck:fsck",
     "env": "repro.cli.env:env",
     "completion": "repro.cli.completion:completion",
 }
@@ -50,6 +51,7 @@ SUMMARIES = {
     "push": "Send runs and data to a remote.",
     "fetch": "Bring runs and data from a remote into the store.",
     "pull": "Fetch the tracked data and check it out.",
+    "fsck": "Check every object and record, here or on a remote, and repair.",
     "env": "Lock, show and create environments.",
     "completion": "Print a shell's completion script.",
 }

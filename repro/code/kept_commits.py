@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from repro.code import git_objects as git
@@ -99,3 +100,23 @@ def drop_commit(root: str, run_id: str) -> None:
     """
     with open_repository(root) as repo:
         repo.refs.remove_if_equals(_ref(run_id), None)
+
+
+def lost_refs(root: str, commits: Mapping[str, str]) -> list[str]:
+    """Return the runs whose ref is not there, or names another commit, although the commit is in the repository.
+
+    Args:
+        root: the project's root.
+        commits: by run id, the commit that the run's ref should name.
+
+    Raises:
+        BadRunName: a run id cannot be part of a ref's name.
+    """
+    from dulwich.objects import ObjectID
+
+    with open_repository(root) as repo:
+        return [
+            run
+            for run, commit in commits.items()
+            if repo.refs.read_ref(_ref(run)) != commit.encode() and ObjectID(commit.encode()) in repo.object_store
+        ]

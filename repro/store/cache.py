@@ -6,7 +6,6 @@ may work at once without locks: a file appears under its name whole, by a rename
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -25,6 +24,7 @@ from repro.store.object_faults import CorruptObject as CorruptObject
 from repro.store.object_faults import MissingObject as MissingObject
 from repro.store.object_faults import SizeLie as SizeLie
 from repro.store.reflink import is_read_from_start, reflink
+from repro.store.set_aside import set_aside
 from repro.store.temp_files import sweep, temp_file, write_all
 
 _RECENT = 3600.0  # seconds in which another process may have added an object without flushing it yet
@@ -261,12 +261,7 @@ class Cache:
         )
 
     def _quarantine(self, path: str, digest: Digest) -> str:
-        folder = os.path.join(self.root, "quarantine")
-        os.makedirs(folder, exist_ok=True)
-        kept = os.path.join(folder, f"{digest[3:]}-{os.urandom(4).hex()}")
-        with contextlib.suppress(FileNotFoundError):  # another process set it aside first
-            os.rename(path, kept)
-        return kept
+        return set_aside(self.root, path, digest[3:])
 
     def _already_here(self, ref: ObjectRef) -> bool:
         path = self.path_of(ref.digest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Protocol
 
 from repro.model.content import ObjectRef
@@ -30,24 +31,31 @@ def finish(hasher: _Hasher) -> Digest:
     return Digest("b3:" + hasher.hexdigest())
 
 
-def hash_descriptor(descriptor: int) -> ObjectRef:
+def hash_descriptor(descriptor: int, told: Callable[[int], None] | None = None) -> ObjectRef:
     """Return digest and length of what can be read from the descriptor's position to its end.
 
+    `told` hears the bytes of each block, and may end the work by raising.
     It reads and does not map: a mapped file that somebody cuts short ends the process with SIGBUS.
     """
     first = os.read(descriptor, BLOCK)
     if len(first) < BLOCK:
         rest = os.read(descriptor, BLOCK)
         if not rest:
+            if told:
+                told(len(first))
             return ObjectRef(digest_of(first), len(first))
         first += rest
     hasher = new_hasher()
     hasher.update(first)
     size = len(first)
+    if told:
+        told(size)
     buffer = memoryview(bytearray(BLOCK))
     while count := os.readv(descriptor, [buffer]):
         hasher.update(buffer[:count])
         size += count
+        if told:
+            told(count)
     return ObjectRef(finish(hasher), size)
 
 

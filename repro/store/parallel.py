@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -57,6 +57,29 @@ def run_all(work: Callable[[T, Stop], R], items: Iterable[T], jobs: int) -> list
             if error:
                 raise error
         return [future.result() for future in futures]
+    finally:
+        stop.set()
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def run_in_order(work: Callable[[T, Stop], R], items: Iterable[T], jobs: int) -> Generator[R, None, None]:
+    """Yield the results of `work(item, stop)` in the order of `items`, of which only a few are taken ahead.
+
+    Arguments and errors as `run_all`; whoever stops taking results ends the work.
+    """
+    from collections import deque
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    stop = Stop()
+    pool = ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="repro-files")
+    waiting: deque[Future[R]] = deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(work, item, stop))
+            if len(waiting) >= 2 * jobs:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
     finally:
         stop.set()
         pool.shutdown(wait=True, cancel_futures=True)

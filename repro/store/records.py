@@ -39,6 +39,14 @@ class Records:
             return []
         return sorted(RunId(match[1]) for match in map(_FILE.fullmatch, names) if match)
 
+    def strange_names(self) -> list[str]:
+        """Return the names of YAML files among the manifests that are called by no run id."""
+        return [n for n in _names(self.folder, "runs") if n.endswith(".yaml") and not _FILE.fullmatch(n)]
+
+    def rebuilt_runs(self) -> list[str]:
+        """Return the names of the folders of rebuild records: run ids, sorted."""
+        return [name for name in _names(self.folder, "rebuilds") if not name.startswith(".")]
+
     def open_runs(self) -> list[RunId]:
         """Return the runs whose beginning is marked here: those that were not sealed, if they are here still."""
         try:
@@ -181,6 +189,13 @@ class Records:
             return str(load_yaml(match[1], "name")) if match else None
         except (FileNotFoundError, BadYaml):
             return None  # a damaged manifest has no name; whoever reads it gets the error
+
+
+def _names(*folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(os.path.join(*folder)))
+    except FileNotFoundError:
+        return []
 
 
 def _locked(path: str, run: RunId) -> TextIO:

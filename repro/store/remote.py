@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from repro.model.content import ObjectRef
 from repro.model.record import BadRecord, Fields
-from repro.store.hashing import BLOCK
+from repro.store.hashing import BLOCK, finish, new_hasher
 from repro.store.remote_errors import (
     NotARemote,
     NotOnRemote,
@@ -34,6 +35,7 @@ T = TypeVar("T")
 FORMAT = 1
 _MARK = b'{"repro-remote": %d}\n' % FORMAT
 _MARK_LIMIT = 64 * 1024
+_NO_LIMIT = 2**63 - 1
 _NOT_FILES = {"lost+found"}  # what a fresh disk holds
 
 
@@ -69,8 +71,10 @@ class Remote:
                 with_retries(lambda: self._storage.put_bytes(MARKER, _MARK))
         self._checked = True
 
-    def put_file(self, name: str, path: str) -> bool:
+    def put_file(self, name: str, path: str, replace: bool = False) -> bool:
         """Store a local file under the name of an object; return whether it had to be sent.
+
+        With `replace`, also over a file of the same length, whose bytes are wrong.
 
         Raises:
             RemoteError: it cannot be reached, or refuses; nothing stands under the name then.
@@ -78,7 +82,7 @@ class Remote:
         """
         check_remote_name(name)
         self.prepare()
-        if self._size(name) == os.stat(path).st_size:
+        if not replace and self._size(name) == os.stat(path).st_size:
             return False
         with self._reaching(f"writing {name}", writing=True):
             with_retries(lambda: self._storage.put_file(name, path))
@@ -142,6 +146,15 @@ class Remote:
             write_all(descriptor, block)
             if progress:
                 progress(len(block))
+
+    def hash(self, name: str, progress: Callable[[int], None]) -> ObjectRef:
+        """Read a file to its end, and return digest and length; errors and `progress` as `get_to`."""
+        hasher, size = new_hasher(), 0
+        for block in self._blocks(check_remote_name(name), _NO_LIMIT):
+            hasher.update(block)
+            size += len(block)
+            progress(len(block))
+        return ObjectRef(finish(hasher), size)
 
     def list(self, prefix: str) -> list[str]:
         """Return the names below the folder `prefix`, at any depth, sorted.

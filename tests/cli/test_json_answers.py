@@ -58,6 +58,7 @@ def called(project: Person, tmp_path: Path) -> dict[str, Any]:
     answers["fetch"] = project.repro_json("fetch", "first")
     answers["diff"] = project.repro_json("diff", "first", "@last", expect=1)
     answers["verify"] = project.repro_json("verify", "first")
+    answers["fsck"] = project.repro_json("fsck")
     answers["rebuild"] = project.repro_json("rebuild", "first")
     answers["show"] = project.repro_json("show", "first")
     answers["remote list"] = project.repro_json("remote", "list")
@@ -75,7 +76,7 @@ def test_every_answer_has_the_documented_keys_and_every_command_that_has_one_is_
 ) -> None:
     (project.cwd / ".repro" / "runs" / "20991231-235959-aaaaaaaa.yaml").write_text("repro: 99\n")
     called["log"]["findings"] = project.repro_json("log", expect=3)["findings"]
-    empty = {"verify": "findings", "rebuild": "findings"}
+    empty = {"verify": "findings", "rebuild": "findings", "fsck": "findings"}
     for command, answer in called.items():
         if command == "show":
             assert {"run", "facts", "observations", "rebuilds"} <= set(answer)

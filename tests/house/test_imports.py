@@ -146,6 +146,10 @@ def test_a_rebuild_from_the_store_imports_no_network(settled: Person) -> None:
     assert among(modules, NETWORK) == set()
 
 
+def test_a_check_of_the_store_imports_no_network(settled: Person) -> None:
+    assert among(imported(settled, "fsck"), NETWORK) == set()
+
+
 def test_looking_at_runs_imports_neither_git_nor_the_network(settled: Person) -> None:
     for command in (("log",), ("show", "made"), ("diff", "made", "made")):
         modules = imported(settled, *command)

@@ -1,0 +1,229 @@
+"""`repro fsck`: every object's bytes, every record, and everything that records need, here or on a remote."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from repro.actions.fsck_needs import Mender, NeedsCheck
+from repro.actions.fsck_records import RecordRead, records_far, records_here
+from repro.actions.fsck_repair import MendFar, MendHere
+from repro.actions.sync import remote_of
+from repro.errors import RemoteError
+from repro.model.digest import Digest
+from repro.model.finding import Finding
+from repro.model.store_check import MENDABLE_KINDS, LookedAt, SoundObjects, Trouble, digest_in_name, trouble_with
+from repro.project import Project, Workspace
+from repro.store.object_files import FilesFar, FilesHere, ObjectFiles, look_at_all
+from repro.store.remote import Remote
+from repro.store.set_aside import set_aside
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check found. `findings` are what is wrong now, `repaired` what was; `information` is no fault.
+
+    `place` is the store or the remote; `objects` and `bytes` are those that are what their names say.
+    """
+
+    place: str
+    objects: int
+    bytes: int
+    runs: int
+    findings: tuple[Finding, ...]
+    information: tuple[Finding, ...]
+    repaired: tuple[Finding, ...]
+
+
+def fsck(workspace: Workspace, source: str | None, jobs: int, *, repair: bool, progress: Progress) -> Checked:
+    """Check the store and the project's records, or (`source`) a remote. Without `repair` nothing is changed.
+
+    Args:
+        workspace: the project, or what there is without one.
+        source: a remote's name, URL or directory.
+        jobs: files that are read at a time.
+        repair: bring back what can be had, and set aside what is wrong.
+        progress: told the bytes that were read.
+
+    Raises:
+        RemoteError: the remote cannot be reached, is none, or does not let us write.
+        OSError: the disk is full, or refuses a repair.
+    """
+    if source is not None:
+        remote = remote_of(workspace, source)
+        return _check_far(workspace, remote, jobs, repair, progress)
+    return _check_here(workspace, jobs, repair, progress)
+
+
+def _check_here(workspace: Workspace, jobs: int, repair: bool, progress: Progress) -> Checked:
+    cache = workspace.cache()
+    records = records_here(workspace)  # before the objects: what is recorded later needs what the walk may miss
+    walk = _walked(FilesHere(cache), jobs, progress)
+    information = list(_leftovers(cache.root))
+    mender: MendHere | None = None
+    project = workspace if isinstance(workspace, Project) else None
+    if repair:
+        remotes, closed = _open_remotes(workspace)
+        information += closed
+        mender = MendHere(cache, project, remotes, walk.strays)
+    checked = _needs_checked(walk, records, mender)
+    findings = [*checked.findings, *checked.needs.findings]
+    repaired = list(checked.needs.repaired)
+    if repair:
+        repaired += [_stray_set_aside(cache.root, finding) for finding in walk.stray_findings]
+        cache.flush()
+    else:
+        findings += walk.stray_findings
+    if project is not None:
+        lost, kept = _refs(project, checked.commits, repair)
+        findings += lost
+        repaired += kept
+    findings += _troubles(walk, None if repair else "`repro fsck --repair` takes it from who has it")
+    return _answer(cache.root, walk, checked, findings, [*information, *checked.unfinished], repaired)
+
+
+def _check_far(workspace: Workspace, remote: Remote, jobs: int, repair: bool, progress: Progress) -> Checked:
+    records = records_far(remote)
+    walk = _walked(FilesFar(remote), jobs, progress)
+    mender = MendFar(workspace.cache(), remote) if repair else None
+    checked = _needs_checked(walk, records, mender)
+    if repair:
+        remote.flush()
+    hint = None if repair else "`--repair` sends it from the store here, if that has it"
+    findings = [*checked.findings, *checked.needs.findings, *_troubles(walk, hint)]
+    information = [*checked.unfinished, *walk.stray_findings]
+    return _answer(remote.shown, walk, checked, findings, information, list(checked.needs.repaired))
+
+
+@dataclass(slots=True)
+class _Walked:
+    files: ObjectFiles
+    sound: SoundObjects = field(default_factory=SoundObjects)
+    troubles: dict[Digest, Trouble] = field(default_factory=dict)
+    strays: dict[Digest, str] = field(default_factory=dict)
+    stray_findings: list[Finding] = field(default_factory=list)
+
+    def note_stray(self, looked: LookedAt) -> None:
+        """Note a file that no object is called like; its bytes may be those of an object all the same."""
+        detail = "no object is called so" + (f"; its bytes are {looked.found.digest}" if looked.found else "")
+        self.stray_findings.append(Finding("stray-file", detail, looked.name))
+        if looked.found is not None:
+            self.strays[looked.found.digest] = os.path.join(self.files.shown, looked.name)
+
+
+def _walked(files: ObjectFiles, jobs: int, progress: Progress) -> _Walked:
+    walk = _Walked(files)
+    with contextlib.closing(look_at_all(files, jobs, progress)) as found:
+        for looked in found:
+            digest = digest_in_name(looked.name)
+            if digest is None:
+                walk.note_stray(looked)
+                continue
+            trouble = trouble_with(looked)
+            if trouble is not None:
+                walk.troubles[digest] = trouble
+            elif looked.found is not None:
+                walk.sound.add(looked.found)
+    return walk
+
+
+def _troubles(walk: _Walked, hint: str | None) -> Iterator[Finding]:
+    for trouble in walk.troubles.values():
+        if trouble.hint is None and trouble.kind in MENDABLE_KINDS:
+            trouble.hint = hint
+        yield trouble.finding()
+
+
+@dataclass(slots=True)
+class _NeedsChecked:
+    needs: NeedsCheck
+    findings: list[Finding] = field(default_factory=list)
+    unfinished: list[Finding] = field(default_factory=list)
+    commits: dict[str, str] = field(default_factory=dict)
+    runs: int = 0
+
+
+def _needs_checked(walk: _Walked, records: Iterable[RecordRead], mender: Mender | None) -> _NeedsChecked:
+    checked = _NeedsChecked(NeedsCheck(walk.files, walk.sound, walk.troubles, mender))
+    for record in records:
+        checked.findings += [record.finding] if record.finding else []
+        checked.unfinished += [record.unfinished] if record.unfinished else []
+        checked.runs += record.run is not None
+        if record.run is not None and record.commit is not None:
+            checked.commits[record.run] = record.commit
+        for need in record.needs:
+            checked.needs.check(need)
+    checked.needs.mend_the_rest()
+    return checked
+
+
+def _refs(project: Project, commits: dict[str, str], repair: bool) -> tuple[list[Finding], list[Finding]]:
+    """Return the refs that are lost, and those that were set again."""
+    if not commits:
+        return [], []
+    from repro.code.kept_commits import keep_commit, lost_refs
+
+    lost: list[Finding] = []
+    kept: list[Finding] = []
+    for run in lost_refs(project.root, commits):
+        detail = f"the ref does not name {commits[run]}, which git's gc may then remove"
+        hint = None if repair else "`repro fsck --repair` sets it again"
+        finding = Finding("missing-ref", detail, f"refs/repro/{run}", run, hint)
+        if repair:
+            keep_commit(project.root, run, commits[run])
+        (kept if repair else lost).append(finding)
+    return lost, kept
+
+
+def _leftovers(root: str) -> Iterator[Finding]:
+    hints = {
+        "tmp": ("unfinished", "of work under way, or that was ended; what is a day old goes with the next add"),
+        "quarantine": ("quarantine", "set aside because they were not what their names say; delete them at will"),
+    }
+    for folder, (kind, why) in hints.items():
+        path = os.path.join(root, folder)
+        try:
+            sizes = [entry.stat(follow_symlinks=False).st_size for entry in os.scandir(path)]
+        except FileNotFoundError:
+            continue
+        if sizes:
+            yield Finding(kind, f"{len(sizes)} files of {sum(sizes)} bytes, {why}", path)
+
+
+def _stray_set_aside(root: str, finding: Finding) -> Finding:
+    path = finding.path or ""
+    kept = set_aside(root, os.path.join(root, path), os.path.basename(path)[:100])
+    return Finding(finding.kind, f"{finding.detail}; set aside as {kept}", path)
+
+
+def _open_remotes(workspace: Workspace) -> tuple[list[Remote], list[Finding]]:
+    remotes, closed = [], []
+    for name, url in workspace.settings.remotes.items():
+        try:
+            remotes.append(workspace.open_remote(url))
+        except RemoteError as error:
+            closed.append(Finding("remote-not-asked", error.message, name, hint=error.hint))
+    return remotes, closed
+
+
+def _answer(
+    place: str,
+    walk: _Walked,
+    checked: _NeedsChecked,
+    findings: list[Finding],
+    information: list[Finding],
+    repaired: list[Finding],
+) -> Checked:
+    return Checked(
+        place,
+        len(walk.sound),
+        walk.sound.total,
+        checked.runs,
+        tuple(findings),
+        tuple(information),
+        tuple(repaired),
+    )
