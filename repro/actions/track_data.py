@@ -61,7 +61,8 @@ def add(project: Project, paths: Sequence[str], progress: Callable[[int], None] 
     cache.flush()
     added = [_publish(project, path, content, files) for path, (content, files) in captured]
     for path, _ in captured:
-        memo, linker = read_memo(project.memos, path), _linker(project, path)
+        linker = _linker(project, path)
+        memo = read_memo(project.memos, path) if linker else None
         if memo and linker:
             link_in_place(project.root, path, memo, cache, linker, project.staging)
     return added

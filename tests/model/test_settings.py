@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from repro.model.links import Way
 from repro.model.settings import BadSettings, EnvironmentSettings, Settings, merge_settings, parse_settings
 from repro.model.settings_edit import BadRemoteName, add_remote, check_remote_name, remove_remote
 
@@ -26,6 +27,7 @@ remotes:
     url: s3://bucket/x
 remote: store
 store: ~/store
+link: [reflink, hardlink, copy]
 """
 
 
@@ -41,6 +43,7 @@ def test_every_setting_is_read() -> None:
         remotes={"store": "/srv/repro", "cloud": "s3://bucket/x"},
         remote="store",
         store="~/store",
+        link=(Way.REFLINK, Way.HARDLINK, Way.COPY),
     )
 
 
@@ -68,6 +71,11 @@ BAD: dict[str, tuple[int, str, str]] = {
     "variables: [größe]\n": (1, "'größe'", ""),
     "remote: [a]\n": (1, "remote must be text", ""),
     "store: 3\n": (1, "store must be text", ""),
+    "link: [copy,\n  hardlnk]\n": (2, "'hardlnk' is no way to link", "'hardlink'"),
+    "link: zebra\n": (1, "'zebra' is no way to link", "known are: reflink, hardlink, symlink, copy"),
+    "link: [1]\n": (1, "1 is no way to link", "known are"),
+    "link: []\n": (1, "link must be a list", "link: [reflink, copy]"),
+    "link: {a: b}\n": (1, "link must be a list", ""),
     "- a\n": (1, "the file must be names with values", ""),
     "inputs: [a]\ninputs: [b]\n": (2, "stands twice", ""),
     "a: *x\n": (1, "aliases", ""),
@@ -87,15 +95,19 @@ def test_what_has_no_meaning_is_refused_with_its_line(text: str) -> None:
 
 
 def test_the_nearer_file_wins_and_lists_are_joined() -> None:
-    near = parse_settings(b"inputs: [b, c]\nenvironment: {python: p}\nremotes: {x: {url: near}}\nstore: s\n", "local")
+    near = parse_settings(
+        b"inputs: [b, c]\nenvironment: {python: p}\nremotes: {x: {url: near}}\nstore: s\nlink: symlink\n", "local"
+    )
     far = parse_settings(
-        b"inputs: [a, b]\nenvironment: {python: q, lock: l}\nremotes: {x: {url: far}, y: {url: z}}\n", "user"
+        b"inputs: [a, b]\nenvironment: {python: q, lock: l}\nremotes: {x: {url: far}, y: {url: z}}\nlink: [copy]\n",
+        "user",
     )
     merged = merge_settings(near, far)
     assert merged.inputs == (b"a", b"b", b"c")
     assert merged.environment == EnvironmentSettings(None, "p", "l")
     assert merged.remotes == {"x": "near", "y": "z"}
     assert (merged.store, merged.remote) == ("s", None)
+    assert merged.link == (Way.SYMLINK,)  # an order of preference is one value
     assert merge_settings(near, Settings()) == merge_settings(Settings(), near) == near
 
 
