@@ -115,9 +115,10 @@ class Workspace:
 
     def open_remote(self, url: str) -> Remote:
         """Return the remote at `url`; a relative path counts from the current directory."""
-        from repro.store.remote import open_remote
+        from repro.store.open_remote import open_remote
 
-        return open_remote(url if "://" in url else os.path.join(self.cwd, os.path.expanduser(url)))
+        place = url if "://" in url else os.path.join(self.cwd, os.path.expanduser(url))
+        return open_remote(place, self.environ)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,10 +247,13 @@ def _check_settings(project: Project) -> None:
     if not any(files):
         return
     seen = b"\0".join(data or b"" for data in files)
-    memo = os.path.join(project.folder, "local", "settings-read")
+    local = os.path.join(project.folder, "local")
+    memo = os.path.join(local, "settings-read")
     if _read(memo) == seen:
         return
     _settings_of(project.settings_files, project.base)
+    if os.path.islink(project.folder) or os.path.islink(local):
+        return  # out of a clone, it could lead anywhere
     with contextlib.suppress(OSError):  # no folder yet, or no room: the settings are read again next time
         temp = f"{memo}.{os.getpid()}"
         with open(temp, "wb") as file:

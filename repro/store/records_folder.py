@@ -5,11 +5,26 @@ from __future__ import annotations
 import contextlib
 import os
 
+from repro.errors import IntegrityError
+
 _IGNORED = b"# What belongs to this machine alone.\n/local/\n/local.yaml\n"
 
 
+class LinkedFolder(IntegrityError):
+    """A folder for records is a link to another place."""
+
+    id = "linked-folder"
+
+
 def prepare_folder(folder: str) -> None:
-    """Make the folder and tell git what in it belongs to this machine alone; what is there stays."""
+    """Make the folder and tell git what in it belongs to this machine alone; what is there stays.
+
+    Raises:
+        LinkedFolder: it, or a folder in it, is a link: a cloned repository could have us write anywhere.
+    """
+    for path in (folder, *(os.path.join(folder, name) for name in ("local", "runs", "rebuilds"))):
+        if os.path.islink(path):
+            raise LinkedFolder(f"{path} is a symbolic link, and repro writes its records there", "remove the link")
     ignore = os.path.join(folder, ".gitignore")
     if os.path.exists(ignore) and os.path.isdir(os.path.join(folder, "local")):
         return

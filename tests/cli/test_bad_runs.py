@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -211,3 +212,15 @@ def test_any_legal_name_survives_add_run_rebuild_and_checkout(plain: Person) -> 
     for folder in (b"in\n\xff", b"out \xfe"):
         assert sorted(os.listdir(os.path.join(root, folder))) == sorted(NAMES)
     plain.repro("status")
+
+
+@pytest.mark.parametrize("name", [".repro", ".repro/local", ".repro/runs"])
+def test_a_clone_cannot_have_records_written_elsewhere_by_a_link(project: Person, tmp_path: Path, name: str) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    shutil.rmtree(project.cwd / ".repro")
+    (project.cwd / name).parent.mkdir(exist_ok=True)
+    (project.cwd / name).symlink_to(elsewhere)
+    done = project.repro("run", "--", "python", "train.py", expect=125)
+    assert f"{name} is a symbolic link" in done.stderr
+    assert list(elsewhere.iterdir()) == []
