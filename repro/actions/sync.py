@@ -12,13 +12,14 @@ from repro.model.data_state import CheckedOut, Synced
 from repro.model.manifest import Manifest, parse_manifest
 from repro.model.pieces import pieces_of
 from repro.model.rebuild_record import parse_rebuild
-from repro.model.run_id import NoSuchRun, RunId, RunName, parse_run_id, select_run
+from repro.model.run_id import NoSuchRun, RunId, RunName, is_run_id, parse_run_id, select_run
 from repro.model.run_state import State
 from repro.model.strict_yaml import MAX_BYTES
 from repro.project import Project, Workspace
 from repro.store.cache import Cache
 from repro.store.records import Records
 from repro.store.remote import Remote
+from repro.store.remote_errors import RemoteListsNothing
 from repro.store.transfer import Transferred, fetch_objects, push_objects
 
 Progress = Callable[[int], None]
@@ -172,14 +173,25 @@ def select_remote_run(remote: Remote, text: str) -> RunId:
     Raises:
         NoSuchRun, AmbiguousRun: none, or several.
     """
-    runs = remote_runs(remote)
+    if is_run_id(text) and remote.size(manifest_name(RunId(text))) is not None:
+        return RunId(text)  # one question, and the only one that every kind of remote answers
+    runs = _runs_to_choose_from(remote, text)
     try:
-        if text in runs or text.startswith("@last") or any(text in run for run in runs):
+        if text.startswith("@last") or any(text in run for run in runs):
             return select_run(text, [RunName(run) for run in runs])
         return select_run(text, [RunName(run, read_remote_manifest(remote, run)[0].name) for run in runs])
     except NoSuchRun as error:
         newest = f"the newest of its {len(runs)} runs is {runs[-1]}" if runs else "it has no runs yet"
         raise NoSuchRun(f"{remote.shown}: {error.message}", newest) from None
+
+
+def _runs_to_choose_from(remote: Remote, text: str) -> list[RunId]:
+    try:
+        return remote_runs(remote)
+    except RemoteListsNothing as error:
+        if is_run_id(text):
+            raise NoSuchRun(f"{remote.shown} has no run {text}") from error
+        raise RemoteListsNothing(error.message, "name the run by its full id") from error
 
 
 def read_remote_manifest(remote: Remote, run: RunId) -> tuple[Manifest, bytes]:
@@ -212,9 +224,13 @@ def keep_fetched(records: Records, run: RunId, data: bytes) -> None:
 
 
 def fetch_rebuilds(records: Records, remote: Remote, run: RunId) -> None:
-    """Bring the run's rebuild records that are not here."""
+    """Bring the run's rebuild records that are not here, if the remote can say which it has."""
     here = set(records.rebuild_names(run))
-    for full in remote.list(f"rebuilds/{run}"):
+    try:
+        names = remote.list(f"rebuilds/{run}")
+    except RemoteListsNothing:
+        return
+    for full in names:
         name = full.rsplit("/", 1)[-1]
         if name not in here:
             data = remote.read(full, MAX_BYTES)

@@ -45,6 +45,11 @@ class RunName:
     name: str | None = None
 
 
+def is_run_id(text: str) -> bool:
+    """Whether `text` is a full run id."""
+    return _RUN_ID.fullmatch(text) is not None
+
+
 def parse_run_id(text: str) -> RunId:
     """Return `text` as a run id.
 

@@ -7,7 +7,6 @@ the same for all of them: names, the marker, retries, and which failure is which
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -19,6 +18,7 @@ from repro.store.remote_errors import (
     NotARemote,
     NotOnRemote,
     RemoteConflict,
+    RemoteListsNothing,
     RemoteRefused,
     RemoteUnreachable,
     TooLong,
@@ -26,7 +26,7 @@ from repro.store.remote_errors import (
     unreachable,
 )
 from repro.store.remote_names import MARKER, check_remote_name, is_object_name, is_remote_name
-from repro.store.remote_storage import Storage
+from repro.store.remote_storage import ListsNothing, PlaceRefuses, Storage
 from repro.store.retries import TRANSIENT, pause, with_retries
 from repro.store.temp_files import write_all
 
@@ -160,12 +160,16 @@ class Remote:
         """Return the names below the folder `prefix`, at any depth, sorted.
 
         Raises:
+            RemoteListsNothing: it gives files by name only.
             RemoteError: the remote cannot be reached, refuses, or is no remote.
         """
         check_remote_name(prefix)
         self._require()
-        with self._reaching(f"listing {prefix}"):
-            return sorted(filter(is_remote_name, with_retries(lambda: self._storage.names_below(prefix))))
+        try:
+            with self._reaching(f"listing {prefix}"):
+                return sorted(filter(is_remote_name, with_retries(lambda: self._storage.names_below(prefix))))
+        except ListsNothing as error:
+            raise RemoteListsNothing(f"{self.shown} cannot be asked what it has: {error}") from error
 
     def flush(self) -> None:
         """Return when what was written would survive a power cut."""
@@ -257,35 +261,10 @@ class Remote:
         except TRANSIENT as error:
             raise unreachable(self.shown, doing, error) from error
         except OSError as error:
-            if isinstance(error, FileNotFoundError) and not writing:
+            if isinstance(error, ListsNothing) or (isinstance(error, FileNotFoundError) and not writing):
                 raise
             if is_unreachable(error):
                 raise unreachable(self.shown, doing, error) from error
             reason = error.strerror or str(error)
-            raise RemoteRefused(f"the remote {self.shown} refused ({doing}: {reason})") from error
-
-
-def open_remote(url: str) -> Remote:
-    """Return the remote at a URL or in a local directory; nothing is asked of it yet.
-
-    Args:
-        url: a path, or what fsspec takes. `file://` and `local://` are taken literally, without %-escapes.
-
-    Raises:
-        UnsupportedRemote: the URL's kind is unknown, or needs a package that is not installed.
-        RemoteUnreachable: it is of a kind that connects at once, and that failed.
-    """
-    from repro.store.remote_directory import DirectoryStorage
-
-    scheme, separator, rest = url.partition("://")
-    shown = re.sub(r"(?<=://)[^/@]*@", "", url)
-    if not separator:
-        return Remote(DirectoryStorage(os.path.abspath(url)), shown)
-    if scheme in ("file", "local"):
-        return Remote(DirectoryStorage(os.path.abspath(rest)), shown)
-    from repro.store.remote_fsspec import FsspecStorage
-
-    try:
-        return Remote(FsspecStorage(url), shown)
-    except OSError as error:  # some kinds connect at once
-        raise unreachable(shown, "connecting", error) from error
+            hint = error.hint if isinstance(error, PlaceRefuses) else None
+            raise RemoteRefused(f"the remote {self.shown} refused ({doing}: {reason})", hint) from error

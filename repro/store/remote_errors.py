@@ -14,10 +14,22 @@ class RemoteUnreachable(RemoteError):
     id = "remote-unreachable"
 
 
+class UnsupportedRemote(RemoteError):
+    """A URL of a kind that is unknown, has no meaning, or needs a package which is not installed."""
+
+    id = "unsupported-remote"
+
+
 class RemoteRefused(RemoteError):
     """The remote answered, and does not do what was asked: permission, space, a limit."""
 
     id = "remote-refused"
+
+
+class RemoteListsNothing(RemoteError):
+    """The remote gives files by name only: what it has cannot be asked."""
+
+    id = "remote-lists-nothing"
 
 
 class NotARemote(RemoteError):

@@ -6,28 +6,11 @@ import io
 import os
 from typing import Any, BinaryIO
 
-from repro.errors import RemoteError
+from repro.store.remote_errors import UnsupportedRemote
 
 # Here one request makes one object, whole or not at all. Everywhere else a file grows under its name while it
 # is written, so it is written under another name and moved.
-_ATOMIC_PUT = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oss"}
-_EXTRA = {
-    "s3": "s3",
-    "s3a": "s3",
-    "gs": "gs",
-    "gcs": "gs",
-    "az": "azure",
-    "abfs": "azure",
-    "abfss": "azure",
-    "ssh": "ssh",
-    "sftp": "ssh",
-}
-
-
-class UnsupportedRemote(RemoteError):
-    """A URL of a kind that is unknown, or that needs a package which is not installed."""
-
-    id = "unsupported-remote"
+_ATOMIC_PUT = {"gs", "gcs", "az", "abfs", "abfss", "adl", "oss"}
 
 
 class FsspecStorage:
@@ -45,9 +28,9 @@ class FsspecStorage:
         try:
             self._fs, root = fsspec.core.url_to_fs(url)
         except ImportError as error:
-            extra = _EXTRA.get(scheme)
-            hint = f"pip install 'repro-run[{extra}]'" if extra else f"install what fsspec needs: {error}"
-            raise UnsupportedRemote(f"a remote at {scheme}:// needs a package that is not installed", hint) from error
+            raise UnsupportedRemote(
+                f"a remote at {scheme}:// needs a package that is not installed", f"install what fsspec needs: {error}"
+            ) from error
         except ValueError as error:
             raise UnsupportedRemote(
                 f"{scheme}:// is no kind of remote that is known",

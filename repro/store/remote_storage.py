@@ -1,8 +1,102 @@
-"""What a place must be able to do to hold a remote. The kinds are its siblings `remote_directory`, `remote_fsspec`."""
+"""What a place must be able to do to hold a remote. The kinds are its siblings `remote_directory`, `remote_s3` etc."""
 
 from __future__ import annotations
 
-from typing import BinaryIO, Protocol
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Protocol
+
+CONNECT_TIMEOUT = 15.0
+"""Seconds after which an attempt to connect over a network is given up."""
+
+READ_TIMEOUT = 60.0
+"""Seconds without a byte after which a connection counts as lost."""
+
+
+class PlaceRefuses(OSError):
+    """The place answered, and will not do it however often it is asked. `hint` says what a person can do."""
+
+    def __init__(self, reason: str, hint: str | None = None) -> None:
+        super().__init__(reason)
+        self.hint = hint
+
+
+class ListsNothing(OSError):
+    """The place gives files by name, and cannot say which it has."""
+
+
+class Reader(Protocol):
+    """An open file of a place. An open binary file of this machine is one."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most `size` bytes; none at the end only."""
+        ...
+
+    def seek(self, offset: int, /) -> int:
+        """Read on from `offset`."""
+        ...
+
+    def __enter__(self) -> Reader: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> object: ...
+
+
+class Stream(Protocol):
+    """The bytes of an answer, once through."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most `size` bytes; none at the end only."""
+        ...
+
+    def close(self) -> None:
+        """Stop reading, wherever it is."""
+        ...
+
+
+class NothingMore:
+    """The stream of a file from its end on."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return nothing."""
+        return b""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class StreamReader:
+    """A reader of a place that answers with a stream from an offset on; it is asked at the first read."""
+
+    def __init__(
+        self, connect: Callable[[int], Stream], translated: Callable[[], AbstractContextManager[None]]
+    ) -> None:
+        """Take how to get the stream, and how the failures of reading it become OSErrors."""
+        self._connect = connect
+        self._translated = translated
+        self._offset = 0
+        self._stream: Stream | None = None
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most `size` bytes; none at the end only."""
+        if self._stream is None:
+            self._stream = self._connect(self._offset)
+        with self._translated():
+            return self._stream.read(size)
+
+    def seek(self, offset: int, /) -> int:
+        """Read on from `offset`; before the first read only."""
+        self._offset = offset
+        return offset
+
+    def __enter__(self) -> StreamReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._stream is not None:
+            self._stream.close()
 
 
 class Storage(Protocol):
@@ -28,8 +122,8 @@ class Storage(Protocol):
         """Write bytes under `name`: all or nothing, replacing what is there."""
         ...
 
-    def open(self, name: str) -> BinaryIO:
-        """Return a seekable reader."""
+    def open(self, name: str) -> Reader:
+        """Return a reader, which may say at its first read only that there is no such file."""
         ...
 
     def size(self, name: str) -> int:
@@ -37,7 +131,11 @@ class Storage(Protocol):
         ...
 
     def names_below(self, prefix: str) -> list[str]:
-        """Return all files under the folder `prefix`, at any depth; none where there is no such folder."""
+        """Return all files under the folder `prefix`, at any depth; none where there is no such folder.
+
+        Raises:
+            ListsNothing: the place cannot say.
+        """
         ...
 
     def flush(self) -> None:

@@ -12,6 +12,11 @@ T = TypeVar("T")
 TRANSIENT = (ConnectionError, TimeoutError)
 """What may pass by itself. A missing file or a refused permission does not."""
 
+
+class GaveUp(ConnectionError):
+    """It was tried as often as it may be, further in; trying all of it again would multiply the attempts."""
+
+
 PAUSES = (0.2, 0.6, 1.8)
 """Seconds before the second, third and fourth attempt, each times 0.5 to 1.5 so that clients do not march in step."""
 
@@ -34,6 +39,8 @@ def with_retries(call: Callable[[], T]) -> T:
     while True:
         try:
             return call()
+        except GaveUp:
+            raise
         except TRANSIENT:
             failures += 1
             if not pause(failures):

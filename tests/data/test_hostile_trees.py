@@ -14,7 +14,7 @@ from repro.model.digest import Digest, digest_of
 from repro.model.names import RelPath
 from repro.model.tree import HEADER, Entry, encode_tree
 from repro.store.cache import Cache
-from repro.store.remote import open_remote
+from repro.store.open_remote import open_remote
 from repro.store.remote_names import object_name
 from repro.store.transfer import fetch_objects
 

@@ -13,7 +13,7 @@ from repro.data.capture import capture
 from repro.data.checkout import place
 from repro.model.content import Content, Kind
 from repro.store.cache import Cache
-from repro.store.remote import open_remote
+from repro.store.open_remote import open_remote
 from repro.store.transfer import fetch_objects, push_objects
 
 root = os.getcwd()

@@ -13,10 +13,10 @@ import pytest
 from repro.errors import RemoteError
 from repro.model.record import NewerFormat
 from repro.store import retries
-from repro.store.remote import Remote, open_remote
+from repro.store.open_remote import open_remote
+from repro.store.remote import Remote
 from repro.store.remote_directory import DirectoryStorage
-from repro.store.remote_errors import NotARemote, RemoteRefused, RemoteUnreachable
-from repro.store.remote_fsspec import UnsupportedRemote
+from repro.store.remote_errors import NotARemote, RemoteRefused, RemoteUnreachable, UnsupportedRemote
 
 
 class Flaky(DirectoryStorage):
@@ -165,7 +165,6 @@ def test_a_damaged_marker_is_said(tmp_path: Path, marker: bytes) -> None:
     ("url", "says", "hint"),
     [
         ("nonsense://x", "nonsense:// is no kind of remote", "directory"),
-        ("s3://bucket/x", "s3:// needs a package", r"repro-run\[s3\]"),
     ],
 )
 def test_a_url_that_cannot_be_used_is_explained(url: str, says: str, hint: str) -> None:
@@ -174,15 +173,30 @@ def test_a_url_that_cannot_be_used_is_explained(url: str, says: str, hint: str) 
     assert re.search(hint, caught.value.hint or "")
 
 
+@pytest.mark.parametrize(
+    ("url", "package", "extra"),
+    [("s3://bucket/x", "botocore", "s3"), ("ssh://h/x", "asyncssh", "ssh"), ("sftp://h/x", "asyncssh", "ssh")],
+)
+def test_a_kind_whose_package_is_missing_names_the_extra(
+    url: str, package: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)  # the import statement then fails, as if it were not there
+    with pytest.raises(UnsupportedRemote, match="needs a package") as caught:
+        open_remote(url)
+    assert f"repro-run[{extra}]" in (caught.value.hint or "")
+
+
 def test_credentials_in_a_url_are_not_shown() -> None:
     assert "secret" not in open_remote("memory://user:secret@host/x").shown
 
 
 def test_a_local_remote_does_without_fsspec(tmp_path: Path) -> None:
     script = (
-        "import sys\nfrom repro.store.remote import open_remote\n"
+        "import sys\nfrom repro.store.open_remote import open_remote\n"
         "r = open_remote(sys.argv[1])\nr.put_bytes('runs/a', b'x')\nr.list('runs')\n"
-        "assert not {'fsspec', 'urllib3', 'yaml'} & set(sys.modules)\n"
+        "assert not {'fsspec', 'urllib3', 'yaml', 'botocore', 'asyncssh', 'asyncio'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", script, str(tmp_path / "remote")], check=True)
 
@@ -190,7 +204,7 @@ def test_a_local_remote_does_without_fsspec(tmp_path: Path) -> None:
 def test_a_kill_while_writing_leaves_no_half_file(tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(b"x" * 200_000_000)
     script = (
-        "import sys\nfrom repro.store.remote import open_remote\n"
+        "import sys\nfrom repro.store.open_remote import open_remote\n"
         "r = open_remote(sys.argv[1])\nr.prepare()\nprint(flush=True)\nr.put_file('objects/ab/cd', sys.argv[2])\n"
     )
     command = [sys.executable, "-c", script, str(tmp_path / "remote"), str(tmp_path / "large")]

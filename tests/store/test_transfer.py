@@ -13,8 +13,9 @@ from repro.model.content import Content, Kind, ObjectRef
 from repro.model.digest import Digest, digest_of
 from repro.model.tree import Entry, encode_tree, total_size
 from repro.store.cache import Cache, CorruptObject, MissingObject
+from repro.store.open_remote import open_remote
 from repro.store.parallel import run_all
-from repro.store.remote import Remote, open_remote
+from repro.store.remote import Remote
 from repro.store.remote_directory import DirectoryStorage
 from repro.store.remote_errors import MissingOnRemote
 from repro.store.remote_names import object_name

@@ -1,0 +1,55 @@
+"""Which kind of remote a URL means."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+
+from repro.store.remote import Remote
+from repro.store.remote_errors import unreachable
+from repro.store.remote_storage import Storage
+
+
+def open_remote(url: str, environ: Mapping[str, str] | None = None) -> Remote:
+    """Return the remote at a URL or in a local directory; nothing is asked of it yet.
+
+    Args:
+        url: a path, `s3://`, `ssh://`, `sftp://`, `http://`, `https://`, or what fsspec takes. `file://` and
+            `local://` are taken literally, without %-escapes.
+        environ: the variables in which a web proxy is looked for.
+
+    Raises:
+        UnsupportedRemote: the URL's kind is unknown, has no meaning, or needs a package that is not installed.
+        RemoteUnreachable: it is of a kind that connects at once, and that failed.
+    """
+    shown = re.sub(r"(?<=://)[^/@]*@", "", url)
+    if url.startswith(("http://", "https://")):
+        shown = shown.partition("?")[0]  # a token may stand there
+    try:
+        return Remote(_storage_of(url, environ or {}), shown)
+    except OSError as error:  # some kinds connect at once
+        raise unreachable(shown, "connecting", error) from error
+
+
+def _storage_of(url: str, environ: Mapping[str, str]) -> Storage:
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme in ("file", "local"):
+        from repro.store.remote_directory import DirectoryStorage
+
+        return DirectoryStorage(os.path.abspath(rest if separator else url))
+    if scheme == "s3":
+        from repro.store.remote_s3 import S3Storage
+
+        return S3Storage(url)
+    if scheme in ("ssh", "sftp"):
+        from repro.store.remote_sftp import SftpStorage
+
+        return SftpStorage(url)
+    if scheme in ("http", "https"):
+        from repro.store.remote_http import HttpStorage
+
+        return HttpStorage(url, environ)
+    from repro.store.remote_fsspec import FsspecStorage
+
+    return FsspecStorage(url)

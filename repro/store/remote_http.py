@@ -1,0 +1,182 @@
+"""A remote that a web server gives out: for reading only, and without lists."""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NoReturn
+
+from repro.store import remote_storage
+from repro.store.remote_storage import ListsNothing, NothingMore, PlaceRefuses, Stream, StreamReader
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse, PoolManager
+
+_CONNECTIONS = 64
+_BLOCK = 1024 * 1024
+_MOST_REDIRECTS = 5
+_PASSING = {408, 425, 429, 500, 502, 503, 504}
+_ABSENT = {404, 410}
+
+
+class HttpStorage:
+    """Files under an `http://` or `https://` URL. One pool of connections serves all threads."""
+
+    def __init__(self, url: str, environ: Mapping[str, str]) -> None:
+        """Take a URL; nothing is asked yet. A query in it goes with every request.
+
+        Args:
+            url: it may hold a user's name and password, for Basic authentication.
+            environ: where `http_proxy`, `https_proxy` and `no_proxy` are looked for, in lower and upper case.
+        """
+        from urllib.parse import urlsplit
+
+        parts = urlsplit(url)
+        credentials, _, self._host = parts.netloc.rpartition("@")
+        self._base = f"{parts.scheme}://{self._host}{parts.path.rstrip('/')}"
+        self._query = f"?{parts.query}" if parts.query else ""
+        self._credentials = credentials
+        self._proxy = _proxy_for(parts.scheme, self._host, environ)
+        self._lock = threading.Lock()
+        self._made: PoolManager | None = None
+
+    def is_file(self) -> bool:
+        """Never known: what is no remote has no marker."""
+        return False
+
+    def top_names(self) -> list[str]:
+        """Refuse: this is asked before a remote is made."""
+        _refuse()
+
+    def put_file(self, name: str, path: str) -> None:
+        """Refuse."""
+        _refuse()
+
+    def put_bytes(self, name: str, data: bytes) -> None:
+        """Refuse."""
+        _refuse()
+
+    def open(self, name: str) -> StreamReader:
+        """Return a reader of one answer's stream."""
+        return StreamReader(lambda offset: self._get(name, offset), _http_errors)
+
+    def size(self, name: str) -> int:
+        """Return the length that the server declares; where it declares none, it is read and counted."""
+        with _http_errors():
+            answer = self._request("HEAD", name, {})
+            answer.close()
+            if answer.status not in (405, 501):
+                _require_success(answer)
+                length = answer.headers.get("Content-Length", "")
+                if length.isdecimal():
+                    return int(length)
+        with self.open(name) as file:
+            return sum(len(block) for block in iter(lambda: file.read(_BLOCK), b""))
+
+    def names_below(self, prefix: str) -> list[str]:
+        """Refuse: web servers have no lists, or each its own."""
+        raise ListsNothing("a web server gives files by name only")
+
+    def flush(self) -> None:
+        """Nothing was written."""
+
+    def _get(self, name: str, offset: int) -> Stream:
+        with _http_errors():
+            answer = self._request("GET", name, {"Range": f"bytes={offset}-"} if offset else {})
+            if offset and answer.status == 416:  # the connection was lost after the last byte
+                answer.close()
+                return NothingMore()
+            try:
+                _require_success(answer)
+                if answer.status != 206:
+                    _skip(answer, offset)
+            except BaseException:
+                answer.close()
+                raise
+            return answer
+
+    def _request(self, method: str, name: str, headers: dict[str, str]) -> BaseHTTPResponse:
+        from urllib.parse import quote
+
+        pool = self._pool()
+        url = f"{self._base}/{quote(name)}{self._query}"
+        return pool.request(
+            method, url, headers={**pool.headers, **headers}, preload_content=False, decode_content=False
+        )
+
+    def _pool(self) -> PoolManager:
+        from urllib.parse import unquote
+
+        from urllib3 import PoolManager, ProxyManager, Retry, Timeout, make_headers
+
+        with self._lock:
+            if self._made is None:
+                given = unquote(self._credentials) if self._credentials else None
+                headers = {**make_headers(basic_auth=given), "Accept-Encoding": "identity"}
+                retries = Retry(_MOST_REDIRECTS, connect=0, read=0, status=0, other=0)  # `Remote` repeats
+                timeout = Timeout(connect=remote_storage.CONNECT_TIMEOUT, read=remote_storage.READ_TIMEOUT)
+                if self._proxy:
+                    self._made = ProxyManager(
+                        self._proxy, headers=headers, retries=retries, timeout=timeout, maxsize=_CONNECTIONS
+                    )
+                else:
+                    self._made = PoolManager(headers=headers, retries=retries, timeout=timeout, maxsize=_CONNECTIONS)
+            return self._made
+
+
+@contextmanager
+def _http_errors() -> Iterator[None]:
+    """Turn urllib3's failures into OSErrors as `remote_storage.Storage` has them."""
+    from urllib3 import exceptions
+
+    try:
+        yield
+    except exceptions.HTTPError as error:
+        cause = error.reason if isinstance(error, exceptions.MaxRetryError) else error
+        if isinstance(cause, exceptions.SSLError):
+            hint = "check the server's certificate; SSL_CERT_FILE names further authorities"
+            raise PlaceRefuses(str(cause), hint) from error
+        if isinstance(cause, (exceptions.ResponseError, exceptions.LocationValueError)):
+            raise PlaceRefuses(str(cause)) from error  # redirects without end, or no URL
+        raise ConnectionError(str(cause)) from error
+
+
+def _require_success(answer: BaseHTTPResponse) -> None:
+    said = f"HTTP {answer.status} {answer.reason or ''}".rstrip()
+    if answer.status in (200, 206):
+        return
+    if answer.status in _ABSENT:
+        raise FileNotFoundError(errno.ENOENT, said)
+    if answer.status in _PASSING:
+        raise ConnectionError(said)
+    if answer.status in (401, 403):
+        raise PlaceRefuses(said, "the server wants to know who you are, or lets nobody read this")
+    raise PlaceRefuses(said)
+
+
+def _skip(answer: BaseHTTPResponse, count: int) -> None:
+    """Pass over the first bytes: this server does not know ranges."""
+    while count > 0:
+        block = answer.read(min(_BLOCK, count))
+        if not block:
+            return
+        count -= len(block)
+
+
+def _refuse() -> NoReturn:
+    raise PlaceRefuses("over HTTP it can be read only", "push to the directory, bucket or server behind it")
+
+
+def _proxy_for(scheme: str, host: str, environ: Mapping[str, str]) -> str | None:
+    """Return the proxy's URL, by the variables that curl and Python's own library look at."""
+    from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # typeshed lacks it
+
+    known = {
+        name: environ.get(f"{name}_proxy") or environ.get(f"{name.upper()}_PROXY", "") for name in (scheme, "all", "no")
+    }
+    if proxy_bypass_environment(host, {"no": known["no"]}):
+        return None
+    proxy = known[scheme] or known["all"]
+    return (proxy if "://" in proxy else f"http://{proxy}") if proxy else None

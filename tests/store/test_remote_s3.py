@@ -1,0 +1,217 @@
+"""What is particular to buckets, and what happens when the way to one is bad."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from repro.store import remote_s3, remote_storage, retries
+from repro.store.open_remote import open_remote
+from repro.store.remote import Remote
+from repro.store.remote_errors import NotARemote, RemoteRefused, RemoteUnreachable, UnsupportedRemote
+from tests.remote_servers import FaultyProxy, faulty_proxy
+
+OBJECT = "objects/ab/" + "c" * 62
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retries, "PAUSES", (0.001, 0.002, 0.003))
+
+
+@pytest.fixture
+def proxy(s3_port: int) -> Iterator[FaultyProxy]:
+    with faulty_proxy(s3_port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def spoiled(proxy: FaultyProxy, bucket: str, s3_home: Path) -> Remote:
+    """A remote in a bucket, behind a proxy that does what it is told to."""
+    remote = open_remote(f"s3://{bucket}/p?endpoint=http://127.0.0.1:{proxy.port}")
+    remote.prepare()
+    return remote
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Path:
+    path = tmp_path / "local"
+    path.write_bytes(os.urandom(300_000))
+    return path
+
+
+@pytest.mark.parametrize("fault", ["503 SlowDown", "500 InternalError", "400 RequestTimeout", "reset", "stall", "flip"])
+def test_an_upload_that_fails_or_arrives_changed_is_sent_again(
+    spoiled: Remote, proxy: FaultyProxy, local: Path, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if fault == "stall":
+        monkeypatch.setattr(remote_storage, "READ_TIMEOUT", 1.5)
+    proxy.spoil("PUT", fault)
+    assert spoiled.put_file(OBJECT, str(local))
+    assert proxy.seen.count("PUT") == 2
+    assert spoiled.read(OBJECT, 300_000) == local.read_bytes()
+
+
+@pytest.mark.parametrize("fault", ["503 SlowDown", "reset", "stall", "cut"])
+def test_a_download_that_breaks_off_is_gone_on_with(
+    spoiled: Remote, proxy: FaultyProxy, local: Path, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoiled.put_file(OBJECT, str(local))
+    if fault == "stall":
+        monkeypatch.setattr(remote_storage, "READ_TIMEOUT", 1.5)
+    proxy.spoil("GET", fault, times=2)
+    assert spoiled.read(OBJECT, 300_000) == local.read_bytes()
+    assert proxy.seen == ["GET"] * 3
+
+
+@pytest.mark.parametrize("fault", ["503 SlowDown", "reset"])
+def test_a_bucket_that_stays_dead_is_unreachable_and_not_absence(
+    spoiled: Remote, proxy: FaultyProxy, local: Path, fault: str
+) -> None:
+    calls: dict[str, Callable[[], object]] = {
+        "HEAD": lambda: spoiled.size(OBJECT),
+        "GET": lambda: spoiled.list("runs"),
+        "PUT": lambda: spoiled.put_file(OBJECT, str(local)),
+    }
+    for method, call in calls.items():
+        proxy.spoil(method, fault, times=100)
+        with pytest.raises(RemoteUnreachable):
+            call()
+        assert proxy.seen.count(method) == 4
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        ("403 AccessDenied", "AWS_PROFILE"),
+        ("403 InvalidAccessKeyId", "AWS_PROFILE"),
+        ("403 RequestTimeTooSkewed", "clock"),
+        ("404 NoSuchBucket", "makes no buckets"),
+    ],
+)
+def test_a_refusal_says_what_to_do_and_is_not_absence(
+    spoiled: Remote, proxy: FaultyProxy, local: Path, answer: str, hint: str
+) -> None:
+    proxy.spoil("PUT", answer, times=100)
+    with pytest.raises(RemoteRefused, match="refused") as caught:
+        spoiled.put_file(OBJECT, str(local))
+    assert caught.value.exit_code == 5
+    assert re.search(hint, caught.value.hint or "")
+    assert proxy.seen.count("PUT") == 1
+
+
+def test_who_may_not_look_is_not_told_absent(spoiled: Remote, proxy: FaultyProxy) -> None:
+    proxy.spoil("HEAD", "403 AccessDenied", times=100)
+    with pytest.raises(RemoteRefused):
+        spoiled.size(OBJECT)
+
+
+def test_a_bucket_that_does_not_exist_is_refused_by_name_and_not_made(s3_port: int, s3_home: Path) -> None:
+    remote = open_remote(f"s3://no-such-bucket/p?endpoint=http://127.0.0.1:{s3_port}")
+    calls: tuple[Callable[[], object], ...] = (remote.prepare, lambda: remote.size(OBJECT))
+    for call in calls:
+        with pytest.raises(RemoteRefused, match="no bucket no-such-bucket"):
+            call()
+
+
+def test_an_endpoint_where_nobody_listens_and_a_host_that_is_not_are_unreachable(s3_home: Path) -> None:
+    for endpoint in ("http://127.0.0.1:1", "http://no-such-host.invalid"):
+        with pytest.raises(RemoteUnreachable):
+            open_remote(f"s3://bucket/p?endpoint={endpoint}").prepare()
+
+
+def test_without_credentials_or_with_an_unknown_profile_one_is_told(
+    s3_port: int, s3_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    for options, says in (("region=eu-west-1", "credentials"), ("profile=nobody", "nobody")):
+        with pytest.raises(RemoteRefused, match=says) as caught:
+            open_remote(f"s3://bucket/p?endpoint=http://127.0.0.1:{s3_port}&{options}").prepare()
+        assert caught.value.hint
+
+
+def test_endpoint_and_profile_of_the_users_own_configuration_hold(
+    s3_port: int, bucket: str, s3_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    (s3_home / ".aws").mkdir()
+    (s3_home / ".aws" / "config").write_text(
+        f"[profile lab]\naws_access_key_id = k\naws_secret_access_key = s\nendpoint_url = http://127.0.0.1:{s3_port}\n"
+    )
+    open_remote(f"s3://{bucket}?profile=lab").put_bytes("runs/a.yaml", b"x")
+    assert open_remote(f"s3://{bucket}?profile=lab").list("runs") == ["runs/a.yaml"]
+
+
+def test_a_large_file_goes_in_parts_and_only_a_part_that_failed_goes_again(
+    spoiled: Remote, proxy: FaultyProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote_s3, "PART", 5 * 1024 * 1024)  # the least that S3 takes
+    data = os.urandom(12 * 1024 * 1024)
+    (tmp_path / "large").write_bytes(data)
+    proxy.spoil("PUT", "flip")
+    spoiled.put_file(OBJECT, str(tmp_path / "large"))
+    assert proxy.seen.count("PUT") == 4
+    assert spoiled.read(OBJECT, len(data)) == data
+
+
+def test_parts_that_cannot_be_sent_leave_nothing_under_the_name(
+    spoiled: Remote, proxy: FaultyProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote_s3, "PART", 5 * 1024 * 1024)
+    (tmp_path / "large").write_bytes(bytes(6 * 1024 * 1024))
+    proxy.spoil("PUT", "503 SlowDown", times=100)
+    with pytest.raises(RemoteUnreachable):
+        spoiled.put_file(OBJECT, str(tmp_path / "large"))
+    assert proxy.seen.count("PUT") == 4
+    assert proxy.seen[-1] == "DELETE"  # the parts that were sent
+    assert spoiled.size(OBJECT) is None
+
+
+def test_the_whole_bucket_may_be_the_remote_unless_it_holds_other_things(s3_url: str, bucket: str) -> None:
+    whole = f"s3://{bucket}?{s3_url.partition('?')[2]}"
+    remote = open_remote(whole)
+    remote.put_bytes("runs/a.yaml", b"x")
+    assert remote.list("runs") == ["runs/a.yaml"]
+    with pytest.raises(NotARemote, match="a\\.yaml"):
+        open_remote(whole.replace("?", "/runs?")).prepare()
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("s3://bucket/p?endpont=http://x", "'endpont' is no option"),
+        ("s3://", "cannot be the name of a bucket"),
+        ("s3://key:secret@bucket/p", "cannot be the name of a bucket"),
+    ],
+)
+def test_a_url_that_means_nothing_is_refused(url: str, says: str) -> None:
+    with pytest.raises(UnsupportedRemote, match=says) as caught:
+        open_remote(url)
+    assert caught.value.hint
+
+
+def test_a_process_that_was_killed_while_uploading_leaves_nothing(
+    s3_url: str, proxy: FaultyProxy, bucket: str, local: Path
+) -> None:
+    open_remote(s3_url).prepare()
+    proxy.spoil("PUT", "stall", times=100)
+    url = f"s3://{bucket}/some/prefix?endpoint=http://127.0.0.1:{proxy.port}"
+    script = (
+        "import sys\nfrom repro.store.open_remote import open_remote\n"
+        "open_remote(sys.argv[1]).put_file(*sys.argv[2:])\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script, url, OBJECT, str(local)]) as child:
+        while "PUT" not in proxy.seen and child.poll() is None:
+            time.sleep(0.01)
+        child.kill()
+    proxy.over.set()
+    assert open_remote(s3_url).size(OBJECT) is None
