@@ -94,7 +94,7 @@ class _Accepting(asyncssh.SSHServer):
 
 
 @contextlib.contextmanager
-def sftp_server() -> Iterator[SftpServer]:
+def sftp_server(kind: type[asyncssh.SFTPServer] = asyncssh.SFTPServer) -> Iterator[SftpServer]:
     """A server of SFTP, in a thread, which shows this machine's files."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
@@ -110,7 +110,7 @@ def sftp_server() -> Iterator[SftpServer]:
             server_factory=lambda: _Accepting(connections),
             server_host_keys=[host],
             authorized_client_keys=allowed,
-            sftp_factory=True,
+            sftp_factory=kind,
         )
 
     acceptor = asyncio.run_coroutine_threadsafe(start(), loop).result(20)
@@ -235,6 +235,10 @@ class _Proxying(http.server.BaseHTTPRequestHandler):
     def _answer(self, body: bytes, fault: str | None) -> None:
         upstream = http.client.HTTPConnection("127.0.0.1", self.proxy.upstream, timeout=20)
         headers = {name: value for name, value in self.headers.items() if name.lower() not in ("connection", "expect")}
+        if fault == "half":
+            body = body[: len(body) // 2]
+            headers = {name: value for name, value in headers.items() if name.lower() != "content-md5"}
+            headers["Content-Length"] = str(len(body))
         upstream.request(self.command, self.path, body, headers)
         answer = upstream.getresponse()
         data = answer.read()
@@ -252,6 +256,8 @@ class _Proxying(http.server.BaseHTTPRequestHandler):
             for n, v in answer.getheaders()
             if n.lower() not in ("content-length", "connection", "date", "server")
         ]
+        if fault in ("half", "no tag"):
+            kept = [(n, '"another-kind-of-tag"' if n.lower() == "etag" else v) for n, v in kept]
         self._send(answer.status, kept, data, length)
 
     def _send(self, status: int, headers: list[tuple[str, str]], body: bytes, length: int) -> None:

@@ -17,6 +17,8 @@ from repro.store.remote_errors import UnsupportedRemote
 from repro.store.remote_sftp_connection import SftpConnection
 
 if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
     from asyncssh import SFTPAttrs, SFTPClient, SFTPClientFile
 
 _BLOCK = 4 * 1024 * 1024  # of one exchange: within it, asyncssh has up to 128 requests under way
@@ -35,7 +37,7 @@ class SftpStorage:
 
         try:
             parts = urlsplit(url)
-            host, port = parts.hostname, parts.port
+            host, port = _host_of(parts), parts.port
         except ValueError as error:
             raise UnsupportedRemote(f"this is no URL: {error}", "like this: ssh://USER@HOST/PATH") from error
         path = unquote(parts.path).rstrip("/").removeprefix("/~/")
@@ -207,6 +209,14 @@ async def _rename_over(sftp: SFTPClient, temp: str, path: str) -> None:
         with contextlib.suppress(SFTPNoSuchFile):
             await sftp.remove(path)
         await sftp.rename(temp, path)
+
+
+def _host_of(parts: SplitResult) -> str:
+    """Return the host in its own case, which aliases of `~/.ssh/config` have."""
+    name = parts.hostname or ""
+    place = parts.netloc.rpartition("@")[2]
+    start = place.lower().find(name)
+    return place[start : start + len(name)]
 
 
 def _is_regular(attributes: SFTPAttrs) -> bool:

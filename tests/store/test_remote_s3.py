@@ -47,7 +47,9 @@ def local(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("fault", ["503 SlowDown", "500 InternalError", "400 RequestTimeout", "reset", "stall", "flip"])
+@pytest.mark.parametrize(
+    "fault", ["503 SlowDown", "500 InternalError", "400 RequestTimeout", "reset", "stall", "flip", "half"]
+)
 def test_an_upload_that_fails_or_arrives_changed_is_sent_again(
     spoiled: Remote, proxy: FaultyProxy, local: Path, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -57,6 +59,14 @@ def test_an_upload_that_fails_or_arrives_changed_is_sent_again(
     assert spoiled.put_file(OBJECT, str(local))
     assert proxy.seen.count("PUT") == 2
     assert spoiled.read(OBJECT, 300_000) == local.read_bytes()
+
+
+def test_a_server_whose_tags_are_no_checksums_is_asked_for_the_length(
+    spoiled: Remote, proxy: FaultyProxy, local: Path
+) -> None:
+    proxy.spoil("PUT", "no tag")
+    assert spoiled.put_file(OBJECT, str(local))
+    assert proxy.seen == ["HEAD", "PUT", "HEAD"]
 
 
 @pytest.mark.parametrize("fault", ["503 SlowDown", "reset", "stall", "cut"])

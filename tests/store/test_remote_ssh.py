@@ -14,7 +14,7 @@ import pytest
 from repro.store import remote_storage, retries
 from repro.store.open_remote import open_remote
 from repro.store.remote_errors import NotARemote, RemoteRefused, RemoteUnreachable, UnsupportedRemote
-from tests.remote_servers import SftpServer
+from tests.remote_servers import SftpServer, sftp_server
 
 OBJECT = "objects/ab/" + "c" * 62
 
@@ -110,6 +110,35 @@ def test_what_a_killed_upload_left_is_no_file_of_the_remote(ssh_url: str, tmp_pa
     (tmp_path / "remote").mkdir()
     (tmp_path / "remote" / ".repro-tmp-1").write_bytes(b"half")
     open_remote(ssh_url).prepare()
+    assert (tmp_path / "remote" / "repro-remote").exists()
+
+
+class _Plain(asyncssh.SFTPServer):
+    """A server with nothing beyond version 3 of the protocol, whose rename refuses what is there."""
+
+    def posix_rename(self, oldpath: bytes, newpath: bytes) -> None:
+        raise asyncssh.SFTPOpUnsupported("not known here")
+
+    def fsync(self, file_obj: object) -> None:
+        raise asyncssh.SFTPOpUnsupported("not known here")
+
+
+def test_a_server_without_openssh_extensions_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    with sftp_server(_Plain) as server:
+        server.let_in(tmp_path / "home")
+        remote = open_remote(f"sftp://ann@127.0.0.1:{server.port}{tmp_path}/remote")
+        remote.put_bytes(OBJECT, b"cut sh")
+        remote.put_bytes(OBJECT, b"whole now")
+        assert remote.read(OBJECT, 9) == b"whole now"
+        assert os.listdir(tmp_path / "remote/objects/ab") == ["c" * 62]
+
+
+def test_the_users_openssh_configuration_holds(sftp: SftpServer, ssh_url: str, tmp_path: Path) -> None:
+    Path(os.environ["HOME"], ".ssh", "config").write_text(
+        f"Host OurServer\n  Hostname 127.0.0.1\n  Port {sftp.port}\n  User ann\n"
+    )
+    open_remote(f"ssh://OurServer{tmp_path}/remote").prepare()
     assert (tmp_path / "remote" / "repro-remote").exists()
 
 
