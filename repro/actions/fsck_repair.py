@@ -104,10 +104,10 @@ class MendHere:
 
     def _directory(self, root: str, digest: Digest, path: bytes) -> None:
         """Take a directory of the work tree, if its tree is the one that is asked for; its files come as well."""
-        if _tree_at(root, path) != digest:
+        if _tree_at(root, path, self.cache.root) != digest:
             return
         try:
-            capture(root, check_path(path), self.cache)
+            capture(root, check_path(path), self.cache, store=lambda: self.cache.root)
         except ReproError:
             return  # it changes under our eyes
 
@@ -193,11 +193,11 @@ def _has_the_bytes(descriptor: int, digest: Digest) -> bool:
         return False
 
 
-def _tree_at(root: str, path: bytes) -> Digest | None:
+def _tree_at(root: str, path: bytes, store: str) -> Digest | None:
     """Return the digest of the directory's tree as it stands in the work tree, None where none can be made of it."""
     try:
         if not os.path.isdir(os.path.join(os.fsencode(root), path)):
             return None
-        return capture(root, check_path(path), DigestOnly()).content.digest
+        return capture(root, check_path(path), DigestOnly(), store=lambda: store).content.digest
     except (ReproError, OSError):
         return None

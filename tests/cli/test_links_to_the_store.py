@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+import yaml
 
 from repro.model.links import LINK_FROM
 from tests.command_line import Person
@@ -122,3 +123,13 @@ def test_an_edit_through_a_link_reaches_no_other_project(linking: Person, tmp_pa
     other.repro("add", "data")
     other.repro("checkout")
     assert other.repro_json("status")["data"][0]["state"] == "same"
+
+
+def test_the_store_is_mended_from_a_linked_work_tree(linking: Person) -> None:
+    symlinks_instead(linking)
+    objects = linking.home / ".local" / "share" / "repro" / "objects"
+    digest = yaml.safe_load((linking.cwd / "data.repro").read_bytes())["digest"]
+    (objects / digest[3:5] / digest[5:]).unlink()
+    linking.repro("fsck", expect=1)
+    linking.repro("fsck", "--repair", expect=None)
+    linking.repro("fsck")

@@ -23,7 +23,7 @@ def _git(where: Path, *arguments: str, given: bytes = b"") -> "subprocess.Comple
 
 
 def _ignored(where: Path, path: bytes) -> bool:
-    done = _git(where, "check-ignore", "-z", "--stdin", given=path + b"\0")
+    done = _git(where, "check-ignore", "-z", "--stdin", given=b"./" + path + b"\0")  # a bare `:` is pathspec magic
     assert done.returncode in (0, 1), done.stderr
     return done.returncode == 0
 
