@@ -13,9 +13,17 @@ from pathlib import Path
 import pytest
 
 from repro.store import remote_s3, remote_storage, retries
+from repro.store.cache import Cache
 from repro.store.open_remote import open_remote
 from repro.store.remote import Remote
-from repro.store.remote_errors import NotARemote, RemoteRefused, RemoteUnreachable, UnsupportedRemote
+from repro.store.remote_errors import (
+    CorruptRemoteObject,
+    NotARemote,
+    RemoteRefused,
+    RemoteUnreachable,
+    UnsupportedRemote,
+)
+from repro.store.transfer import fetch_objects, push_objects
 from tests.remote_servers import FaultyProxy, faulty_proxy
 
 OBJECT = "objects/ab/" + "c" * 62
@@ -79,6 +87,22 @@ def test_a_download_that_breaks_off_is_gone_on_with(
     proxy.spoil("GET", fault, times=2)
     assert spoiled.read(OBJECT, 300_000) == local.read_bytes()
     assert proxy.seen == ["GET"] * 3
+
+
+@pytest.mark.parametrize("fault", ["flip", "short"])
+def test_what_comes_down_changed_is_named_and_never_seen(
+    spoiled: Remote, proxy: FaultyProxy, local: Path, tmp_path: Path, fault: str
+) -> None:
+    here, there = Cache(str(tmp_path / "here")), Cache(str(tmp_path / "there"))
+    ref = here.add_bytes(local.read_bytes())
+    push_objects(here, spoiled, [ref])
+    proxy.spoil("GET", fault)
+    with pytest.raises(CorruptRemoteObject, match=ref.digest[5:]) as caught:
+        fetch_objects(there, spoiled, [ref])
+    assert caught.value.exit_code == 4
+    assert not there.has(ref.digest)
+    fetch_objects(there, spoiled, [ref])
+    assert there.read(ref) == local.read_bytes()
 
 
 @pytest.mark.parametrize("fault", ["503 SlowDown", "reset"])
