@@ -47,17 +47,23 @@ def run(project: Project, options: RunOptions, on_frozen: Callable[[Manifest], N
             return seal(project, manifest, ending)
         except ReproError as error:
             raise _not_sealed(manifest, ending, error.message) from error
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"the command has ended: {_completes(manifest, ending)}") from None
         except OSError as error:
             named = f"{name_to_text(os.fsencode(error.filename))}: " if error.filename else ""
             raise _not_sealed(manifest, ending, f"{named}{error.strerror or error}") from error
 
 
 def _not_sealed(manifest: Manifest, ending: Ending, reason: str) -> NotSealed:
-    code = f" --exit-code {ending.exit_code}" if ending.exit_code else ""
     return NotSealed(
         f"the command has ended with exit code {ending.exit_code}, but what it made cannot be recorded: {reason}",
-        f"nothing is lost: put that right, then `repro seal {manifest.run}{code}`",
+        f"nothing is lost: put that right; then {_completes(manifest, ending)}",
     )
+
+
+def _completes(manifest: Manifest, ending: Ending) -> str:
+    code = f" --exit-code {ending.exit_code}" if ending.exit_code else ""
+    return f"`repro seal {manifest.run}{code}` completes the record"
 
 
 def _execute(project: Project, options: RunOptions, manifest: Manifest) -> Ending:

@@ -48,8 +48,8 @@ def _call(body: Callable[[], int], arguments: Sequence[str]) -> int:
     debug = "--debug" in arguments
     try:
         return body()
-    except KeyboardInterrupt:
-        terminal.show_error("interrupted", "interrupted", None, as_json=as_json)
+    except KeyboardInterrupt as stop:
+        terminal.show_error("interrupted", "interrupted", str(stop) or None, as_json=as_json)
         return INTERRUPTED
     except BrokenPipeError:
         raise

@@ -198,9 +198,11 @@ def test_ctrl_c_while_outputs_are_recorded_leaves_an_open_run_that_can_be_sealed
     until(lambda: (plain.cwd / "big").exists() and any((plain.home / ".local").rglob("tmp/*")))
     terminal.press_ctrl_c()
     code, shown = terminal.end()
-    assert (code, shown.splitlines()[-1].endswith("repro: interrupted")) == (130, True), shown
     [run] = plain.repro_json("status")["runs"]
-    assert run["state"] == "open"
+    assert (code, run["state"]) == (130, "open"), shown
+    said, hint = shown.splitlines()[-2:]
+    assert said.endswith("repro: interrupted")
+    assert hint == f"hint: the command has ended: `repro seal {run['run']}` completes the record"
     os.truncate(plain.cwd / "big", 10)
     assert [output["size"] for output in plain.repro_json("seal", run["run"])["outputs"]] == [10]
 
