@@ -13,6 +13,7 @@ from repro.model.manifest import Code, SubmoduleCode
 from repro.model.names import check_path
 from repro.project import Project
 from repro.store.cache import Cache
+from repro.store.whole_file import replace_text
 
 
 def pack_code(project: Project, snapshot: CodeSnapshot, cache: Cache) -> Code:
@@ -40,10 +41,7 @@ def _pack(project: Project, root: str, commit: str, cache: Cache) -> ObjectRef:
         file.seek(0)
         ref = cache.add_descriptor(file.fileno())
     os.makedirs(os.path.dirname(memo), exist_ok=True)
-    temp = f"{memo}.{os.getpid()}"
-    with open(temp, "w", encoding="ascii") as out:
-        out.write(f"{ref.digest} {ref.size}\n")
-    os.replace(temp, memo)
+    replace_text(memo, f"{ref.digest} {ref.size}\n")
     return ref
 
 

@@ -20,7 +20,7 @@ from repro.model.names import check_path, name_to_text, text_to_name
 from repro.model.pieces import Part, pieces_of
 from repro.model.rebuild_record import RebuildRecord, parse_rebuild
 from repro.model.record import BadRecord, NewerFormat
-from repro.model.run_id import NoSuchRun, RunId, parse_run_id
+from repro.model.run_id import NoSuchRun, RunId, is_run_id
 from repro.model.run_state import State
 from repro.model.store_check import Need
 from repro.model.strict_yaml import MAX_BYTES
@@ -72,7 +72,7 @@ def records_far(remote: Remote) -> Iterator[RecordRead]:
     def read() -> Iterator[RecordRead]:
         for name in names:
             run = name.removeprefix("runs/").removesuffix(".yaml")
-            if name != manifest_name(RunId(run)) or not _is_run_id(run):
+            if name != manifest_name(RunId(run)) or not is_run_id(run):
                 yield _strange(name)
             else:
                 hint = "what a remote has under a run's name does not change: tell who keeps it"
@@ -153,14 +153,6 @@ def _tried(do: Callable[[], T], kind: str, path: str, run: str | None, hint: str
 
 def _strange(path: str) -> RecordRead:
     return RecordRead(finding=Finding("bad-manifest", "a manifest is called by its run's id", path))
-
-
-def _is_run_id(text: str) -> bool:
-    try:
-        parse_run_id(text)
-    except IntegrityError:
-        return False
-    return True
 
 
 def _read(path: str) -> bytes:

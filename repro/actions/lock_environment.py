@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import tempfile
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from repro.errors import CannotProceed
 from repro.model.environment import Environment
 from repro.model.finding import Finding
 from repro.project import Project, Workspace
+from repro.store.whole_file import replace_text
 
 
 class NotLockable(CannotProceed):
@@ -79,7 +79,7 @@ def lock_environment(project: Project, output: str, python: str | None) -> Locke
         )
     text = project.cache().read(environment.lock).decode() if environment.lock else ""
     if output != "-":
-        _write(os.path.join(project.cwd, output), text)
+        replace_text(os.path.join(project.cwd, output), text)
     return Locked(environment, captured.findings, text)
 
 
@@ -105,16 +105,3 @@ def create_environment(
     with tempfile.TemporaryDirectory() as folder:
         realised = realise_environment(workspace, run, environment, plan.interpreter, None, folder, offline=offline)
     return Created(realised.prefix, environment, plan.warnings)
-
-
-def _write(path: str, text: str) -> None:
-    temp = f"{path}.{os.getpid()}.tmp"
-    try:
-        with open(temp, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(temp, path)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, path) from error
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(temp)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from repro.errors import UsageError
 from repro.model.settings_edit import add_remote, remove_remote
 from repro.project import LOCAL_SETTINGS_FILE, SETTINGS_FILE, Project
+from repro.store.whole_file import replace_text
 
 
 def add(project: Project, name: str, url: str, *, local: bool) -> str:
@@ -42,16 +43,7 @@ def _edit(project: Project, local: bool, change: Callable[[str, str], str]) -> s
     text = ""
     with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8") as file:
         text = file.read()
-    changed = change(text, shown)
-    temp = f"{path}.{os.getpid()}.tmp"
-    try:
-        with open(temp, "w", encoding="utf-8") as file:
-            file.write(changed)
-        os.replace(temp, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temp)
-        raise
+    replace_text(path, change(text, shown))
     return shown
 
 

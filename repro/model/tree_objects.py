@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from repro.model.content import Content, Kind, ObjectRef
+from repro.model.content import Content, ObjectRef
 from repro.model.digest import Digest
 from repro.model.objects import ObjectSink, ObjectSource
 from repro.model.tree import BadTree, Entry, total_size
@@ -66,10 +66,3 @@ def check_sum(content: Content, entries: tuple[Entry, ...], shown: str) -> None:
     found = total_size(entries)
     if found != content.size:
         raise WrongSize(f"the directory {shown} says {content.size} bytes, and its entries add up to {found}")
-
-
-def object_of(content: Content) -> ObjectRef | None:
-    """Return the object of a file; None for a symlink (it has none) and a directory (its own length is unknown)."""
-    if content.digest is None or content.kind is Kind.DIRECTORY:
-        return None
-    return ObjectRef(content.digest, content.size)
