@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -232,7 +233,7 @@ def test_output_to_a_reader_that_has_gone_ends_as_in_a_c_program(plain: Person) 
 
 
 def test_a_closed_stream_is_no_error_and_its_number_is_not_given_away(plain: Person) -> None:
-    repro = " ".join(REPRO)
+    repro = shlex.join(REPRO)
     for call in (
         "log >&-",
         "status 2>&-",

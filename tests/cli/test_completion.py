@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -53,7 +54,7 @@ def test_bash_itself_completes_a_command(ann: Person, tmp_path: Path) -> None:
     assert bash is not None, "bash must be installed"
     program = tmp_path / "bin" / "repro"
     program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m repro "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m repro "$@"\n')
     program.chmod(0o755)
     script = """
         eval "$(repro completion bash)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import socket
 import subprocess
 from pathlib import Path
@@ -36,7 +37,7 @@ def small(tmp_path: Path) -> Path:
 def on_small_disk(person: Person, small: Path, *commands: str) -> list[tuple[int, str]]:
     """Run commands with a disk of 2 MB at `small`, which `grow` makes large; return each exit code and stderr."""
     lines = [f"mount -t tmpfs -o size=2m none {small}", f"grow() {{ mount -o remount,size=64m {small}; }}"]
-    lines.append("repro() { " + " ".join(REPRO) + ' "$@"; }')
+    lines.append("repro() { " + shlex.join(REPRO) + ' "$@"; }')
     for number, command in enumerate(commands):
         lines.append(f"{command} >{small.parent}/{number}.out 2>{small.parent}/{number}.err")
         lines.append(f"echo $? >{small.parent}/{number}.code")
