@@ -30,8 +30,8 @@ def _by_click(arguments: Sequence[str]) -> Callable[[], int]:
             code = _main(repro, list(arguments))
         except click.exceptions.Exit as error:
             return error.exit_code
-        except click.Abort as stop:  # click's word for Ctrl-C; what the action has to say of it is in the cause
-            raise KeyboardInterrupt(*getattr(stop.__cause__, "args", ())) from None
+        except click.Abort:
+            raise KeyboardInterrupt from None
         except click.ClickException as error:
             message = error.format_message().rstrip(".")
             context = getattr(error, "ctx", None)

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from repro.model.canonical import canonical_digest
 from repro.model.digest import digest_of
 from tests.command_line import Person
 from tests.elsewhere.conftest import Recorded
@@ -80,6 +81,20 @@ def test_another_commit_than_the_recipes_code_is_an_integrity_error(recorded: Re
     commit = manifest["facts"]["code"]["commit"]
     path.write_text(path.read_text().replace(f"commit: {commit}", f"commit: {'f' * 40}"))
     assert "f" * 40 in rebuild(bob, recorded, 4)["error"]["message"]
+
+
+def test_a_recipe_with_other_code_than_the_commits_is_an_integrity_error(recorded: Recorded, bob: Person) -> None:
+    """The commit and its pack are sound; the recipe, with an id that fits it, names another tree."""
+    path = recorded.remote / "runs" / f"{recorded.run}.yaml"
+    recipe = dict(facts(recorded)["recipe"])
+    identity, code = recipe.pop("id"), recipe["code"]
+    recipe["code"] = "f" * 40
+    text = path.read_text().replace(f"code: {code}", f"code: {'f' * 40}")
+    path.write_text(text.replace(identity, canonical_digest(recipe)))
+    error = rebuild(bob, recorded, 4)["error"]
+    assert error["id"] == "wrong-code"
+    assert code in error["message"]
+    assert not list((bob.home / ".cache" / "repro" / "rebuilds").iterdir())
 
 
 def test_an_edited_recipe_is_an_integrity_error(recorded: Recorded, bob: Person) -> None:

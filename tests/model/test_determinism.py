@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,3 +84,8 @@ def test_nothing_that_is_observed_is_taken_from_the_rebuilding_machine() -> None
 def test_threads_are_asked_for_where_processors_lack_unless_the_run_said_how_many() -> None:
     found = rebuild_environment({}, {"OMP_NUM_THREADS": "3"}, "/q", 8)
     assert found == {**dict.fromkeys(THREADS, "8"), "OMP_NUM_THREADS": "3"}
+
+
+def test_the_date_that_tools_embed_is_the_earliest_that_a_zip_can_hold() -> None:
+    epoch = int(recorded_variables({}, (), "/p", None)["SOURCE_DATE_EPOCH"])
+    assert datetime.fromtimestamp(epoch, UTC) == datetime(1980, 1, 1, tzinfo=UTC)
