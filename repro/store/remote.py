@@ -8,33 +8,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 from repro.model.content import ObjectRef
-from repro.model.record import BadRecord, Fields
 from repro.store.hashing import BLOCK, finish, new_hasher
 from repro.store.remote_errors import (
     NotARemote,
     NotOnRemote,
     RemoteConflict,
     RemoteListsNothing,
-    RemoteRefused,
     RemoteUnreachable,
     TooLong,
-    is_unreachable,
-    unreachable,
 )
-from repro.store.remote_names import MARKER, check_remote_name, is_object_name, is_remote_name
-from repro.store.remote_storage import ListsNothing, PlaceRefuses, Storage
-from repro.store.retries import TRANSIENT, pause, with_retries
+from repro.store.remote_marker import MARK, MARK_LIMIT, check_mark
+from repro.store.remote_names import MARKER, check_remote_name, is_content_name, is_remote_name
+from repro.store.remote_reaching import reaching
+from repro.store.remote_storage import ListsNothing, Storage, StoredFile, read_all
+from repro.store.retries import pause, with_retries
 from repro.store.temp_files import write_all
 
 T = TypeVar("T")
 
-FORMAT = 1
-_MARK = b'{"repro-remote": %d}\n' % FORMAT
-_MARK_LIMIT = 64 * 1024
 _NO_LIMIT = 2**63 - 1
 _NOT_FILES = {"lost+found"}  # what a fresh disk holds
 
@@ -68,13 +63,26 @@ class Remote:
                     "name an empty or a new folder",
                 )
             with self._reaching("writing to it", writing=True):
-                with_retries(lambda: self._storage.put_bytes(MARKER, _MARK))
+                with_retries(lambda: self._storage.put_bytes(MARKER, MARK))
         self._checked = True
 
-    def put_file(self, name: str, path: str, replace: bool = False) -> bool:
-        """Store a local file under the name of an object; return whether it had to be sent.
+    def workshop(self) -> str | None:
+        """Return a folder where a file can be made that `put_file(…, move=True)` renames into its place, or None.
 
-        With `replace`, also over a file of the same length, whose bytes are wrong.
+        Raises: as `prepare`.
+        """
+        self.prepare()
+        with self._reaching("making a folder for files that are being made", writing=True):
+            return with_retries(self._storage.workshop)
+
+    def put_file(self, name: str, path: str, replace: bool = False, move: bool = False) -> bool:
+        """Store a local file under a name that its content has; return whether it had to be sent.
+
+        Args:
+            name: a checked name.
+            path: the file.
+            replace: write also over a file of the same length, whose bytes are wrong.
+            move: the local file is gone afterwards, sent or not.
 
         Raises:
             RemoteError: it cannot be reached, or refuses; nothing stands under the name then.
@@ -83,9 +91,11 @@ class Remote:
         check_remote_name(name)
         self.prepare()
         if not replace and self._size(name) == os.stat(path).st_size:
+            if move:
+                os.unlink(path)
             return False
         with self._reaching(f"writing {name}", writing=True):
-            with_retries(lambda: self._storage.put_file(name, path))
+            with_retries(lambda: self._storage.put_file(name, path, move))
         return True
 
     def put_bytes(self, name: str, data: bytes, replace: bool = False) -> bool:
@@ -105,9 +115,9 @@ class Remote:
         size = self._size(name)
         if size == len(data) and self.read(name, len(data)) == data:
             return False
-        if size is not None and not replace and not is_object_name(name):
+        if size is not None and not replace and not is_content_name(name):
             raise RemoteConflict(f"{self.shown} has another {name}, and what is stored there does not change")
-        if not is_object_name(name):
+        if not is_content_name(name):
             self.flush()  # a record must not survive a power cut that what it names does not
         with self._reaching(f"writing {name}", writing=True):
             with_retries(lambda: self._storage.put_bytes(name, data))
@@ -156,8 +166,25 @@ class Remote:
             progress(len(block))
         return ObjectRef(finish(hasher), size)
 
-    def list(self, prefix: str) -> list[str]:
-        """Return the names below the folder `prefix`, at any depth, sorted.
+    def read_range(self, name: str, offset: int, length: int) -> bytes:
+        """Return the bytes from `offset` on, `length` of them or as many as the file has, by one request.
+
+        They are not verified. Nothing comes of a range beyond the end.
+
+        Raises:
+            NotOnRemote: the file is not there.
+            RemoteError: the remote cannot be reached, refuses, or is no remote.
+        """
+        check_remote_name(name)
+        self._require()
+        try:
+            with self._reaching(f"reading {name}"):
+                return with_retries(lambda: self._storage.read_range(name, offset, length))
+        except FileNotFoundError:
+            raise NotOnRemote(f"{self.shown} does not have {name}") from None
+
+    def entries(self, prefix: str) -> list[StoredFile]:
+        """Return the files below the folder `prefix`, at any depth, sorted by name.
 
         Raises:
             RemoteListsNothing: it gives files by name only.
@@ -167,9 +194,25 @@ class Remote:
         self._require()
         try:
             with self._reaching(f"listing {prefix}"):
-                return sorted(filter(is_remote_name, with_retries(lambda: self._storage.names_below(prefix))))
+                found = with_retries(lambda: self._storage.entries_below(prefix))
         except ListsNothing as error:
             raise RemoteListsNothing(f"{self.shown} cannot be asked what it has: {error}") from error
+        return sorted((entry for entry in found if is_remote_name(entry.name)), key=lambda entry: entry.name)
+
+    def list(self, prefix: str) -> list[str]:
+        """Return the names below the folder `prefix`, at any depth, sorted; errors as `entries`."""
+        return [entry.name for entry in self.entries(prefix)]
+
+    def delete(self, name: str) -> None:
+        """Remove a file. What is not there is no error.
+
+        Raises:
+            RemoteError: the remote cannot be reached, refuses, or is no remote.
+        """
+        check_remote_name(name)
+        self._require()
+        with self._reaching(f"deleting {name}", writing=True):
+            with_retries(lambda: self._storage.delete(name))
 
     def flush(self) -> None:
         """Return when what was written would survive a power cut."""
@@ -230,41 +273,17 @@ class Remote:
             raise NotARemote(f"the remote {self.shown} is a file", "name a folder")
 
     def _check_marker(self) -> bool:
-        import json
-
         try:
             with self._reaching(f"reading {MARKER}"):
                 data = with_retries(self._read_marker)
         except FileNotFoundError:
             return False
-        try:
-            where = f"{MARKER} in {self.shown}"
-            Fields(json.loads(data), where).version(FORMAT, key="repro-remote")
-        except (ValueError, BadRecord, RecursionError) as error:
-            raise NotARemote(f"{MARKER} in {self.shown} is damaged: {error}") from None
+        check_mark(data, self.shown)
         return True
 
     def _read_marker(self) -> bytes:
         with self._storage.open(MARKER) as file:
-            return file.read(_MARK_LIMIT)
+            return read_all(file, MARK_LIMIT)
 
-    @contextmanager
-    def _reaching(self, doing: str, writing: bool = False) -> Iterator[None]:
-        """Turn the place's failures into what they mean; "not found" passes as it is, unless we are `writing`.
-
-        Raises:
-            RemoteUnreachable, RemoteRefused: naming the remote and what was tried.
-            FileNotFoundError: the place has no such file.
-        """
-        try:
-            yield
-        except TRANSIENT as error:
-            raise unreachable(self.shown, doing, error) from error
-        except OSError as error:
-            if isinstance(error, ListsNothing) or (isinstance(error, FileNotFoundError) and not writing):
-                raise
-            if is_unreachable(error):
-                raise unreachable(self.shown, doing, error) from error
-            reason = error.strerror or str(error)
-            hint = error.hint if isinstance(error, PlaceRefuses) else None
-            raise RemoteRefused(f"the remote {self.shown} refused ({doing}: {reason})", hint) from error
+    def _reaching(self, doing: str, writing: bool = False) -> AbstractContextManager[None]:
+        return reaching(self.shown, doing, writing)

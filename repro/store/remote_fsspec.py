@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 from typing import Any, BinaryIO
 
+from repro.store.remote_directory import TEMP_PREFIX
 from repro.store.remote_errors import UnsupportedRemote
+from repro.store.remote_storage import StoredFile
 
 # Here one request makes one object, whole or not at all. Everywhere else a file grows under its name while it
 # is written, so it is written under another name and moved.
 _ATOMIC_PUT = {"gs", "gcs", "az", "abfs", "abfss", "adl", "oss"}
+
+_MODIFIED = ("mtime", "last_modified", "LastModified", "updated", "modified")
 
 
 class FsspecStorage:
@@ -48,7 +53,7 @@ class FsspecStorage:
         """Return the names directly below the URL."""
         return sorted(str(entry["name"]).rstrip("/").rsplit("/", 1)[-1] for entry in self._children(self._root))
 
-    def put_file(self, name: str, path: str) -> None:
+    def put_file(self, name: str, path: str, move: bool = False) -> None:
         """Upload a file."""
         if self._scheme == "memory":
             with open(path, "rb") as file:
@@ -59,6 +64,8 @@ class FsspecStorage:
             temp = self._temp(name)
             self._fs.put_file(path, temp)
             self._fs.mv(temp, self._path(name))
+        if move:
+            os.unlink(path)
 
     def put_bytes(self, name: str, data: bytes) -> None:
         """Upload bytes."""
@@ -77,6 +84,17 @@ class FsspecStorage:
         file: BinaryIO = self._fs.open(path, "rb")
         return file
 
+    def read_range(self, name: str, offset: int, length: int) -> bytes:
+        """Return the bytes of a range, and know by the file's size that they are all."""
+        size = self.size(name)  # of a range beyond the end, some kinds make an error
+        end = min(offset + length, size)
+        if end <= offset:
+            return b""
+        found: bytes = self._fs.cat_file(self._path(name), start=offset, end=end)
+        if len(found) != end - offset:
+            raise ConnectionError(f"{end - offset} bytes were asked for, and {len(found)} came")
+        return found
+
     def size(self, name: str) -> int:
         """Return the length, as the place says now and not as a listing remembered it."""
         info = self._info(self._path(name))
@@ -84,18 +102,29 @@ class FsspecStorage:
             raise FileNotFoundError(name)
         return int(info["size"])
 
-    def names_below(self, prefix: str) -> list[str]:
+    def entries_below(self, prefix: str) -> list[StoredFile]:
         """Return the files below a folder. Not `fs.find`: it takes an error for an empty folder."""
         found = []
         waiting = [self._path(prefix)]
         while waiting:
             for entry in self._children(waiting.pop()):
                 path = str(entry["name"]).rstrip("/")
+                if path.rpartition("/")[2].startswith(TEMP_PREFIX):
+                    continue
                 if entry["type"] == "directory":
                     waiting.append(path)
                 else:
-                    found.append(prefix + path[len(self._path(prefix)) :])
+                    name = prefix + path[len(self._path(prefix)) :]
+                    found.append(StoredFile(name, int(entry["size"]), self._modified(path, entry)))
         return found
+
+    def delete(self, name: str) -> None:
+        """Remove a file."""
+        with contextlib.suppress(FileNotFoundError):
+            self._fs.rm_file(self._path(name))
+
+    def workshop(self) -> None:
+        """There is none."""
 
     def flush(self) -> None:
         """Nothing to do: such a place answers when it has the bytes."""
@@ -106,7 +135,18 @@ class FsspecStorage:
     def _temp(self, name: str) -> str:
         folder, _, last = self._path(name).rpartition("/")
         self._fs.makedirs(folder, exist_ok=True)
-        return f"{folder}/.repro-tmp-{os.urandom(8).hex()}-{last[:32]}"
+        return f"{folder}/{TEMP_PREFIX}{os.urandom(8).hex()}-{last[:32]}"
+
+    def _modified(self, path: str, entry: dict[str, Any]) -> float:
+        """Return when a file was written. Each kind of place calls that otherwise."""
+        from datetime import UTC, datetime
+
+        found = next((entry[key] for key in _MODIFIED if key in entry), None) or self._fs.modified(path)
+        if isinstance(found, str):
+            found = datetime.fromisoformat(found)
+        if isinstance(found, datetime):
+            return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+        return float(found)
 
     def _info(self, path: str) -> dict[str, Any] | None:
         self._fs.invalidate_cache()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import threading
 from collections.abc import Iterator, Mapping
@@ -9,7 +10,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
 from repro.store import remote_storage
-from repro.store.remote_storage import ListsNothing, NothingMore, PlaceRefuses, Stream, StreamReader
+from repro.store.remote_storage import (
+    ListsNothing,
+    NothingMore,
+    PlaceRefuses,
+    StoredFile,
+    Stream,
+    StreamReader,
+    check_range,
+    read_all,
+)
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
@@ -50,7 +60,7 @@ class HttpStorage:
         """Refuse: this is asked before a remote is made."""
         _refuse()
 
-    def put_file(self, name: str, path: str) -> None:
+    def put_file(self, name: str, path: str, move: bool = False) -> None:
         """Refuse."""
         _refuse()
 
@@ -61,6 +71,13 @@ class HttpStorage:
     def open(self, name: str) -> StreamReader:
         """Return a reader of one answer's stream."""
         return StreamReader(lambda offset: self._get(name, offset), _http_errors)
+
+    def read_range(self, name: str, offset: int, length: int) -> bytes:
+        """Return the bytes of a range. A server that does not know ranges is read from the beginning."""
+        if length <= 0:
+            return b""
+        with contextlib.closing(self._get(name, offset, offset + length - 1)) as stream, _http_errors():
+            return read_all(stream, length)
 
     def size(self, name: str) -> int:
         """Return the length that the server declares; where it declares none, it is read and counted."""
@@ -75,23 +92,35 @@ class HttpStorage:
         with self.open(name) as file:
             return sum(len(block) for block in iter(lambda: file.read(_BLOCK), b""))
 
-    def names_below(self, prefix: str) -> list[str]:
+    def entries_below(self, prefix: str) -> list[StoredFile]:
         """Refuse: web servers have no lists, or each its own."""
         raise ListsNothing("a web server gives files by name only")
+
+    def delete(self, name: str) -> None:
+        """Refuse."""
+        _refuse()
+
+    def workshop(self) -> None:
+        """There is none."""
 
     def flush(self) -> None:
         """Nothing was written."""
 
-    def _get(self, name: str, offset: int) -> Stream:
+    def _get(self, name: str, offset: int, last: int | None = None) -> Stream:
+        """Return the stream of the bytes from `offset` on; a server that knows ranges ends with the byte `last`."""
+        wanted = f"bytes={offset}-{'' if last is None else last}" if offset or last is not None else None
         with _http_errors():
-            answer = self._request("GET", name, {"Range": f"bytes={offset}-"} if offset else {})
-            if offset and answer.status == 416:  # the connection was lost after the last byte
+            answer = self._request("GET", name, {"Range": wanted} if wanted else {})
+            if wanted and answer.status == 416:  # the connection was lost after the last byte
                 answer.close()
                 return NothingMore()
             try:
                 _require_success(answer)
                 if answer.status != 206:
                     _skip(answer, offset)
+                elif last is not None:
+                    length = int(answer.headers.get("Content-Length", last - offset + 1))
+                    check_range(answer.headers.get("Content-Range"), offset, last, length)
             except BaseException:
                 answer.close()
                 raise

@@ -9,8 +9,13 @@ from repro.model.digest import Digest
 
 MARKER = "repro-remote"
 
+INDEX_LIST = "index-list"
+
 _COMPONENT = r"[A-Za-z0-9_+@~-][A-Za-z0-9._+@~-]{0,254}"
-_NAME = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
+_BY_CONTENT = r"(?:packs|indexes)(?:/[0-9a-f]{2}(?:/[0-9a-f]{62})?)?"  # a file, or a folder above it
+_BY_NAME = rf"(?:objects|runs|rebuilds|condemned)(?:/{_COMPONENT})*"
+_NAME = re.compile(rf"{MARKER}|{INDEX_LIST}|{_BY_CONTENT}|{_BY_NAME}")
+_CONTENT = re.compile(r"(?:packs|indexes)/[0-9a-f]{2}/[0-9a-f]{62}")
 
 
 class BadRemoteFileName(IntegrityError):
@@ -20,7 +25,7 @@ class BadRemoteFileName(IntegrityError):
 
 
 def is_remote_name(name: str) -> bool:
-    """Whether a file of a remote may be called so."""
+    """Whether a file of a remote, or a folder above it, may be called so."""
     return bool(_NAME.fullmatch(name)) and len(name) <= 1024
 
 
@@ -33,6 +38,21 @@ def check_remote_name(name: str) -> str:
     if not is_remote_name(name):
         raise BadRemoteFileName(f"{name[:200]!r} cannot be the name of a file in a remote")
     return name
+
+
+def pack_name(digest: Digest) -> str:
+    """Return what the pack is called."""
+    return f"packs/{digest[3:5]}/{digest[5:]}"
+
+
+def index_name(digest: Digest) -> str:
+    """Return what the index is called."""
+    return f"indexes/{digest[3:5]}/{digest[5:]}"
+
+
+def is_content_name(name: str) -> bool:
+    """Whether the file is named by its content: who writes it again writes the same."""
+    return bool(_CONTENT.fullmatch(name)) or is_object_name(name)
 
 
 def object_name(digest: Digest) -> str:

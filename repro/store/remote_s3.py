@@ -18,7 +18,7 @@ from repro.store import remote_storage
 from repro.store.file_part import FilePart
 from repro.store.remote_errors import UnsupportedRemote
 from repro.store.remote_s3_errors import s3_errors
-from repro.store.remote_storage import NothingMore, StreamReader
+from repro.store.remote_storage import NothingMore, StoredFile, StreamReader, check_range, read_all
 from repro.store.retries import TRANSIENT, GaveUp, with_retries
 
 PART = 64 * 1024 * 1024
@@ -63,7 +63,7 @@ class S3Storage:
         names = (key[len(self._prefix) :].rstrip("/") for key in (*keys, *folders))
         return sorted(filter(None, names))  # the prefix itself may be there, as a browser's "folder"
 
-    def put_file(self, name: str, path: str) -> None:
+    def put_file(self, name: str, path: str, move: bool = False) -> None:
         """Upload a file: in one request, or in parts which become a file when all have come."""
         size = os.stat(path).st_size
         with open(path, "rb") as file:
@@ -71,6 +71,8 @@ class S3Storage:
                 self._put(name, file, _md5(file))
             else:
                 self._put_parts(name, file, size)
+        if move:
+            os.unlink(path)
 
     def put_bytes(self, name: str, data: bytes) -> None:
         """Upload bytes in one request."""
@@ -82,18 +84,36 @@ class S3Storage:
         """Return a reader of one request's stream."""
         return StreamReader(lambda offset: self._get(name, offset), self._errors)
 
+    def read_range(self, name: str, offset: int, length: int) -> bytes:
+        """Return the bytes of a range, by one request."""
+        if length <= 0:
+            return b""
+        with contextlib.closing(self._get(name, offset, offset + length - 1)) as body, self._errors():
+            return read_all(body, length)
+
     def size(self, name: str) -> int:
         """Return the length in bytes."""
         with self._errors():
             return int(self._client().head_object(Bucket=self._bucket, Key=self._prefix + name)["ContentLength"])
 
-    def names_below(self, prefix: str) -> list[str]:
-        """Return the names that begin with the prefix, by one request per 1000."""
+    def entries_below(self, prefix: str) -> list[StoredFile]:
+        """Return the files whose names begin with the prefix, by one request per 1000."""
         start = f"{self._prefix}{prefix}/"
         with self._errors():
             pages = self._client().get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=start)
-            keys = [entry["Key"] for page in pages for entry in page.get("Contents", ())]
-        return [key[len(self._prefix) :] for key in keys]
+            return [
+                StoredFile(entry["Key"][len(self._prefix) :], int(entry["Size"]), entry["LastModified"].timestamp())
+                for page in pages
+                for entry in page.get("Contents", ())
+            ]
+
+    def delete(self, name: str) -> None:
+        """Remove a key."""
+        with contextlib.suppress(FileNotFoundError), self._errors():  # a few servers say that it is not there
+            self._client().delete_object(Bucket=self._bucket, Key=self._prefix + name)
+
+    def workshop(self) -> None:
+        """There is none."""
 
     def flush(self) -> None:
         """Nothing to do: the answer to an upload says that it is stored."""
@@ -111,15 +131,19 @@ class S3Storage:
                 remote_storage.READ_TIMEOUT,
             )
 
-    def _get(self, name: str, offset: int) -> Any:
+    def _get(self, name: str, offset: int, last: int | None = None) -> Any:
+        """Return the stream of the bytes from `offset` on, up to and with the byte `last`."""
         from botocore.exceptions import ClientError
 
-        wanted = {"Range": f"bytes={offset}-"} if offset else {}
+        wanted = {"Range": f"bytes={offset}-{'' if last is None else last}"} if offset or last is not None else {}
         with self._errors():
             try:
-                return self._client().get_object(Bucket=self._bucket, Key=self._prefix + name, **wanted)["Body"]
+                answer = self._client().get_object(Bucket=self._bucket, Key=self._prefix + name, **wanted)
+                if last is not None:
+                    check_range(answer.get("ContentRange"), offset, last, answer["ContentLength"])
+                return answer["Body"]
             except ClientError as error:
-                if offset and error.response["ResponseMetadata"].get("HTTPStatusCode") == 416:
+                if wanted and error.response["ResponseMetadata"].get("HTTPStatusCode") == 416:
                     return NothingMore()  # the connection was lost after the last byte
                 raise
 

@@ -6,6 +6,7 @@ another file, every answer needs a limit of time, and a read must begin where th
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import stat
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, cast
 from repro.store.remote_directory import TEMP_PREFIX
 from repro.store.remote_errors import UnsupportedRemote
 from repro.store.remote_sftp_connection import SftpConnection
+from repro.store.remote_storage import StoredFile
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
@@ -67,10 +69,12 @@ class SftpStorage:
         """Return the names in the directory, without what a killed write left."""
         return sorted(name for name, _ in self._entries(self._root) if not name.startswith(TEMP_PREFIX))
 
-    def put_file(self, name: str, path: str) -> None:
+    def put_file(self, name: str, path: str, move: bool = False) -> None:
         """Copy a file, and rename the copy to its name."""
         with open(path, "rb") as file:
             self._put(name, iter(lambda: file.read(_BLOCK), b""))
+        if move:
+            os.unlink(path)
 
     def put_bytes(self, name: str, data: bytes) -> None:
         """Write a file beside, and rename it to its name."""
@@ -80,6 +84,14 @@ class SftpStorage:
         """Return a reader, which opens the file at its first read."""
         return SftpReader(self._connection, self._path(name))
 
+    def read_range(self, name: str, offset: int, length: int) -> bytes:
+        """Return the bytes of a range, and know by the file's size that they are all."""
+        with _opened(self._connection, self._path(name), "rb") as (session, file):
+            found, size = self._connection.call(lambda _: _range_and_size(file, offset, length), session)
+        if len(found) != min(length, max(0, size - offset)):
+            raise ConnectionError(f"{length} bytes from {offset} of {size} were asked for, and {len(found)} came")
+        return found
+
     def size(self, name: str) -> int:
         """Return the file's length."""
         found = self._connection.call(lambda sftp: sftp.stat(self._path(name)))
@@ -87,18 +99,28 @@ class SftpStorage:
             raise FileNotFoundError(self._path(name))
         return found.size
 
-    def names_below(self, prefix: str) -> list[str]:
+    def entries_below(self, prefix: str) -> list[StoredFile]:
         """Return the regular files below a subdirectory."""
         found = []
         waiting = [prefix]
         while waiting:
             folder = waiting.pop()
             for name, attributes in self._entries(self._path(folder)):
+                if name.startswith(TEMP_PREFIX):
+                    continue
                 if stat.S_ISDIR(attributes.permissions or 0):
                     waiting.append(f"{folder}/{name}")
                 elif _is_regular(attributes):
-                    found.append(f"{folder}/{name}")
+                    found.append(StoredFile(f"{folder}/{name}", attributes.size or 0, float(attributes.mtime or 0)))
         return found
+
+    def delete(self, name: str) -> None:
+        """Remove a file."""
+        with contextlib.suppress(FileNotFoundError):
+            self._connection.call(lambda sftp: sftp.remove(self._path(name)))
+
+    def workshop(self) -> None:
+        """There is none."""
 
     def flush(self) -> None:
         """Nothing to do: each file was flushed before it got its name, where the server can."""
@@ -189,6 +211,11 @@ def _opened(connection: SftpConnection, path: str, mode: str) -> Iterator[tuple[
 
 def _writing(file: SFTPClientFile, block: bytes) -> Callable[[SFTPClient], Awaitable[int]]:
     return lambda _: file.write(block)
+
+
+async def _range_and_size(file: SFTPClientFile, offset: int, length: int) -> tuple[bytes, int]:
+    found, attributes = await asyncio.gather(file.read(length, offset), file.stat())
+    return cast(bytes, found), attributes.size or 0
 
 
 async def _flushed_size(file: SFTPClientFile) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol
 
@@ -24,6 +25,17 @@ class PlaceRefuses(OSError):
 
 class ListsNothing(OSError):
     """The place gives files by name, and cannot say which it has."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file that a place has."""
+
+    name: str
+    size: int
+    """In bytes."""
+    modified: float
+    """Seconds since the epoch when it was last written, by the place's clock."""
 
 
 class Reader(Protocol):
@@ -99,6 +111,41 @@ class StreamReader:
             self._stream.close()
 
 
+def check_range(content_range: str | None, first: int, last: int, length: int) -> None:
+    """Compare what an answer over HTTP says that it holds with the range that was asked for.
+
+    Args:
+        content_range: the answer's header `Content-Range` (RFC 9110, section 14.4).
+        first: the first byte that was asked for.
+        last: the last one; the file may end before.
+        length: the bytes that the answer declares.
+
+    Raises:
+        ConnectionError: it is another range, or shorter than the file is there.
+    """
+    import re
+
+    found = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", content_range or "")
+    if found:
+        start, end, total = (int(text) for text in found.groups())
+        if start == first and end == min(last, total - 1) and length == end - start + 1:
+            return
+    raise ConnectionError(f"the bytes {first}-{last} were asked for, and {content_range} came ({length} bytes)")
+
+
+def read_all(stream: Stream | Reader, most: int) -> bytes:
+    """Return what is left of a stream, at most `most` bytes.
+
+    Raises:
+        OSError, or what `stream` raises: it breaks off.
+    """
+    blocks = []
+    while most > 0 and (block := stream.read(most)):
+        blocks.append(block)
+        most -= len(block)
+    return b"".join(blocks)
+
+
 class Storage(Protocol):
     """A place for files under checked names.
 
@@ -114,8 +161,11 @@ class Storage(Protocol):
         """Return the names directly under the place, folders too; none where the place does not exist yet."""
         ...
 
-    def put_file(self, name: str, path: str) -> None:
-        """Write a local file's bytes under `name`: all or nothing, replacing what is there."""
+    def put_file(self, name: str, path: str, move: bool = False) -> None:
+        """Write a local file's bytes under `name`: all or nothing, replacing what is there.
+
+        With `move` the local file is gone afterwards, unless an error is raised.
+        """
         ...
 
     def put_bytes(self, name: str, data: bytes) -> None:
@@ -126,16 +176,34 @@ class Storage(Protocol):
         """Return a reader, which may say at its first read only that there is no such file."""
         ...
 
+    def read_range(self, name: str, offset: int, length: int) -> bytes:
+        """Return the bytes from `offset` on, `length` of them, or as many as there are, by one request.
+
+        Raises:
+            ConnectionError: fewer came than the file has.
+        """
+        ...
+
     def size(self, name: str) -> int:
         """Return the length in bytes."""
         ...
 
-    def names_below(self, prefix: str) -> list[str]:
+    def entries_below(self, prefix: str) -> list[StoredFile]:
         """Return all files under the folder `prefix`, at any depth; none where there is no such folder.
+
+        Files that a write under way, or a killed one, left beside are not among them.
 
         Raises:
             ListsNothing: the place cannot say.
         """
+        ...
+
+    def delete(self, name: str) -> None:
+        """Remove a file. What is not there is no error."""
+        ...
+
+    def workshop(self) -> str | None:
+        """Return a folder of this machine, where files can be made that `put_file` moves without a copy; or None."""
         ...
 
     def flush(self) -> None:

@@ -1,6 +1,7 @@
 """What every kind of remote must do: docs/reference/remote.md as a suite. A new kind is one line."""
 
 import os
+import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,7 @@ SERVERS = {"s3": "s3_url", "ssh": "ssh_url"}
 """Kinds that need a server: the fixture that gives the URL."""
 
 OBJECT = "objects/ab/" + "c" * 62
+PACK = "packs/ab/" + "c" * 62
 
 
 @pytest.fixture(params=[*KINDS, *SERVERS])
@@ -127,7 +129,7 @@ def test_other_bytes_under_a_records_name_are_a_conflict(remote: Remote, other: 
 
 def test_names_are_listed_below_a_folder_at_any_depth(remote: Remote, local: str) -> None:
     assert remote.list("rebuilds") == []
-    for name in ("rebuilds/b/1.yaml", "rebuilds/a/2.yaml", "rebuilds/a/1.yaml", "rebuilds2/x", "runs/a.yaml"):
+    for name in ("rebuilds/b/1.yaml", "rebuilds/a/2.yaml", "rebuilds/a/1.yaml", "runs/rebuilds/x", "runs/a.yaml"):
         remote.put_bytes(name, b"x")
     remote.put_file(OBJECT, local)
     assert remote.list("rebuilds") == ["rebuilds/a/1.yaml", "rebuilds/a/2.yaml", "rebuilds/b/1.yaml"]
@@ -137,7 +139,18 @@ def test_names_are_listed_below_a_folder_at_any_depth(remote: Remote, local: str
 
 BAD_NAMES = (
     *("", "/etc/passwd", "../x", "a/../../x", "a//b", "a/", ".hidden", "a/.repro-tmp-1"),
-    *("a\\b", "a b", "é", "x" * 256, "a\n"),
+    *(
+        "runs/a\\b",
+        "runs/a b",
+        "runs/é",
+        "runs/" + "x" * 256,
+        "runs/a\n",
+        "runs/../x",
+        "runs//b",
+        "runs/",
+        "runs/.hidden",
+    ),
+    *("elsewhere/a", "packs/a", "packs/ab/cd", "packs/AB/" + "c" * 62, "indexes/ab/" + "c" * 63, "index-list/a"),
 )
 
 
@@ -151,6 +164,8 @@ def test_a_name_that_could_lead_out_is_refused_before_the_remote_is_asked(url: s
             lambda name=name: remote.size(name),
             lambda name=name: remote.get_to(name, 1, 1),
             lambda name=name: remote.list(name),
+            lambda name=name: remote.read_range(name, 0, 1),
+            lambda name=name: remote.delete(name),
         ):
             with pytest.raises(BadRemoteFileName) as caught:
                 call()
@@ -183,3 +198,73 @@ def test_many_threads_may_write_the_same_name(remote: Remote, tmp_path: Path) ->
             pass
         assert set(pool.map(lambda _: remote.read(OBJECT, len(data)), range(32))) == {data}
     assert remote.list("objects") == [OBJECT]
+
+
+def test_a_range_holds_what_the_file_has_of_it(remote: Remote, tmp_path: Path) -> None:
+    data = os.urandom(300_000)
+    (tmp_path / "pack").write_bytes(data)
+    remote.put_file(PACK, str(tmp_path / "pack"))
+    for offset, length in ((0, 1), (0, 300_000), (5, 7), (299_999, 1), (299_999, 10), (299_990, 100), (0, 400_000)):
+        assert remote.read_range(PACK, offset, length) == data[offset : offset + length]
+    assert remote.read_range(PACK, 300_000, 5) == b""
+    assert remote.read_range(PACK, 10**9, 5) == b""
+    assert remote.read_range(PACK, 5, 0) == b""
+
+
+def test_a_range_of_an_empty_file_is_empty(remote: Remote) -> None:
+    remote.put_bytes("runs/empty", b"")
+    assert remote.read_range("runs/empty", 0, 10) == b""
+
+
+def test_a_range_of_what_is_not_there_is_an_error(remote: Remote) -> None:
+    with pytest.raises(NotOnRemote, match=PACK):
+        remote.read_range(PACK, 0, 10)
+
+
+def test_entries_have_size_and_time(remote: Remote) -> None:
+    before = time.time()
+    remote.put_bytes("runs/a.yaml", b"hello")
+    remote.put_bytes("runs/b/c.yaml", b"")
+    first, second = remote.entries("runs")
+    assert (first.name, first.size, second.name, second.size) == ("runs/a.yaml", 5, "runs/b/c.yaml", 0)
+    assert before - 2 <= first.modified <= time.time() + 2
+    assert remote.entries("rebuilds") == []
+
+
+def test_what_is_deleted_is_gone_and_can_be_deleted_again(remote: Remote) -> None:
+    for name in ("runs/a.yaml", "runs/b.yaml"):
+        remote.put_bytes(name, b"x")
+    remote.delete("runs/a.yaml")
+    assert remote.size("runs/a.yaml") is None
+    assert remote.list("runs") == ["runs/b.yaml"]
+    remote.delete("runs/a.yaml")
+    remote.delete("condemned/packs/ab/never-there")
+
+
+def test_a_file_that_is_moved_is_gone_here(remote: Remote, local: str) -> None:
+    assert remote.put_file(PACK, local, move=True)
+    assert not os.path.exists(local)
+    assert remote.read(PACK, 5) == b"hello"
+    Path(local).write_bytes(b"hello")
+    assert not remote.put_file(PACK, local, move=True)
+    assert not os.path.exists(local)
+
+
+def test_what_is_made_in_the_workshop_is_no_file_of_the_remote_until_it_is_put(remote: Remote) -> None:
+    folder = remote.workshop()
+    if folder is None:
+        return
+    made = Path(folder, "made")
+    made.write_bytes(b"hello")
+    made.chmod(0o600)
+    there = made.stat().st_ino
+    assert all(remote.list(top) == [] for top in ("packs", "indexes", "runs", "rebuilds", "condemned"))
+    assert remote.put_file(PACK, str(made), move=True)
+    remote.flush()
+    assert not made.exists()
+    assert remote.read(PACK, 5) == b"hello"
+    [found] = Path(folder).parent.glob("packs/*/*")
+    assert found.stat().st_ino == there
+    remote.put_bytes("runs/a.yaml", b"x")
+    [other] = Path(folder).parent.glob("runs/*")
+    assert found.stat().st_mode == other.stat().st_mode

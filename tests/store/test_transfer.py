@@ -105,8 +105,8 @@ class Recording(DirectoryStorage):
         self.order: list[str] = []
         self.lock = threading.Lock()
 
-    def put_file(self, name: str, path: str) -> None:
-        super().put_file(name, path)
+    def put_file(self, name: str, path: str, move: bool = False) -> None:
+        super().put_file(name, path, move)
         with self.lock:
             self.order.append(name)
 
@@ -136,12 +136,12 @@ class Dying(DirectoryStorage):
         self.left = after
         self.lock = threading.Lock()
 
-    def put_file(self, name: str, path: str) -> None:
+    def put_file(self, name: str, path: str, move: bool = False) -> None:
         with self.lock:
             self.left -= 1
             if self.left < 0:
                 raise OSError(5, "Input/output error")
-        super().put_file(name, path)
+        super().put_file(name, path, move)
 
 
 @pytest.mark.parametrize("after", range(7))
