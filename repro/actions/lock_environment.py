@@ -100,8 +100,8 @@ def create_environment(
         hint = next((finding.hint for finding in plan.blocking), None)
         detail = "; ".join(finding.detail for finding in plan.blocking)
         raise NoEnvironment(f"the environment of {run.manifest.run} cannot be made here: {detail}", hint)
-    bring(run, [environment.lock] if environment.lock else [], None)
-    bring(run, [wheel.object for wheel in environment.wheels], None)
+    bring(run, [environment.lock] if environment.lock else [])
+    bring(run, [wheel.object for wheel in environment.wheels])
     with tempfile.TemporaryDirectory() as folder:
         realised = realise_environment(workspace, run, environment, plan.interpreter, None, folder, offline=offline)
     return Created(realised.prefix, environment, plan.warnings)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from repro.actions.run_source import RunSource, bring
@@ -13,6 +13,7 @@ from repro.model.finding import Finding
 from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
 from repro.model.pieces import Part, Piece, pieces_of
+from repro.model.progress import SILENT, Progress
 from repro.model.run_state import State
 from repro.store.remote_errors import MissingOnRemote
 from repro.store.transfer import missing_here
@@ -28,7 +29,7 @@ class RebuildPlan:
 
 
 def plan_rebuild(
-    source: RunSource, environ: Mapping[str, str], python: str | None, progress: Callable[[int], None] | None = None
+    source: RunSource, environ: Mapping[str, str], python: str | None, progress: Progress = SILENT
 ) -> RebuildPlan:
     """Bring what a rebuild needs into the store, and say what is missing. Nothing is executed.
 
@@ -61,7 +62,7 @@ def _unfit(manifest: Manifest) -> list[Finding]:
     return []
 
 
-def _missing_pieces(source: RunSource, progress: Callable[[int], None] | None) -> list[Finding]:
+def _missing_pieces(source: RunSource, progress: Progress) -> list[Finding]:
     """Bring everything; of what could not be had, say which piece it belongs to."""
     needed = [piece for piece in pieces_of(source.manifest) if piece.part is not Part.OUTPUT]
     with contextlib.suppress(MissingOnRemote):  # which pieces that concerns is found below

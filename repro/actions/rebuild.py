@@ -28,6 +28,7 @@ from repro.model.environment import Environment
 from repro.model.finding import Finding
 from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
+from repro.model.progress import SILENT, Progress
 from repro.model.rebuild_record import RebuildRecord
 from repro.model.recipe import recipe_id
 from repro.model.variation import Aspect, varied
@@ -62,7 +63,7 @@ def rebuild(
     text: str,
     options: RebuildOptions,
     say: Callable[[str], None],
-    progress: Callable[[int], None] | None = None,
+    progress: Progress = SILENT,
 ) -> Rebuilt:
     """Make the result of a run again and compare it.
 
@@ -70,7 +71,7 @@ def rebuild(
         text: which run.
         options: how.
         say: told each step.
-        progress: told the bytes that are fetched.
+        progress: told what is fetched and placed; paused while the command has the terminal.
 
     Raises:
         NoSuchRun, AmbiguousRun: none, or several.
@@ -85,7 +86,7 @@ def rebuild(
         return Rebuilt(_unbuildable(source.manifest, plan), started=False)
     room = make_room(workspace, source.manifest.run, options.into)
     try:
-        record = _rebuild_in(workspace, source, plan, options, room, say)
+        record = _rebuild_in(workspace, source, plan, options, room, say, progress)
     except BaseException:
         room.clear()
         raise
@@ -119,11 +120,13 @@ def _rebuild_in(
     options: RebuildOptions,
     room: Room,
     say: Callable[[str], None],
+    progress: Progress,
 ) -> RebuildRecord:
     manifest = source.manifest
     started = datetime.now(UTC)
     clock = time.monotonic()
-    _restore(source, room, say)
+    _restore(source, room, say, progress)
+    progress.pause()  # package managers and the command have the terminal now
     realised = _realise(workspace, source, plan, options, room, say)
     findings = list(plan.warnings)
     say("running the command")
@@ -155,7 +158,7 @@ def _rebuild_in(
     )
 
 
-def _restore(source: RunSource, room: Room, say: Callable[[str], None]) -> None:
+def _restore(source: RunSource, room: Room, say: Callable[[str], None], progress: Progress) -> None:
     """Put code and data where the command finds them, and take away what it is to make."""
     manifest, cache, root = source.manifest, source.cache, room.root
     say(f"code: commit {manifest.code.commit}")
@@ -167,9 +170,10 @@ def _restore(source: RunSource, room: Room, say: Callable[[str], None]) -> None:
     restore_commit(manifest.code.commit, cache.path_of(manifest.code.pack.digest), root, submodules)
     _check_code(manifest, root)
     inputs = {item.path for item in manifest.recipe.data}
+    progress.begin("data", sum(item.content.size for item in manifest.recipe.data), by_file=True)
     for item in manifest.recipe.data:
         say(f"data: {name_to_text(item.path)}")
-        place(item.content, root, item.path, cache, prune=True, staging=room.staging)
+        place(item.content, root, item.path, cache, True, progress, room.staging)
     for output in manifest.outputs:
         if output.path not in inputs:
             remove(root, output.path)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from repro.actions.sync import fetch_rebuilds, keep_fetched, read_remote_manifest, remote_of, select_remote_run
 from repro.errors import CannotProceed
 from repro.model.content import Content, ObjectRef
 from repro.model.manifest import Manifest, parse_manifest
+from repro.model.progress import SILENT, Progress
 from repro.project import Project, Workspace
 from repro.store.cache import Cache
 from repro.store.records import Records
@@ -77,7 +78,7 @@ def open_run(workspace: Workspace, text: str, source: str | None) -> RunSource:
     return RunSource(records.read(records.select(text)), records, cache, _default(workspace))
 
 
-def bring(source: RunSource, roots: Iterable[Content | ObjectRef], progress: Callable[[int], None] | None) -> int:
+def bring(source: RunSource, roots: Iterable[Content | ObjectRef], progress: Progress = SILENT) -> int:
     """Bring what the store lacks from the remote, and return how many objects came.
 
     Raises:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from repro.actions.track_data import checkout, tracked_items
 from repro.errors import IntegrityError
@@ -11,6 +11,7 @@ from repro.model.content import Item
 from repro.model.data_state import CheckedOut, Synced
 from repro.model.manifest import Manifest, parse_manifest
 from repro.model.pieces import pieces_of
+from repro.model.progress import SILENT, Progress
 from repro.model.rebuild_record import parse_rebuild
 from repro.model.run_id import NoSuchRun, RunId, RunName, is_run_id, parse_run_id, select_run
 from repro.model.run_state import State
@@ -21,8 +22,6 @@ from repro.store.records import Records
 from repro.store.remote import Remote
 from repro.store.remote_errors import RemoteListsNothing
 from repro.store.transfer import Transferred, fetch_objects, push_objects
-
-Progress = Callable[[int], None]
 
 
 class ManifestMismatch(IntegrityError):
@@ -45,9 +44,7 @@ def remote_of(workspace: Workspace, source: str | None) -> Remote:
     return workspace.open_remote(url)
 
 
-def push(
-    project: Project, runs: Sequence[str], source: str | None, jobs: int, progress: Progress | None = None
-) -> Synced:
+def push(project: Project, runs: Sequence[str], source: str | None, jobs: int, progress: Progress = SILENT) -> Synced:
     """Send sealed runs (all, or those named) and, if none is named, the tracked data that the store has.
 
     Raises:
@@ -73,7 +70,7 @@ def push(
 
 
 def push_run(
-    records: Records, cache: Cache, remote: Remote, run: RunId, jobs: int, progress: Progress | None = None
+    records: Records, cache: Cache, remote: Remote, run: RunId, jobs: int, progress: Progress = SILENT
 ) -> Transferred | None:
     """Send one run; None if it is there already, or not sealed.
 
@@ -110,7 +107,7 @@ def fetch(
     jobs: int,
     *,
     everything: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = SILENT,
 ) -> Synced:
     """Bring objects into the store: of the tracked data, or of runs, whose manifests come too.
 
@@ -144,7 +141,7 @@ def pull(
     jobs: int,
     *,
     force: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = SILENT,
 ) -> tuple[Synced, list[CheckedOut]]:
     """Fetch the tracked data, all of it or what is named, and check it out."""
     remote = remote_of(project, source)

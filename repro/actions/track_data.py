@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from repro.actions.tracked import capture_remembered, inside, selected, tracked_data
 from repro.data.capture import is_unchanged
@@ -19,6 +19,7 @@ from repro.model.data_state import Added, CheckedOut
 from repro.model.links import DEFAULT_WAYS, Linker
 from repro.model.names import RelPath, is_within, name_to_text
 from repro.model.pointer import Pointer
+from repro.model.progress import SILENT, Progress
 from repro.model.run_id import RunId
 from repro.project import Project
 from repro.store.cache import Cache
@@ -39,7 +40,7 @@ class WouldLose(CannotProceed):
     id = "would-lose"
 
 
-def add(project: Project, paths: Sequence[str], progress: Callable[[int], None] | None = None) -> list[Added]:
+def add(project: Project, paths: Sequence[str], progress: Progress = SILENT) -> list[Added]:
     """Store data, write its pointers, and let git ignore it.
 
     Raises:
@@ -131,7 +132,7 @@ def checkout(
     *,
     link: bool = False,
     force: bool = False,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress = SILENT,
 ) -> list[CheckedOut]:
     """Bring items into the work tree. Directories lose what their tree does not have.
 
@@ -152,15 +153,15 @@ def checkout(
                 f"{len(lost)} path(s) in the work tree are stored nowhere and would be overwritten: {shown}",
                 "`repro add` keeps them, `--force` gives them up",
             )
+    progress.begin("checkout", sum(item.content.size for item in items), by_file=True)
     return [_checkout(project, item, cache, link, progress) for item in items]
 
 
-def _checkout(
-    project: Project, item: Item, cache: Cache, link: bool, progress: Callable[[int], None] | None
-) -> CheckedOut:
+def _checkout(project: Project, item: Item, cache: Cache, link: bool, progress: Progress) -> CheckedOut:
     memo = read_memo(project.memos, item.path)
     try:
         if memo and memo.whole == item.content and is_unchanged(project.root, item.path, memo, project.store_root):
+            progress.advance(item.content.size)
             return CheckedOut(item.path, False)
     except DataNotFound:
         pass  # that is why it is asked for

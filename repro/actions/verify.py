@@ -13,6 +13,7 @@ from repro.model.content import Content, Kind, ObjectRef
 from repro.model.digest import Digest
 from repro.model.finding import Finding
 from repro.model.pieces import Piece, pieces_of
+from repro.model.progress import SILENT, Progress
 from repro.model.run_id import RunId
 from repro.model.tree import MAX_DEPTH, BadTree, decode_tree, total_size
 from repro.model.tree_objects import MAX_TREE_BYTES
@@ -33,7 +34,7 @@ class Verified:
     corrupt: bool
 
 
-def verify(workspace: Workspace, text: str, source: str | None) -> Verified:
+def verify(workspace: Workspace, text: str, source: str | None, progress: Progress = SILENT) -> Verified:
     """Read every object of a run and compare it with its digest.
 
     With `source`, what this remote has is read; else the store's, and of what the store lacks, the default remote's.
@@ -43,8 +44,10 @@ def verify(workspace: Workspace, text: str, source: str | None) -> Verified:
         RemoteError: the remote cannot be reached: whether a piece is there is then not known.
     """
     run = open_run(workspace, text, source)
-    checker = _Checker(run, remote_only=source is not None)
-    findings = [finding for piece in pieces_of(run.manifest) for finding in checker.piece(piece)]
+    checker = _Checker(run, remote_only=source is not None, progress=progress)
+    pieces = pieces_of(run.manifest)
+    progress.begin("verify", sum(piece.root.size for piece in pieces), by_file=True)
+    findings = [finding for piece in pieces for finding in checker.piece(piece)]
     if run.manifest.recipe.environment is not None:
         findings += [
             Finding("environment-unlocked", "is not pinned by content", name, run=run.manifest.run)
@@ -57,9 +60,10 @@ def verify(workspace: Workspace, text: str, source: str | None) -> Verified:
 class _Checker:
     """Looks at each object once, trees before what is in them."""
 
-    def __init__(self, source: RunSource, *, remote_only: bool) -> None:
+    def __init__(self, source: RunSource, *, remote_only: bool, progress: Progress) -> None:
         self.source = source
         self.remote_only = remote_only
+        self.progress = progress
         self.seen: set[Digest] = set()
 
     def piece(self, piece: Piece) -> Iterator[Finding]:
@@ -78,6 +82,7 @@ class _Checker:
                 yield self._finding("missing", piece, f"{digest} is {self._nowhere()}", "`repro push` where it is")
                 return
             if not is_tree:
+                self.progress(root.size)
                 return
             if depth > MAX_DEPTH:
                 raise BadTree("nested too deeply")

@@ -110,7 +110,8 @@ def repro(directory: str | None, quiet: bool, verbose: bool, debug: bool) -> Non
       repro push
       repro rebuild @last
     """
-    terminal.set_talk(-1 if quiet else int(verbose))
+    # A terminal that cannot clear its line would be filled with lines.
+    terminal.set_talk(-1 if quiet else int(verbose), redraws=os.environ.get("TERM", "dumb") != "dumb")
     if directory:
         os.chdir(directory)
 

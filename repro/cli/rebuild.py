@@ -62,5 +62,6 @@ def verify(run: str, source: str | None, as_json: bool) -> int:
     """
     from repro.actions.verify import verify as check
 
-    checked = check(project_or_workspace(), run, source)
+    with ProgressLine("verify") as progress:
+        checked = check(project_or_workspace(), run, source, progress)
     return report.show_verified(checked.run, checked.findings, checked.objects, checked.corrupt, as_json=as_json)

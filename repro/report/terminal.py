@@ -5,23 +5,55 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # every command imports this module
     from repro.model.finding import Finding
 
 _MANY = 5
+_COLUMNS = 80  # of a terminal that does not say
 # Control characters but tab and line feed, and marks that hide or reorder text: as in repro.model.names.
 _HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 _talk = 0  # -1: errors only, 0: as usual, 1: more
+_redraws = False
+_give_way: Callable[[], None] | None = None
 
 
-def set_talk(level: int) -> None:
-    """Say how much is said: -1 errors only, 0 as usual, 1 more."""
-    global _talk
-    _talk = level
+def set_talk(level: int, *, redraws: bool = False) -> None:
+    """Say how much is said: -1 errors only, 0 as usual, 1 more; and whether a terminal would redraw a line."""
+    global _talk, _redraws
+    _talk, _redraws = level, redraws
+
+
+def may_draw() -> bool:
+    """Whether a line that changes would be seen on stderr, and is wanted."""
+    return _redraws and _talk >= 0 and sys.stderr.isatty()
+
+
+def columns() -> int | None:
+    """Return the width of the terminal that is stderr; None while it is another job's: we are in the background."""
+    try:
+        if os.tcgetpgrp(sys.stderr.fileno()) != os.getpgrp():
+            return None
+    except OSError:
+        pass  # a terminal without jobs
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or _COLUMNS
+    except OSError:
+        return _COLUMNS
+
+
+def draw(text: str) -> None:
+    """Write on the terminal that is stderr, without a line's end."""
+    _write_on_stderr(text)
+
+
+def share_with(give_way: Callable[[], None] | None) -> None:
+    """Name who draws a line, and takes it away when called: it is, before anything else is written."""
+    global _give_way
+    _give_way = give_way
 
 
 def say(text: str, level: int = 0) -> None:
@@ -35,6 +67,8 @@ def put(text: str, *, raw: bool = False) -> None:
 
     So is what a terminal would obey, since records come from elsewhere; `raw` is for text that a program may read.
     """
+    if _give_way is not None:
+        _give_way()
     encoding = sys.stdout.encoding or "utf-8"
     shown = text if raw else visible(text)
     print(shown.encode(encoding, "backslashreplace").decode(encoding))
@@ -84,9 +118,17 @@ def show_error(identity: str, message: str, hint: str | None, *, as_json: bool) 
 
 
 def _tell(text: str) -> None:
-    """Print on stderr. A reader that has gone, or a log on a full disk, must not end the work that is told of."""
+    """Print on stderr."""
+    if _give_way is not None:
+        _give_way()
+    _write_on_stderr(f"{visible(text)}\n")
+
+
+def _write_on_stderr(text: str) -> None:
+    """Write at once. A reader that has gone, or a log on a full disk, must not end the work that is told of."""
     try:
-        print(visible(text), file=sys.stderr, flush=True)
+        sys.stderr.write(text)
+        sys.stderr.flush()
     except OSError:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open as long as we run
 
