@@ -19,9 +19,7 @@ def temp_file(directory: str) -> Iterator[tuple[int, str]]:
     Yields:
         The descriptor and the file's path.
     """
-    os.makedirs(directory, exist_ok=True)
-    path = os.path.join(directory, f"{os.getpid()}-{os.urandom(8).hex()}")
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    descriptor, path = open_temp(directory)
     try:
         yield descriptor, path
     except OSError as error:
@@ -33,6 +31,13 @@ def temp_file(directory: str) -> Iterator[tuple[int, str]]:
         os.close(descriptor)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
+
+
+def open_temp(directory: str) -> tuple[int, str]:
+    """Open a new file under `directory`, which is made where there is none; return the descriptor and the path."""
+    os.makedirs(directory, exist_ok=True)
+    path = os.path.join(directory, f"{os.getpid()}-{os.urandom(8).hex()}")
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600), path
 
 
 def sweep(directory: str) -> None:

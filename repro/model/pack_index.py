@@ -1,0 +1,222 @@
+"""A pack index: which object lies where in which pack. Specified in `docs/reference/format.md`, section "Pack index".
+
+An index is used where it lies, in a buffer or a memory map: nothing is built from it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import struct
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from mmap import mmap
+
+from repro.errors import IntegrityError
+from repro.model.digest import Digest
+from repro.model.pack import HEAD_BYTES, MAX_PACK, MAX_RECORD, PACK_HEADER, RecordKind
+
+INDEX_HEADER = b"repro-index 1\0\0\0"
+PREFIXES = 1 << 16
+"""How many prefixes a writer counts digests by: their first two bytes."""
+
+_COUNTS = struct.Struct("<IIQ32x")  # packs, fan-out bits, entries
+_PACK = struct.Struct("<32sQ")
+_PLACE = struct.Struct("<QQIIB3x")  # offset, size, stored, pack, kind
+_PER_BUCKET_BITS = 3  # about eight digests to a fan-out entry: one short search tells
+_MAX_BITS = 24
+_DIGEST = 32
+
+
+class BadIndex(IntegrityError):
+    """Bytes that should be a pack index are not."""
+
+    id = "bad-index"
+
+
+@dataclass(frozen=True, slots=True)
+class PackFile:
+    """A pack by its digest and its length in bytes."""
+
+    digest: Digest
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a record is: `offset` is where its head begins, `stored` its payload's bytes, `size` the object's."""
+
+    pack: PackFile
+    offset: int
+    size: int
+    stored: int
+    kind: RecordKind
+
+
+def place_bytes(pack: int, offset: int, size: int, stored: int, kind: RecordKind) -> bytes:
+    """Return a place as it stands in an index; `pack` is the pack's position in the index's list."""
+    return _PLACE.pack(offset, size, stored, pack, kind)
+
+
+def index_start(packs: Sequence[PackFile], counts: Sequence[int]) -> bytes:
+    """Return an index up to its first digest. All digests, sorted, follow it, and then all places, in that order.
+
+    Args:
+        packs: the packs that the places name by their positions.
+        counts: of `PREFIXES` numbers, how many digests begin with these two bytes (big-endian).
+    """
+    total = sum(counts)
+    bits = max(0, min(16, total.bit_length() - _PER_BUCKET_BITS))
+    step = PREFIXES >> bits
+    ends = array("I", itertools.islice(itertools.accumulate(counts), step - 1, None, step))
+    return b"".join(
+        [
+            INDEX_HEADER,
+            _COUNTS.pack(len(packs), bits, total),
+            *(_PACK.pack(bytes.fromhex(pack.digest[3:]), pack.length) for pack in packs),
+            _little_endian(ends),
+        ]
+    )
+
+
+def encode_index(packs: Sequence[PackFile], entries: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return an index that is small enough to be held in memory.
+
+    Args:
+        packs: the packs it names.
+        entries: each object's digest (32 bytes) and its `place_bytes`, in any order, no digest twice.
+    """
+    ordered = sorted(entries)
+    counts = [0] * PREFIXES
+    for digest, _ in ordered:
+        counts[digest[0] << 8 | digest[1]] += 1
+    return b"".join([index_start(packs, counts), *(digest for digest, _ in ordered), *(place for _, place in ordered)])
+
+
+class PackIndex:
+    """An index in a buffer, which is trusted for nothing: what it says is bounded here and compared with the pack."""
+
+    def __init__(self, data: bytes | mmap) -> None:
+        """Take an index's bytes.
+
+        Raises:
+            BadIndex: they are none, of a newer version, or not of the length that they declare.
+        """
+        self._data = data
+        if data[: len(INDEX_HEADER)] != INDEX_HEADER:
+            raise BadIndex(_header_problem(data[:16]))
+        start = len(INDEX_HEADER) + _COUNTS.size
+        if len(data) < start:
+            raise BadIndex("the index is cut off")
+        packs, bits, self.count = _COUNTS.unpack_from(data, len(INDEX_HEADER))
+        if bits > _MAX_BITS:
+            raise BadIndex(f"the index has {bits} fan-out bits, more than {_MAX_BITS}")
+        self._shift = 32 - bits
+        self._fan_out = start + packs * _PACK.size
+        self._digests: int = self._fan_out + 4 * (1 << bits)
+        self._places = self._digests + self.count * _DIGEST
+        if len(data) != self._places + self.count * _PLACE.size:
+            raise BadIndex(f"the index has {len(data)} bytes, and declares another number of entries")
+        self.packs = tuple(_pack_file(*_PACK.unpack_from(data, start + i * _PACK.size)) for i in range(packs))
+
+    def find(self, digest: Digest) -> Place | None:
+        """Return where the object is, None where this index does not name it.
+
+        Raises:
+            BadIndex: it says what cannot be.
+        """
+        position = self._position(bytes.fromhex(digest[3:]))
+        return None if position is None else self._place(position)
+
+    def has(self, digest: Digest) -> bool:
+        """Whether the index names the object."""
+        return self._position(bytes.fromhex(digest[3:])) is not None
+
+    def entries(self) -> Iterator[tuple[Digest, Place]]:
+        """Yield every object with its place, sorted by digest.
+
+        Raises:
+            BadIndex: it says what cannot be, or is not sorted.
+        """
+        last = b""
+        for position in range(self.count):
+            at = self._digests + position * _DIGEST
+            digest = self._data[at : at + _DIGEST]
+            if digest <= last:
+                raise BadIndex("the index is not sorted")
+            last = digest
+            yield Digest("b3:" + digest.hex()), self._place(position)
+
+    def raw_entries(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield every object's 32 bytes of digest with its place as it stands here, in the order of the digests."""
+        for position in range(self.count):
+            at = self._digests + position * _DIGEST
+            where = self._places + position * _PLACE.size
+            yield self._data[at : at + _DIGEST], self._data[where : where + _PLACE.size]
+
+    def _position(self, digest: bytes) -> int | None:
+        bucket = int.from_bytes(digest[:4], "big") >> self._shift
+        end = self._end_of(bucket)
+        first = self._end_of(bucket - 1) if bucket else 0
+        if not first <= end <= self.count:
+            raise BadIndex("the index's fan-out table is not in order")
+        start, stop = self._digests + first * _DIGEST, self._digests + end * _DIGEST
+        while (at := int(self._data.find(digest, start, stop))) >= 0:
+            if not (at - self._digests) % _DIGEST:
+                return (at - self._digests) // _DIGEST
+            start = at + 1  # the same bytes across two digests
+        return None
+
+    def _end_of(self, bucket: int) -> int:
+        at = self._fan_out + 4 * bucket
+        return int.from_bytes(self._data[at : at + 4], "little")
+
+    def _place(self, position: int) -> Place:
+        offset, size, stored, pack, kind = _PLACE.unpack_from(self._data, self._places + position * _PLACE.size)
+        if pack >= len(self.packs) or kind not in (0, 1, 2):
+            raise BadIndex("the index names a pack or a kind that there is not")
+        length = self.packs[pack].length
+        if offset < len(PACK_HEADER) or offset + HEAD_BYTES + stored > length:
+            raise BadIndex("the index names a place outside its pack")
+        if kind != RecordKind.CHUNKS and size > MAX_RECORD:
+            raise BadIndex(f"the index names a record of {size} bytes, more than one holds")
+        return Place(self.packs[pack], offset, size, stored, RecordKind(kind))
+
+
+def place_pack(place: bytes, packs: int) -> int:
+    """Return the position of a place's pack among the index's `packs`.
+
+    Raises:
+        BadIndex: it names a pack that there is not.
+    """
+    position = int(_PLACE.unpack(place)[3])
+    if position >= packs:
+        raise BadIndex("the index names a pack that there is not")
+    return position
+
+
+def moved_place(place: bytes, positions: Sequence[int]) -> bytes:
+    """Return a place for another list of packs: `positions` gives the new position of each old one."""
+    offset, size, stored, pack, kind = _PLACE.unpack(place)
+    return _PLACE.pack(offset, size, stored, positions[pack], kind)
+
+
+def _pack_file(digest: bytes, length: int) -> PackFile:
+    if length > MAX_PACK:
+        raise BadIndex(f"the index names a pack of {length} bytes, more than one has")
+    return PackFile(Digest("b3:" + digest.hex()), length)
+
+
+def _little_endian(numbers: array[int]) -> bytes:
+    import sys
+
+    if sys.byteorder == "big":
+        numbers = numbers[:]
+        numbers.byteswap()
+    return numbers.tobytes()
+
+
+def _header_problem(start: bytes) -> str:
+    if start.startswith(b"repro-index "):
+        return "the index has another format version than this repro reads (1)"
+    return "the file is not an index"

@@ -1,0 +1,89 @@
+"""The indexes in a folder: which place they name for an object. New ones are noticed, vanished ones forgotten."""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping
+
+from repro.model.digest import Digest
+from repro.model.pack_index import BadIndex, PackIndex, Place
+
+_NAME = re.compile(r"[0-9a-f]{64}")
+_TICK_NS = 20_000_000  # a folder changed within its file system's clock tick may change again unseen
+
+
+class PackIndexes:
+    """All indexes `<64 hex>` in a folder, memory-mapped: a lookup costs about a microsecond per index."""
+
+    def __init__(self, folder: str) -> None:
+        """Take the folder, which need not exist yet; it is listed at the first question."""
+        self.folder = folder
+        self._open: Mapping[str, PackIndex] = {}
+        self._seen: int | None = None
+
+    def find(self, digest: Digest) -> Iterator[Place]:
+        """Yield the places of an object; none where no index names it, not even one that was written just now.
+
+        Raises:
+            BadIndex: a file is no index.
+        """
+        found = False
+        for place in self._find(digest):
+            found = True
+            yield place
+        if not found and self._refresh():
+            yield from self._find(digest)
+
+    def current(self) -> Mapping[str, PackIndex]:
+        """Return all indexes by their names (64 hex digits), as they are now.
+
+        Raises:
+            BadIndex: a file is no index.
+        """
+        self._refresh()
+        return self._open
+
+    def _find(self, digest: Digest) -> Iterator[Place]:
+        for name, index in self._open.items():
+            try:
+                place = index.find(digest)
+            except BadIndex as error:
+                raise _named(error, self.folder, name) from None
+            if place is not None:
+                yield place
+
+    def _refresh(self) -> bool:
+        """Look at the folder again if it has changed; return whether there is anything new."""
+        try:
+            changed = os.stat(self.folder).st_mtime_ns
+        except FileNotFoundError:
+            changed = 0
+        if changed == self._seen:
+            return False
+        settled = changed < time.time_ns() - _TICK_NS
+        names = sorted(filter(_NAME.fullmatch, os.listdir(self.folder))) if changed else []
+        opened = {}
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):  # merged into another since the listing
+                opened[name] = self._open.get(name) or _open_index(self.folder, name)
+        fresh = opened.keys() != self._open.keys()
+        self._open, self._seen = opened, changed if settled else None
+        return fresh
+
+
+def _open_index(folder: str, name: str) -> PackIndex:
+    with open(os.path.join(folder, name), "rb") as file:
+        empty = not os.fstat(file.fileno()).st_size
+        data = b"" if empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    try:
+        return PackIndex(data)
+    except BadIndex as error:
+        raise _named(error, folder, name) from None
+
+
+def _named(error: BadIndex, folder: str, name: str) -> BadIndex:
+    return BadIndex(f"{os.path.join(folder, name)}: {error.message}", "`repro fsck --repair` makes it again")

@@ -1,0 +1,84 @@
+"""Writes a pack: records go to a temporary file, which is ready to be called by its digest when it is closed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from repro.model.digest import Digest
+from repro.model.pack import HEAD_BYTES, PACK_HEADER, RecordKind
+from repro.model.pack_index import PackFile, place_bytes
+from repro.store.hashing import BLOCK, finish, new_hasher
+from repro.store.pack_records import Packed
+from repro.store.temp_files import open_temp, write_all
+
+Spot = tuple[int, int, int, RecordKind]
+"""Of a record in a pack being written: offset, the object's size, the payload's length, kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenPack:
+    """A complete pack in a temporary file: what it is called, where it lies, and what is in it."""
+
+    file: PackFile
+    path: str
+    spots: Mapping[Digest, Spot]
+
+    def places(self, position: int) -> list[tuple[bytes, bytes]]:
+        """Return digest and `place_bytes` of each record for an index that has this pack at `position`."""
+        return [(bytes.fromhex(digest[3:]), place_bytes(position, *spot)) for digest, spot in self.spots.items()]
+
+
+class PackWriter:
+    """One pack in the making. It must be closed or abandoned."""
+
+    def __init__(self, folder: str) -> None:
+        """Open a temporary file in a folder, which is made where there is none."""
+        self._descriptor, self._path = open_temp(folder)
+        self._hasher = new_hasher()
+        self._parts: list[bytes | memoryview] = [PACK_HEADER]
+        self._buffered = self.length = len(PACK_HEADER)
+        self.spots: dict[Digest, Spot] = {}
+
+    def add(self, digest: Digest, packed: Packed) -> None:
+        """Append a record, whose payload may be kept until the next call. One digest is added once.
+
+        Raises:
+            OSError: the disk is full, or refuses.
+        """
+        self.spots[digest] = (self.length, packed.size, len(packed.payload), packed.kind)
+        self._parts += (packed.head, packed.payload)
+        added = HEAD_BYTES + len(packed.payload)
+        self.length += added
+        self._buffered += added
+        if self._buffered >= BLOCK:
+            self._write()
+
+    def close(self) -> WrittenPack:
+        """Write what is left; the caller names the file, or removes it.
+
+        Raises:
+            OSError: the disk is full, or refuses; the file is gone then.
+        """
+        try:
+            self._write()
+            os.fchmod(self._descriptor, 0o444)
+        except BaseException:
+            self.abandon()
+            raise
+        os.close(self._descriptor)
+        return WrittenPack(PackFile(finish(self._hasher), self.length), self._path, self.spots)
+
+    def abandon(self) -> None:
+        """Remove what was written."""
+        os.close(self._descriptor)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._path)
+
+    def _write(self) -> None:
+        block = b"".join(self._parts)
+        self._parts, self._buffered = [], 0
+        self._hasher.update(block)
+        write_all(self._descriptor, block)
