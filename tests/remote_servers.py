@@ -7,15 +7,18 @@ import contextlib
 import functools
 import http.client
 import http.server
+import io
 import os
 import socket
 import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import asyncssh
 
@@ -138,10 +141,16 @@ class _Files(http.server.SimpleHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def web_server(folder: Path) -> Iterator[int]:
-    """A server of the files in a folder; its port."""
+def web_server(folder: Path, delay_s: float = 0) -> Iterator[int]:
+    """A server of the files in a folder, which thinks for a while before each answer; its port."""
+
+    class Slow(_Files):
+        def send_head(self) -> io.BytesIO | BinaryIO | None:
+            time.sleep(delay_s)
+            return super().send_head()
+
     with _serving(
-        http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Files, directory=str(folder)))
+        http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Slow, directory=str(folder)))
     ) as s:
         yield s.server_address[1]
 
