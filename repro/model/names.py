@@ -20,6 +20,8 @@ MAX_PATH = 4096
 # C0 and C1 controls, DEL, zero-width and bidirectional marks, line and paragraph separators, the BOM: what
 # could hide in a terminal or break a line. A fixed list, not str.isprintable: that changes with Python.
 _HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\udc80-\udcff\\\\]")
+# Characters that a file system may not see, or not at all, are several bytes from 0x80 on each.
+_MAYBE_GIT = re.compile(rb"(?i)(?:\A|\0)[\x80-\xff]*(?:\.[\x80-\xff]*)?g[\x80-\xff]*i[\x80-\xff]*t")
 _ESCAPE = re.compile(rb"\\(?:\\|x([0-9a-f]{2}))")
 
 
@@ -71,18 +73,25 @@ def check_name(name: bytes) -> bytes:
     Raises:
         UnsafePath: empty, `.`, `..`, over 255 bytes, with a slash or a NUL, or one that git reads as `.git`.
     """
-    shown = name_to_text(name[:300])
     if not name:
         raise UnsafePath("a name is empty")
     if name in (b".", b".."):
-        raise UnsafePath(f"the name {shown!r} points outside its directory")
+        raise UnsafePath(f"the name {name_to_text(name)!r} points outside its directory")
     if b"/" in name or b"\0" in name:
-        raise UnsafePath(f"the name {shown!r} holds a slash or a NUL byte")
+        raise UnsafePath(f"the name {name_to_text(name[:300])!r} holds a slash or a NUL byte")
     if len(name) > MAX_NAME:
-        raise UnsafePath(f"the name {shown[:60]!r}… is longer than {MAX_NAME} bytes")
+        raise UnsafePath(f"the name {name_to_text(name[:300])[:60]!r}… is longer than {MAX_NAME} bytes")
     if is_git_name(name):
-        raise UnsafePath(f"the name {shown!r} is git's own folder")
+        raise UnsafePath(f"the name {name_to_text(name)!r} is git's own folder")
     return name
+
+
+def may_hold_git_name(names: bytes) -> bool:
+    """Whether one of the names, joined by NUL bytes, may be what `is_git_name` says of a name; no means no.
+
+    One search in C over many names: hundreds of times faster than asking for each.
+    """
+    return _MAYBE_GIT.search(names) is not None
 
 
 def is_git_name(name: bytes) -> bool:
@@ -90,6 +99,8 @@ def is_git_name(name: bytes) -> bool:
 
     Source: git's `verify_dotfile`, `is_ntfs_dotgit` and `is_hfs_dotgit`.
     """
+    if not may_hold_git_name(name):
+        return False
     text = name.decode("utf-8", "ignore")
     visible = "".join(
         c

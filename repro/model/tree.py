@@ -45,17 +45,26 @@ def encode_tree(entries: Iterable[Entry]) -> bytes:
         UnsafePath: a name that may not stand in a tree.
         BadTree: two entries have one name.
     """
-    parts = [HEADER]
+    parts = []
     last = b""
     for entry in sorted(entries, key=lambda e: e.name):
         check_name(entry.name)
         if entry.name == last:
             raise BadTree(f"two entries of a directory are called {name_to_text(last)!r}")
         last = entry.name
-        content = entry.content
-        ref = content.digest[3:].encode() if content.digest else (content.target or b"").hex().encode()
-        parts.append(b"%s %d %s %s\0" % (_LETTER[content.kind], content.size, ref, entry.name))
-    return b"".join(parts)
+        parts.append(encode_entry(entry.name, entry.content))
+    return join_entries(parts)
+
+
+def encode_entry(name: bytes, content: Content) -> bytes:
+    """Return one name's bytes in a tree object; the name is taken as it is."""
+    ref = content.digest[3:] if content.digest else (content.target or b"").hex()
+    return b"%s %d %s %s\0" % (_LETTER[content.kind], content.size, ref.encode(), name)
+
+
+def join_entries(entries: Iterable[bytes]) -> bytes:
+    """Return the tree object of entries that are encoded: sorted, of different names that are checked."""
+    return HEADER + b"".join(entries)
 
 
 def decode_tree(data: bytes) -> tuple[Entry, ...]:

@@ -2,7 +2,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repro.model.names import UnsafePath, check_name, check_path, is_within, name_to_text, parse_path, text_to_name
+from repro.model.names import (
+    UnsafePath,
+    check_name,
+    check_path,
+    is_git_name,
+    is_within,
+    may_hold_git_name,
+    name_to_text,
+    parse_path,
+    text_to_name,
+)
 
 
 @given(st.binary(max_size=60))
@@ -81,3 +91,14 @@ def test_a_path_inside_another_is_seen_by_components() -> None:
 
 def test_a_path_is_read_from_its_text() -> None:
     assert parse_path("a/\\xff") == b"a/\xff"
+
+
+@given(
+    st.lists(st.sampled_from([".", "g", "G", "i", "t", "~1", "\u200c", "\ufeff", "h", " ", ":x", "\udcff"]), max_size=9)
+)
+def test_no_name_that_some_file_system_takes_for_git_slips_through_the_search(parts: list[str]) -> None:
+    name = "".join(parts).encode("utf-8", "surrogateescape")
+    visible = name.decode("utf-8", "ignore").translate({0x200C: None, 0xFEFF: None})
+    is_one = visible.split(":", 1)[0].rstrip(". ").lower() in (".git", "git~1")
+    assert is_git_name(name) == is_one
+    assert may_hold_git_name(b"a\0" + name + b"\0b") or not is_one
