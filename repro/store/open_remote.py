@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
+from repro.model.remote_key import RemoteKey
 from repro.store.remote import Remote
 from repro.store.remote_errors import unreachable
 from repro.store.remote_storage import Storage
 
 
-def open_remote(url: str, environ: Mapping[str, str] | None = None) -> Remote:
+@dataclass(frozen=True, slots=True)
+class Encryption:
+    """A remote is encrypted: `key` gets its key, when it is first needed; `scratch` is a folder of this machine."""
+
+    key: Callable[[], RemoteKey]
+    scratch: str
+
+
+def open_remote(url: str, environ: Mapping[str, str] | None = None, encryption: Encryption | None = None) -> Remote:
     """Return the remote at a URL or in a local directory; nothing is asked of it yet.
 
     Args:
         url: a path, `s3://`, `ssh://`, `sftp://`, `http://`, `https://`, or what fsspec takes. `file://` and
             `local://` are taken literally, without %-escapes.
         environ: the variables in which a web proxy is looked for.
+        encryption: where the key is; None for a remote that is plain.
 
     Raises:
         UnsupportedRemote: the URL's kind is unknown, has no meaning, or needs a package that is not installed.
@@ -27,9 +38,14 @@ def open_remote(url: str, environ: Mapping[str, str] | None = None) -> Remote:
     if url.startswith(("http://", "https://")):
         shown = shown.partition("?")[0]  # a token may stand there
     try:
-        return Remote(_storage_of(url, environ or {}), shown)
+        storage = _storage_of(url, environ or {})
     except OSError as error:  # some kinds connect at once
         raise unreachable(shown, "connecting", error) from error
+    if encryption is not None:
+        from repro.store.encrypted_storage import EncryptedStorage
+
+        storage = EncryptedStorage(storage, encryption.key, encryption.scratch, shown)
+    return Remote(storage, shown)
 
 
 def _storage_of(url: str, environ: Mapping[str, str]) -> Storage:

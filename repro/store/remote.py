@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import TypeVar
 
+from repro.errors import IntegrityError
 from repro.model.content import ObjectRef
 from repro.store.hashing import BLOCK, finish, new_hasher
 from repro.store.remote_errors import (
@@ -113,7 +114,7 @@ class Remote:
         check_remote_name(name)
         self.prepare()
         size = self._size(name)
-        if size == len(data) and self.read(name, len(data)) == data:
+        if size == len(data) and self._reads_as(name, data):
             return False
         if size is not None and not replace and not is_content_name(name):
             raise RemoteConflict(f"{self.shown} has another {name}, and what is stored there does not change")
@@ -218,6 +219,13 @@ class Remote:
         """Return when what was written would survive a power cut."""
         with self._reaching("flushing it"):
             with_retries(self._storage.flush)
+
+    def _reads_as(self, name: str, data: bytes) -> bool:
+        """Whether a file has these bytes; one that does not decrypt has others."""
+        try:
+            return self.read(name, len(data)) == data
+        except IntegrityError:
+            return False
 
     def _size(self, name: str) -> int | None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from repro.errors import RemoteError
 from repro.model.record import BadRecord, Fields
 from repro.store.remote_errors import NotARemote
 from repro.store.remote_names import MARKER
@@ -11,17 +12,33 @@ MARK = b'{"repro-remote": %d}\n' % FORMAT
 MARK_LIMIT = 64 * 1024
 """Bytes of a marker that are looked at."""
 
+ENCRYPTION = "encryption"
+"""The key of what an encrypted remote's marker says of that; see `encrypted_marker`."""
+
+
+class EncryptedRemote(RemoteError):
+    """The remote is encrypted, and nothing says where its key is."""
+
+    id = "encrypted-remote"
+
 
 def check_mark(data: bytes, shown: str) -> None:
-    """Refuse a marker that is none, or another format's.
+    """Refuse a marker that is none, another format's, or an encrypted remote's.
 
     Raises:
+        EncryptedRemote: it was opened as if it were plain.
         NotARemote: it is damaged.
         NewerFormat: a newer repro made it.
     """
     import json
 
     try:
-        Fields(json.loads(data), f"{MARKER} in {shown}").version(FORMAT, key="repro-remote")
+        fields = Fields(json.loads(data), f"{MARKER} in {shown}")
+        fields.version(FORMAT, key="repro-remote")
     except (ValueError, BadRecord, RecursionError) as error:
         raise NotARemote(f"{MARKER} in {shown} is damaged: {error}") from None
+    if fields.take(ENCRYPTION) is not None:
+        raise EncryptedRemote(
+            f"{shown} is encrypted, and nothing here says where its key is",
+            "`repro remote key NAME --key-file PATH` for a remote of the settings; for a URL, REPRO_KEY_FILE=PATH",
+        )

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from repro.store.open_remote import open_remote
+from repro.model.remote_key import RemoteKey
+from repro.store import open_remote as opening
+from repro.store.open_remote import Encryption
 from repro.store.remote import Remote
 from repro.store.remote_errors import NotARemote, NotOnRemote, RemoteConflict, TooLong
 from repro.store.remote_names import BadRemoteFileName
@@ -19,6 +21,9 @@ KINDS: dict[str, Callable[[Path], str]] = {
     "memory": lambda tmp: f"memory://{uuid.uuid4()}/remote",
 }
 
+ENCRYPTED = "encrypted "
+"""Before a kind: the same with a key."""
+
 SERVERS = {"s3": "s3_url", "ssh": "ssh_url"}
 """Kinds that need a server: the fixture that gives the URL."""
 
@@ -26,11 +31,22 @@ OBJECT = "objects/ab/" + "c" * 62
 PACK = "packs/ab/" + "c" * 62
 
 
-@pytest.fixture(params=[*KINDS, *SERVERS])
+@pytest.fixture(params=[*KINDS, *SERVERS, "encrypted directory", "encrypted s3", "encrypted ssh"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param in SERVERS:
-        return str(request.getfixturevalue(SERVERS[request.param]))
-    return KINDS[request.param](tmp_path)
+    kind = request.param.removeprefix(ENCRYPTED)
+    place = str(request.getfixturevalue(SERVERS[kind])) if kind in SERVERS else KINDS[kind](tmp_path)
+    if kind == request.param:
+        return place
+    _scratch[ENCRYPTED + place] = str(tmp_path / "scratch")
+    return ENCRYPTED + place
+
+
+_scratch: dict[str, str] = {}
+
+
+def open_remote(url: str) -> Remote:
+    encryption = Encryption(lambda: RemoteKey(bytes(32)), _scratch[url]) if url in _scratch else None
+    return opening.open_remote(url.removeprefix(ENCRYPTED), encryption=encryption)
 
 
 @pytest.fixture
