@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from contextlib import AbstractContextManager
+from typing import Protocol, runtime_checkable
 
 from repro.model.content import Content, ObjectRef
 from repro.model.digest import Digest
@@ -48,6 +49,28 @@ class KnowingSink(ObjectSink, Protocol):
 
     def has(self, digest: Digest) -> bool:
         """Whether storing this object would change nothing."""
+        ...
+
+
+@runtime_checkable
+class BatchingSink(Protocol):
+    """A sink that stores many objects more cheaply together than one by one."""
+
+    def batch(self) -> AbstractContextManager[KnowingSink]:
+        """Return a sink for the objects of one `with` block.
+
+        They are in the store, to be read from it, once the block has ended without an error. The batch's `has` knows
+        both those and what the store had.
+        """
+        ...
+
+
+@runtime_checkable
+class BulkKnowing(Protocol):
+    """A sink that can be asked for many objects at once: asking for each costs more than looking at its file."""
+
+    def has_all(self, digests: bytes) -> bool:
+        """Whether storing any of these objects would change nothing; 32 bytes of BLAKE3 each, without separator."""
         ...
 
 
