@@ -12,10 +12,10 @@ MARKER = "repro-remote"
 INDEX_LIST = "index-list"
 
 _COMPONENT = r"[A-Za-z0-9_+@~-][A-Za-z0-9._+@~-]{0,254}"
-_BY_CONTENT = r"(?:packs|indexes)(?:/[0-9a-f]{2}(?:/[0-9a-f]{62})?)?"  # a file, or a folder above it
+_BY_CONTENT = r"(?:packs|indexes|pointers)(?:/[0-9a-f]{64})?"  # a file, or the folder that it is in
 _BY_NAME = rf"(?:objects|runs|rebuilds|condemned)(?:/{_COMPONENT})*"
 _NAME = re.compile(rf"{MARKER}|{INDEX_LIST}|{_BY_CONTENT}|{_BY_NAME}")
-_CONTENT = re.compile(r"(?:packs|indexes)/[0-9a-f]{2}/[0-9a-f]{62}")
+_CONTENT = re.compile(r"(?:packs|indexes|pointers)/[0-9a-f]{64}")
 
 
 class BadRemoteFileName(IntegrityError):
@@ -42,12 +42,22 @@ def check_remote_name(name: str) -> str:
 
 def pack_name(digest: Digest) -> str:
     """Return what the pack is called."""
-    return f"packs/{digest[3:5]}/{digest[5:]}"
+    return f"packs/{digest[3:]}"
 
 
 def index_name(digest: Digest) -> str:
     """Return what the index is called."""
-    return f"indexes/{digest[3:5]}/{digest[5:]}"
+    return f"indexes/{digest[3:]}"
+
+
+def pointer_name(digest: Digest) -> str:
+    """Return what the pointer file with these bytes is called."""
+    return f"pointers/{digest[3:]}"
+
+
+def digest_in_name(name: str) -> Digest | None:
+    """Return the digest that the name of a pack, an index or a pointer promises; None of any other name."""
+    return Digest("b3:" + name.rpartition("/")[2]) if _CONTENT.fullmatch(name) else None
 
 
 def is_content_name(name: str) -> bool:

@@ -28,7 +28,7 @@ SERVERS = {"s3": "s3_url", "ssh": "ssh_url"}
 """Kinds that need a server: the fixture that gives the URL."""
 
 OBJECT = "objects/ab/" + "c" * 62
-PACK = "packs/ab/" + "c" * 62
+PACK = "packs/" + "c" * 64
 
 
 @pytest.fixture(params=[*KINDS, *SERVERS, "encrypted directory", "encrypted s3", "encrypted ssh"])
@@ -166,7 +166,7 @@ BAD_NAMES = (
         "runs/",
         "runs/.hidden",
     ),
-    *("elsewhere/a", "packs/a", "packs/ab/cd", "packs/AB/" + "c" * 62, "indexes/ab/" + "c" * 63, "index-list/a"),
+    *("elsewhere/a", "packs/a", "packs/ab/cd", "packs/" + "C" * 64, "indexes/" + "c" * 65, "pointers/a", "index-list/a"),
 )
 
 
@@ -254,7 +254,7 @@ def test_what_is_deleted_is_gone_and_can_be_deleted_again(remote: Remote) -> Non
     assert remote.size("runs/a.yaml") is None
     assert remote.list("runs") == ["runs/b.yaml"]
     remote.delete("runs/a.yaml")
-    remote.delete("condemned/packs/ab/never-there")
+    remote.delete("condemned/never-there")
 
 
 def test_a_file_that_is_moved_is_gone_here(remote: Remote, local: str) -> None:
