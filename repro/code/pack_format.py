@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from repro.code.git_objects import object_id
 
-COMMIT, TREE, BLOB = 1, 2, 3
+COMMIT, TREE, BLOB, TAG = 1, 2, 3, 4
 KIND_NAMES = {COMMIT: b"commit", TREE: b"tree", BLOB: b"blob"}
 HEADER_SIZE = 12
 TRAILER_SIZE = 20

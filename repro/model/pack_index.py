@@ -125,12 +125,12 @@ class PackIndex:
         Raises:
             BadIndex: it says what cannot be.
         """
-        position = self._position(bytes.fromhex(digest[3:]))
-        return None if position is None else self._place(position)
+        position = self.position(digest)
+        return None if position is None else self.place(position)
 
     def has(self, digest: Digest) -> bool:
         """Whether the index names the object."""
-        return self._position(bytes.fromhex(digest[3:])) is not None
+        return self.position(digest) is not None
 
     def entries(self) -> Iterator[tuple[Digest, Place]]:
         """Yield every object with its place, sorted by digest.
@@ -145,7 +145,7 @@ class PackIndex:
             if digest <= last:
                 raise BadIndex("the index is not sorted")
             last = digest
-            yield Digest("b3:" + digest.hex()), self._place(position)
+            yield Digest("b3:" + digest.hex()), self.place(position)
 
     def raw_entries(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield every object's 32 bytes of digest with its place as it stands here, in the order of the digests."""
@@ -154,14 +154,20 @@ class PackIndex:
             where = self._places + position * _PLACE.size
             yield self._data[at : at + _DIGEST], self._data[where : where + _PLACE.size]
 
-    def _position(self, digest: bytes) -> int | None:
-        bucket = int.from_bytes(digest[:4], "big") >> self._shift
+    def position(self, digest: Digest) -> int | None:
+        """Return which of the sorted entries (from 0) is the object's, None where this index does not name it.
+
+        Raises:
+            BadIndex: it says what cannot be.
+        """
+        wanted = bytes.fromhex(digest[3:])
+        bucket = int.from_bytes(wanted[:4], "big") >> self._shift
         end = self._end_of(bucket)
         first = self._end_of(bucket - 1) if bucket else 0
         if not first <= end <= self.count:
             raise BadIndex("the index's fan-out table is not in order")
         start, stop = self._digests + first * _DIGEST, self._digests + end * _DIGEST
-        while (at := int(self._data.find(digest, start, stop))) >= 0:
+        while (at := int(self._data.find(wanted, start, stop))) >= 0:
             if not (at - self._digests) % _DIGEST:
                 return (at - self._digests) // _DIGEST
             start = at + 1  # the same bytes across two digests
@@ -171,7 +177,17 @@ class PackIndex:
         at = self._fan_out + 4 * bucket
         return int.from_bytes(self._data[at : at + 4], "little")
 
-    def _place(self, position: int) -> Place:
+    def digest(self, position: int) -> Digest:
+        """Return the object of an entry."""
+        at = self._digests + position * _DIGEST
+        return Digest("b3:" + self._data[at : at + _DIGEST].hex())
+
+    def place(self, position: int) -> Place:
+        """Return where the object of an entry is.
+
+        Raises:
+            BadIndex: it says what cannot be.
+        """
         offset, size, stored, pack, kind = _PLACE.unpack_from(self._data, self._places + position * _PLACE.size)
         if pack >= len(self.packs) or kind not in (0, 1, 2):
             raise BadIndex("the index names a pack or a kind that there is not")

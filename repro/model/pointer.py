@@ -66,12 +66,12 @@ def pointer_name(name: bytes) -> bytes:
     return cut + b"~" + digest_of(name)[3:11].encode() + SUFFIX
 
 
-def parse_pointer(data: bytes, file_name: bytes, where: str) -> Pointer:
+def parse_pointer(data: bytes, file_name: bytes | None, where: str) -> Pointer:
     """Return the pointer that a file holds.
 
     Args:
         data: the file's bytes.
-        file_name: its name, without directories.
+        file_name: its name, without directories; None of a copy that is called otherwise.
         where: its path as shown in messages.
 
     Raises:
@@ -82,7 +82,7 @@ def parse_pointer(data: bytes, file_name: bytes, where: str) -> Pointer:
         raise BadRecord(f"{where} is larger than {MAX_BYTES} bytes: no pointer is")
     pointer = _parse_canonical(data) or _parse_yaml(data, where)
     expected = pointer_name(pointer.name)
-    if file_name != expected:
+    if file_name not in (expected, None):
         raise BadRecord(
             f"{where} stands for {name_to_text(pointer.name)!r}, so it must be called {name_to_text(expected)!r}"
         )

@@ -1,0 +1,73 @@
+"""Which records of packs are needed, one byte each: what a gc knows while it follows the trees."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from repro.model.digest import Digest
+from repro.model.pack import HEAD_BYTES
+from repro.model.pack_index import PackFile, PackIndex, Place
+
+
+@dataclass(slots=True)
+class PackUse:
+    """How much of a pack is needed: its bytes, how many of them are records that are needed, and how many these are."""
+
+    length: int
+    live: int = 0
+    records: int = 0
+
+
+class LiveRecords:
+    """Marks over an index that names each object once: a second copy in another pack is not needed."""
+
+    def __init__(self, index: PackIndex) -> None:
+        self._index = index
+        self._marks = bytearray(index.count)
+
+    def mark(self, digest: Digest) -> Place | None:
+        """Note that an object is needed.
+
+        Returns:
+            Where it is, the first time that it is noted; None later, and where the index does not name it.
+
+        Raises:
+            BadIndex: the index says what cannot be.
+        """
+        position = self._index.position(digest)
+        if position is None or self._marks[position]:
+            return None
+        self._marks[position] = 1
+        return self._index.place(position)
+
+    def names(self, digest: Digest) -> bool:
+        """Whether the index names the object, needed or not."""
+        return self._index.position(digest) is not None
+
+    def count(self) -> int:
+        """Return how many objects are needed."""
+        return self._marks.count(1)
+
+    def uses(self) -> dict[PackFile, PackUse]:
+        """Return how much of each pack is needed.
+
+        Raises:
+            BadIndex: the index says what cannot be.
+        """
+        uses = {pack: PackUse(pack.length) for pack in self._index.packs}
+        for _, place in self._needed():
+            use = uses[place.pack]
+            use.live += HEAD_BYTES + place.stored
+            use.records += 1
+        return uses
+
+    def needed_in(self, packs: Collection[PackFile]) -> list[tuple[Digest, Place]]:
+        """Return what is needed of some packs, in the order in which it lies in them."""
+        found = [(digest, place) for digest, place in self._needed() if place.pack in packs]
+        return sorted(found, key=lambda item: (item[1].pack.digest, item[1].offset))
+
+    def _needed(self) -> Iterator[tuple[Digest, Place]]:
+        for position in range(self._index.count):
+            if self._marks[position]:
+                yield self._index.digest(position), self._index.place(position)
