@@ -43,7 +43,7 @@ def recorded_files(root: str) -> Iterator[RecordedFile]:
     with open_repository(root) as repo:
         walk = _Walk(repo)
         for path, entry in sorted(read_tracked(repo).files.items()):
-            if entry.oid and _is_record(path):
+            if entry.mode in (git.MODE_FILE, git.MODE_EXECUTABLE) and _is_record(path):
                 yield from walk.file(path, entry.oid)
         for tree in _all_trees(repo):
             yield from walk.tree(tree, b"")
