@@ -279,7 +279,7 @@ def test_what_is_made_in_the_workshop_is_no_file_of_the_remote_until_it_is_put(r
     remote.flush()
     assert not made.exists()
     assert remote.read(PACK, 5) == b"hello"
-    [found] = Path(folder).parent.glob("packs/*/*")
+    [found] = Path(folder).parent.glob("packs/*")
     assert found.stat().st_ino == there
     remote.put_bytes("runs/a.yaml", b"x")
     [other] = Path(folder).parent.glob("runs/*")
