@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import functools
 import os
 import signal
 import subprocess
@@ -30,6 +32,25 @@ class CommandNotExecutable(CannotProceed):
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """What a sandbox needs of the start of a command.
+
+    Attributes:
+        prepare: runs in the child before the command is executed; signals are still blocked.
+        pass_fds: file descriptors that the command inherits.
+        recipient: given the process that was started, the process that signals are handed on to: the command
+            itself, where what was started only holds it.
+    """
+
+    prepare: Callable[[], None] | None = None
+    pass_fds: tuple[int, ...] = ()
+    recipient: Callable[[int], int] | None = None
+
+
+_PLAIN = Start()
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """How a command ended: `exit_code` as a shell tells it (128 + N for signal N), `duration_s` in seconds.
 
@@ -50,6 +71,7 @@ def execute(
     umask: int = -1,
     cpus: Sequence[int] | None = None,
     stdout: int | None = None,
+    start: Start = _PLAIN,
 ) -> Outcome:
     """Run a command to its end, with this process's stdin, stdout and stderr.
 
@@ -63,6 +85,7 @@ def execute(
         umask: for the command; -1 keeps this process's.
         cpus: processors that it may use; None keeps this process's.
         stdout: a file descriptor for its stdout; None keeps this process's.
+        start: what a sandbox needs of the start.
 
     Raises:
         CommandNotFound, CommandNotExecutable: it did not start.
@@ -71,10 +94,11 @@ def execute(
     started = time.monotonic()
     interrupted = False
     try:
-        process = _start(command, cwd, environ, umask, stdout, lambda: _prepare(before, cpus))
+        prepare = functools.partial(_prepare, before, cpus, start.prepare)
+        process = _start(command, cwd, environ, umask, stdout, prepare, start.pass_fds)
         try:
             while process.poll() is None:
-                interrupted |= _hand_on(process) in _ENDING
+                interrupted |= _hand_on(process, start.recipient) in _ENDING
         except BaseException:
             process.kill()
             process.wait()
@@ -84,10 +108,12 @@ def execute(
     return replace(_outcome(process.returncode, time.monotonic() - started), interrupted=interrupted)
 
 
-def _prepare(mask: Iterable[int], cpus: Sequence[int] | None) -> None:
+def _prepare(mask: Iterable[int], cpus: Sequence[int] | None, further: Callable[[], None] | None) -> None:
     """Runs in the child before the command: gives it back the signals, and its processors."""
     if cpus is not None:
         os.sched_setaffinity(0, cpus)
+    if further is not None:
+        further()
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
@@ -98,9 +124,12 @@ def _start(
     umask: int,
     stdout: int | None,
     prepare: Callable[[], None],
+    pass_fds: Sequence[int],
 ) -> subprocess.Popen[bytes]:
     try:
-        return subprocess.Popen(command, cwd=cwd, env=environ, umask=umask, stdout=stdout, preexec_fn=prepare)
+        return subprocess.Popen(
+            command, cwd=cwd, env=environ, umask=umask, stdout=stdout, preexec_fn=prepare, pass_fds=pass_fds
+        )
     except OSError as error:
         if not os.path.isdir(cwd):
             raise CannotProceed(f"the directory {cwd} is not there") from None
@@ -123,13 +152,14 @@ def _not_found(name: str, cwd: str, environ: Mapping[str, str]) -> CannotProceed
     return CommandNotFound(f"the command {name!r} was not found", "is it on the PATH?")
 
 
-def _hand_on(process: subprocess.Popen[bytes]) -> int | None:
+def _hand_on(process: subprocess.Popen[bytes], recipient: Callable[[int], int] | None) -> int | None:
     """Wait for a signal and return it; give the command what another process sent to this one."""
     info = signal.sigtimedwait({*_FORWARDED, signal.SIGCHLD}, 1.0)
     if info is None or info.si_signo == signal.SIGCHLD:
         return None
     if info.si_code != _SI_KERNEL and process.poll() is None:
-        process.send_signal(info.si_signo)
+        with contextlib.suppress(ProcessLookupError):  # it has just ended
+            os.kill(recipient(process.pid) if recipient else process.pid, info.si_signo)
     return info.si_signo
 
 
