@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import struct
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from mmap import mmap
@@ -68,13 +67,13 @@ def index_start(packs: Sequence[PackFile], counts: Sequence[int]) -> bytes:
     total = sum(counts)
     bits = max(0, min(16, total.bit_length() - _PER_BUCKET_BITS))
     step = PREFIXES >> bits
-    ends = array("I", itertools.islice(itertools.accumulate(counts), step - 1, None, step))
+    ends = list(itertools.islice(itertools.accumulate(counts), step - 1, None, step))
     return b"".join(
         [
             INDEX_HEADER,
             _COUNTS.pack(len(packs), bits, total),
             *(_PACK.pack(bytes.fromhex(pack.digest[3:]), pack.length) for pack in packs),
-            _little_endian(ends),
+            struct.pack(f"<{len(ends)}I", *ends),
         ]
     )
 
@@ -194,8 +193,9 @@ class PackIndex:
         length = self.packs[pack].length
         if offset < len(PACK_HEADER) or offset + HEAD_BYTES + stored > length:
             raise BadIndex("the index names a place outside its pack")
-        if kind != RecordKind.CHUNKS and size > MAX_RECORD:
-            raise BadIndex(f"the index names a record of {size} bytes, more than one holds")
+        too_long = kind != RecordKind.CHUNKS and max(size, stored) > MAX_RECORD
+        if too_long or (kind == RecordKind.RAW and size != stored):
+            raise BadIndex(f"the index names a record of {size} bytes in {stored}, which cannot be")
         return Place(self.packs[pack], offset, size, stored, RecordKind(kind))
 
 
@@ -221,15 +221,6 @@ def _pack_file(digest: bytes, length: int) -> PackFile:
     if length > MAX_PACK:
         raise BadIndex(f"the index names a pack of {length} bytes, more than one has")
     return PackFile(Digest("b3:" + digest.hex()), length)
-
-
-def _little_endian(numbers: array[int]) -> bytes:
-    import sys
-
-    if sys.byteorder == "big":
-        numbers = numbers[:]
-        numbers.byteswap()
-    return numbers.tobytes()
 
 
 def _header_problem(start: bytes) -> str:

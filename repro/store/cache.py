@@ -1,33 +1,41 @@
-"""The objects on this machine: one read-only file per object, named by its digest.
+"""The objects on this machine: large ones are read-only files named by their digests, small ones are records of packs.
 
-Layout: `<root>/objects/ab/<62 hex>`, `<root>/tmp/`, `<root>/quarantine/`, `<root>/format`. Several processes
-may work at once without locks: a file appears under its name whole, by a rename, and never changes.
+Layout: `docs/reference/format.md`, section "Cache". Several processes may work at once without locks: a file appears
+under its name whole, by a rename, and never changes.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import time
-from collections.abc import Callable
-from typing import BinaryIO
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, BinaryIO
 
 from repro.errors import IntegrityError
 from repro.model.content import ObjectRef
 from repro.model.digest import Digest, digest_of
 from repro.model.links import LINK_FROM
+from repro.model.pack import SMALL_LIMIT
 from repro.model.tree import Entry, decode_tree
 from repro.model.tree_objects import MAX_TREE_BYTES
 from repro.store.cache_format import check_format, mark_format
-from repro.store.flushing import flush_files
+from repro.store.flushing import flush_file, flush_files
+from repro.store.freshness import FRESH, Freshness
 from repro.store.hashing import BLOCK, copy_and_hash, hash_descriptor, hash_file
 from repro.store.object_faults import CorruptObject as CorruptObject
 from repro.store.object_faults import MissingObject as MissingObject
 from repro.store.object_faults import SizeLie as SizeLie
+from repro.store.packed_objects import PackedObjects
 from repro.store.reflink import is_read_from_start, reflink
 from repro.store.set_aside import set_aside
+from repro.store.shared_folders import make_folder
 from repro.store.temp_files import sweep, temp_file, write_all
 
-_RECENT = 3600.0  # seconds in which another process may have added an object without flushing it yet
+if TYPE_CHECKING:
+    from repro.store.batch import Batch
+    from repro.store.pack_writer import WrittenPack
 
 
 class Cache:
@@ -42,13 +50,15 @@ class Cache:
         self.root = root
         self._tmp = os.path.join(root, "tmp")
         self._unflushed: set[str] = set()
-        self._prepared = False
+        self._prepared = self._has_new_names = False
+        self._packed = PackedObjects(root, self._store_beside)
+        self._freshness = Freshness(root)
         check_format(root)
 
     # reading
 
     def path_of(self, digest: Digest) -> str:
-        """Return where the object's file is, or would be."""
+        """Return where the object's own file is, or would be: one of at most `SMALL_LIMIT` bytes may have none."""
         return f"{self.root}/objects/{digest[3:5]}/{digest[5:]}"
 
     def has(self, digest: Digest) -> bool:
@@ -56,7 +66,10 @@ class Cache:
         return self.size(digest) is not None
 
     def size(self, digest: Digest) -> int | None:
-        """Return the length in bytes of the object's file, None where it is not here."""
+        """Return the object's length in bytes, None where it is not here."""
+        place = self._packed.place(digest)
+        if place is not None:
+            return place.size
         status = self._status(digest)
         return None if status is None else status.st_size
 
@@ -77,6 +90,9 @@ class Cache:
         Raises:
             MissingObject: it is not here.
         """
+        data = self._in_packs(ref)
+        if data is not None:
+            return io.BytesIO(data)
         return os.fdopen(self._open(ref.digest), "rb")
 
     def read(self, ref: ObjectRef) -> bytes:
@@ -85,6 +101,9 @@ class Cache:
         Raises:
             MissingObject, CorruptObject, SizeLie: it is not here, or not what `ref` says.
         """
+        data = self._in_packs(ref)
+        if data is not None:
+            return data
         descriptor = self._open(ref.digest)
         with os.fdopen(descriptor, "rb") as file:
             if os.fstat(descriptor).st_size != ref.size:
@@ -111,6 +130,10 @@ class Cache:
         Raises:
             MissingObject, CorruptObject, SizeLie: as `read`; what was written is then to be thrown away.
         """
+        packed = self._in_packs(ref)
+        if packed is not None:
+            write_all(descriptor, packed)
+            return
         source = self._open(ref.digest)
         try:
             if ref.size < BLOCK and os.fstat(source).st_size == ref.size:
@@ -131,6 +154,9 @@ class Cache:
     def holds(self, descriptor: int) -> bool:
         """Whether what can be read from the descriptor is here as an object."""
         ref = hash_descriptor(descriptor)
+        with contextlib.suppress(CorruptObject):
+            if self._in_packs(ref) is not None:
+                return True
         status, here = os.fstat(descriptor), self._status(ref.digest)
         return here is not None and (os.path.samestat(status, here) or self._is_intact(ref, here))
 
@@ -150,6 +176,8 @@ class Cache:
         Raises:
             MissingObject, CorruptObject, SizeLie: it is not here, or not what `ref` says.
         """
+        if self._in_packs(ref) is not None:
+            return
         descriptor = self._open(ref.digest)
         try:
             found = hash_descriptor(descriptor)
@@ -166,11 +194,8 @@ class Cache:
             OSError: the disk is full, or refuses; nothing is left behind.
         """
         ref = ObjectRef(digest_of(data), len(data))
-        if not self._already_here(ref):
-            self._prepare()
-            with temp_file(self._tmp) as (temp, path):
-                write_all(temp, data)
-                self._publish(temp, path, ref)
+        if not self.knows(ref):
+            self.store_alone(data, ref)
         return ref
 
     def add_descriptor(self, descriptor: int) -> ObjectRef:
@@ -185,12 +210,77 @@ class Cache:
             if not second:
                 return self.add_bytes(first)
             first += second
-        self._prepare()
+        return self.store_large(descriptor, first)
+
+    @contextlib.contextmanager
+    def batch(self) -> Iterator[Batch]:
+        """Collect many objects: small ones go into packs. They can be read from here once the `with` has ended well;
+        where it ends by an error, some may be here and some not.
+
+        Raises:
+            OSError: the disk is full, or refuses.
+        """
+        from repro.store.batch import Batch
+
+        batch = Batch(self)
+        try:
+            yield batch
+        except BaseException:
+            batch.give_up()
+            raise
+        batch.finish()
+
+    def publish(self, packs: Sequence[WrittenPack]) -> None:
+        """Take complete packs from temporary files into the cache; what a tree in them names is in them or here.
+
+        Args:
+            packs: verified, on the disk (`flush_file`), in the cache's file system.
+
+        Raises:
+            OSError: the disk is full, or refuses.
+        """
+        from repro.store.publish_packs import merge_many, publish_packs
+
+        self.prepare()
+        publish_packs(self.root, packs)
+        self._has_new_names = True
+        merge_many(self.root, self._packed.indexes)
+
+    def knows(self, ref: ObjectRef) -> bool:
+        """Whether the object is here, and stays here: a gc is told that it is used."""
+        place = self._packed.place(ref.digest)
+        if place is not None and self._packed.is_kept(place, self._freshness):
+            self._has_new_names = True  # of another process, perhaps
+            return True
+        return self._is_kept_alone(ref)
+
+    def is_distrusted(self, digest: Digest) -> bool:
+        """Whether the object's records in packs were found damaged: it is stored as a file of its own then."""
+        return digest in self._packed.damaged
+
+    def store_alone(self, data: bytes, ref: ObjectRef) -> None:
+        """Store bytes, which `knows` does not know, as a file of their own.
+
+        Raises:
+            OSError: the disk is full, or refuses; nothing is left behind.
+        """
+        self.prepare()
+        with temp_file(self._tmp) as (temp, path):
+            write_all(temp, data)
+            self._publish(temp, path, ref)
+
+    def store_large(self, descriptor: int, first: bytes) -> ObjectRef:
+        """Store `first`, which was read from the descriptor, and all that can still be read, as a file of its own.
+
+        Raises:
+            OSError: the disk is full, or refuses; nothing is left behind.
+        """
+        self.prepare()
         with temp_file(self._tmp) as (temp, path):
             # Of a clone, it is the clone that is hashed: the original may be written to.
             cloned = is_read_from_start(descriptor, len(first)) and reflink(descriptor, temp)
             ref = hash_descriptor(temp) if cloned else copy_and_hash(descriptor, temp, first)
-            if not self._already_here(ref):
+            if not self.knows(ref):
                 self._publish(temp, path, ref)
         return ref
 
@@ -205,7 +295,7 @@ class Cache:
         Raises:
             CorruptObject, SizeLie: what came is something else. Its bytes are set aside under `quarantine/`.
         """
-        self._prepare()
+        self.prepare()
         with temp_file(self._tmp) as (temp, path):
             fill(temp)
             os.lseek(temp, 0, os.SEEK_SET)
@@ -215,7 +305,7 @@ class Cache:
                 raise CorruptObject(f"what came for {digest} is {found.digest} (kept as {kept})")
             if size is not None and found.size != size:
                 raise SizeLie(f"the object {digest} has {found.size} bytes where {size} were declared")
-            if not self._already_here(found):
+            if not self.knows(found):
                 self._publish(temp, path, found)
         return found
 
@@ -223,6 +313,10 @@ class Cache:
         """Put on disk what was added since the last flush: call it before publishing a record that names it."""
         paths, self._unflushed = self._unflushed, set()
         flush_files(paths, f"{self.root}/objects")
+        if self._has_new_names:
+            self._has_new_names = False
+            for folder in ("packs", "indexes"):
+                flush_file(f"{self.root}/{folder}")
 
     # inside
 
@@ -263,15 +357,43 @@ class Cache:
     def _quarantine(self, path: str, digest: Digest) -> str:
         return set_aside(self.root, path, digest[3:])
 
-    def _already_here(self, ref: ObjectRef) -> bool:
+    def _in_packs(self, ref: ObjectRef) -> bytes | None:
+        """Return the bytes of an object that is a record of a pack, verified; None where it is none.
+
+        Raises:
+            CorruptObject, SizeLie: it is damaged in all packs and no file of its own, or not of that size.
+        """
+        if ref.size > SMALL_LIMIT and self._status(ref.digest) is not None:
+            return None
+        try:
+            data = self._packed.read(ref.digest)
+        except CorruptObject:
+            if self._status(ref.digest) is None:
+                raise
+            return None
+        if data is not None:
+            self._check(ref, ObjectRef(ref.digest, len(data)))
+        return data
+
+    def _store_beside(self, data: bytes) -> None:
+        """Keep the good bytes of an object that is damaged in one pack, where that is possible."""
+        ref = ObjectRef(digest_of(data), len(data))
+        with contextlib.suppress(OSError):
+            if not self._is_kept_alone(ref):
+                self.store_alone(data, ref)
+
+    def _is_kept_alone(self, ref: ObjectRef) -> bool:
         path = self.path_of(ref.digest)
         found = self._status(ref.digest)
         if found is None:
             return False
-        if found.st_mtime > time.time() - _RECENT:
-            self._unflushed.add(path)
         if self._is_intact(ref, found):
-            return True
+            if found.st_mtime > time.time() - FRESH:
+                self._unflushed.add(path)  # another process may have added it without flushing it yet
+            if ref.size >= LINK_FROM:
+                self._freshness.mark(path, found.st_mtime)
+                return True
+            return self._freshness.touch(path, found.st_mtime)
         # A wrong length is what a power cut leaves of a file that was never flushed: it is written again.
         if ref.size >= LINK_FROM:
             self._quarantine(path, ref.digest)  # what was written through a link may be somebody's only copy
@@ -283,15 +405,19 @@ class Cache:
         try:
             os.rename(temp_path, path)
         except FileNotFoundError:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
+            make_folder(os.path.dirname(path))
             os.rename(temp_path, path)
         self._unflushed.add(path)
 
-    def _prepare(self) -> None:
-        """Once per process, before the first write."""
+    def prepare(self) -> None:
+        """Make what every writer needs; once per process, before the first write.
+
+        Raises:
+            OSError: the disk is full, or refuses.
+        """
         if self._prepared:
             return
-        os.makedirs(self._tmp, exist_ok=True)
+        make_folder(self._tmp)
         mark_format(self.root, self._tmp)
         sweep(self._tmp)
         self._prepared = True

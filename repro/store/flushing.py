@@ -9,6 +9,19 @@ from collections.abc import Collection
 _FEW = 32  # up to here, one fsync per file is cheaper than flushing every file system of the machine
 
 
+def flush_file(path: str) -> None:
+    """Put one file, or a folder's names, on disk.
+
+    Raises:
+        OSError: it is not there, or the disk refuses.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def flush_files(paths: Collection[str], folder: str) -> None:
     """Put files on disk, with the folders that they are in; `folder` holds those. A file that is gone is none."""
     if len(paths) > _FEW:
@@ -17,8 +30,4 @@ def flush_files(paths: Collection[str], folder: str) -> None:
     folders = {os.path.dirname(path) for path in paths}
     for path in [*paths, *folders, *({folder} if folders else ())]:
         with contextlib.suppress(FileNotFoundError):  # set aside in the meantime
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            flush_file(path)

@@ -7,7 +7,7 @@ import mmap
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from repro.model.digest import Digest
 from repro.model.pack_index import BadIndex, PackIndex, Place
@@ -25,18 +25,23 @@ class PackIndexes:
         self._open: Mapping[str, PackIndex] = {}
         self._seen: int | None = None
 
-    def find(self, digest: Digest) -> Iterator[Place]:
-        """Yield the places of an object; none where no index names it, not even one that was written just now.
+    def find(self, digest: Digest, usable: Callable[[Place], bool] = lambda place: True) -> Iterator[Place]:
+        """Yield the places of an object; none where no index names one, not even an index that was written just now.
+
+        Args:
+            digest: of the object.
+            usable: whether a place is what is looked for; one in a pack that has gone is not.
 
         Raises:
             BadIndex: a file is no index.
         """
         found = False
         for place in self._find(digest):
-            found = True
-            yield place
+            if usable(place):
+                found = True
+                yield place
         if not found and self._refresh():
-            yield from self._find(digest)
+            yield from filter(usable, self._find(digest))
 
     def current(self) -> Mapping[str, PackIndex]:
         """Return all indexes by their names (64 hex digits), as they are now.
@@ -65,14 +70,24 @@ class PackIndexes:
         if changed == self._seen:
             return False
         settled = changed < time.time_ns() - _TICK_NS
-        names = sorted(filter(_NAME.fullmatch, os.listdir(self.folder))) if changed else []
-        opened = {}
-        for name in names:
-            with contextlib.suppress(FileNotFoundError):  # merged into another since the listing
-                opened[name] = self._open.get(name) or _open_index(self.folder, name)
+        opened, names = dict(self._open), self._names() if changed else []
+        # A listing made while indexes are merged can lack the merged one and those that it replaces.
+        while opened.keys() != set(names):
+            opened = {}
+            for name in names:
+                with contextlib.suppress(FileNotFoundError):
+                    opened[name] = self._open.get(name) or _open_index(self.folder, name)
+            again = self._names()
+            names = sorted(opened) if again == names else again
         fresh = opened.keys() != self._open.keys()
         self._open, self._seen = opened, changed if settled else None
         return fresh
+
+    def _names(self) -> list[str]:
+        try:
+            return sorted(filter(_NAME.fullmatch, os.listdir(self.folder)))
+        except FileNotFoundError:
+            return []
 
 
 def _open_index(folder: str, name: str) -> PackIndex:

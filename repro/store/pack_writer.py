@@ -12,7 +12,7 @@ from repro.model.pack import HEAD_BYTES, PACK_HEADER, RecordKind
 from repro.model.pack_index import PackFile, place_bytes
 from repro.store.hashing import BLOCK, finish, new_hasher
 from repro.store.pack_records import Packed
-from repro.store.temp_files import open_temp, write_all
+from repro.store.temp_files import naming_the_disk, open_temp, write_all
 
 Spot = tuple[int, int, int, RecordKind]
 """Of a record in a pack being written: offset, the object's size, the payload's length, kind."""
@@ -36,6 +36,7 @@ class PackWriter:
 
     def __init__(self, folder: str) -> None:
         """Open a temporary file in a folder, which is made where there is none."""
+        self._folder = folder
         self._descriptor, self._path = open_temp(folder)
         self._hasher = new_hasher()
         self._parts: list[bytes | memoryview] = [PACK_HEADER]
@@ -81,4 +82,5 @@ class PackWriter:
         block = b"".join(self._parts)
         self._parts, self._buffered = [], 0
         self._hasher.update(block)
-        write_all(self._descriptor, block)
+        with naming_the_disk(self._folder):
+            write_all(self._descriptor, block)

@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Callable
 
+from repro.store.shared_folders import make_folder
 from repro.store.temp_files import temp_file
 
 
@@ -28,5 +29,5 @@ def copy_aside(root: str, label: str, fill: Callable[[int], None]) -> str:
 
 def _place(root: str, label: str) -> str:
     folder = os.path.join(root, "quarantine")
-    os.makedirs(folder, exist_ok=True)
+    make_folder(folder)
     return os.path.join(folder, f"{label}-{os.urandom(4).hex()}")

@@ -8,6 +8,8 @@ import os
 import time
 from collections.abc import Iterator
 
+from repro.store.shared_folders import make_folder
+
 LEFTOVER_AGE = 24 * 3600.0
 """Seconds without a write after which a temporary file belongs to nobody."""
 
@@ -21,21 +23,28 @@ def temp_file(directory: str) -> Iterator[tuple[int, str]]:
     """
     descriptor, path = open_temp(directory)
     try:
-        yield descriptor, path
-    except OSError as error:
-        # Writing to a descriptor names no file; of a full disk the user must hear which.
-        if error.filename is None and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise OSError(error.errno, os.strerror(error.errno), directory) from error
-        raise
+        with naming_the_disk(directory):
+            yield descriptor, path
     finally:
         os.close(descriptor)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
 
 
+@contextlib.contextmanager
+def naming_the_disk(directory: str) -> Iterator[None]:
+    """Let an error of a full disk name a directory: writing to a descriptor names no file, and there may be several."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise OSError(error.errno, os.strerror(error.errno), directory) from error
+        raise
+
+
 def open_temp(directory: str) -> tuple[int, str]:
     """Open a new file under `directory`, which is made where there is none; return the descriptor and the path."""
-    os.makedirs(directory, exist_ok=True)
+    make_folder(directory)
     path = os.path.join(directory, f"{os.getpid()}-{os.urandom(8).hex()}")
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600), path
 
@@ -48,7 +57,7 @@ def sweep(directory: str) -> None:
     except FileNotFoundError:
         return
     for entry in entries:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError, PermissionError):  # gone, or another user's
             if entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_mtime < oldest:
                 os.unlink(entry.path)
 

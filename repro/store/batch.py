@@ -1,0 +1,180 @@
+"""Many objects stored together: small ones go into packs, unless they are only a few."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from typing import TYPE_CHECKING, Protocol
+
+from repro.model.content import ObjectRef
+from repro.model.digest import Digest, digest_of
+from repro.model.pack import PACK_SIZE, SMALL_LIMIT
+from repro.store.flushing import flush_file
+from repro.store.pack_records import pack_object
+from repro.store.pack_writer import PackWriter, WrittenPack
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+_FEW_OBJECTS = 64
+_FEW_BYTES = 1024 * 1024
+"""Fewer objects than this, of fewer bytes, are files of their own: no pack for three of them."""
+
+_PACKS_AT_ONCE = 16
+_RECORDS_AT_ONCE = 131_072
+"""What is published at the latest, so that memory is bounded and what was killed finds its work again."""
+
+
+class BatchStore(Protocol):
+    """What a batch is written into."""
+
+    root: str
+
+    def knows(self, ref: ObjectRef) -> bool:
+        """Whether the object is there, to be relied on from now on."""
+        ...
+
+    def has(self, digest: Digest) -> bool:
+        """Whether the object is there."""
+        ...
+
+    def store_alone(self, data: bytes, ref: ObjectRef) -> None:
+        """Store an object as a file of its own."""
+        ...
+
+    def store_large(self, descriptor: int, first: bytes) -> ObjectRef:
+        """Store what can be read after `first`, as a file of its own."""
+        ...
+
+    def is_distrusted(self, digest: Digest) -> bool:
+        """Whether an object is not looked for in packs."""
+        ...
+
+    def publish(self, packs: list[WrittenPack]) -> None:
+        """Give packs their names and index them."""
+        ...
+
+
+class Batch:
+    """A sink for many objects, from one thread or several. `finish` or `give_up` ends it."""
+
+    def __init__(self, store: BatchStore) -> None:
+        """Write into a cache that is prepared."""
+        self._store = store
+        self._tmp = os.path.join(store.root, "tmp")
+        self._lock = threading.Lock()
+        self._held: dict[Digest, bytes] | None = {}
+        self._held_bytes = 0
+        self._writer: PackWriter | None = None
+        self._done: list[tuple[WrittenPack, Future[None]]] = []
+        self._pending: set[Digest] = set()
+        self._flusher: ThreadPoolExecutor | None = None
+
+    def has(self, digest: Digest) -> bool:
+        """Whether the object is in this batch, or was there before."""
+        return digest in self._pending or self._store.has(digest)
+
+    def add_bytes(self, data: bytes) -> ObjectRef:
+        """Store bytes held in memory.
+
+        Raises:
+            OSError: the disk is full, or refuses.
+        """
+        ref = ObjectRef(digest_of(data), len(data))
+        if ref.digest in self._pending or self._store.knows(ref):
+            return ref
+        if ref.size > SMALL_LIMIT or self._store.is_distrusted(ref.digest):
+            self._store.store_alone(data, ref)
+            return ref
+        with self._lock:
+            if ref.digest not in self._pending:
+                self._pending.add(ref.digest)
+                self._take(ref.digest, data)
+        return ref
+
+    def add_descriptor(self, descriptor: int) -> ObjectRef:
+        """Store what can be read from the descriptor's position to its end, in one pass, with flat memory.
+
+        Raises:
+            OSError: the disk is full, or refuses.
+        """
+        data = os.read(descriptor, SMALL_LIMIT + 1)
+        while len(data) <= SMALL_LIMIT:
+            more = os.read(descriptor, SMALL_LIMIT + 1 - len(data))
+            if not more:
+                return self.add_bytes(data)
+            data += more
+        return self._store.store_large(descriptor, data)
+
+    def finish(self) -> None:
+        """Publish everything.
+
+        Raises:
+            OSError: the disk is full, or refuses; what is not published leaves nothing behind.
+        """
+        try:
+            if self._held:
+                for digest, data in self._held.items():
+                    self._store.store_alone(data, ObjectRef(digest, len(data)))
+            self._close_pack()
+            self._publish()
+        finally:
+            self._end()
+
+    def give_up(self) -> None:
+        """Publish the packs that are complete, for the next attempt to find, and drop the rest."""
+        try:
+            with contextlib.suppress(OSError):  # that may be why: the first error is the one to hear of
+                self._publish()
+        finally:
+            self._end()
+
+    def _take(self, digest: Digest, data: bytes) -> None:
+        if self._held is None:
+            self._write(digest, data)
+            return
+        self._held[digest] = data
+        self._held_bytes += len(data)
+        if len(self._held) >= _FEW_OBJECTS or self._held_bytes >= _FEW_BYTES:
+            held, self._held = self._held, None
+            for known, bytes_of_it in held.items():
+                self._write(known, bytes_of_it)
+
+    def _write(self, digest: Digest, data: bytes) -> None:
+        if self._writer is None:
+            self._writer = PackWriter(self._tmp)
+        self._writer.add(digest, pack_object(digest, data))
+        if self._writer.length >= PACK_SIZE:
+            self._close_pack()
+        if len(self._done) >= _PACKS_AT_ONCE or len(self._pending) >= _RECORDS_AT_ONCE:
+            self._close_pack()
+            self._publish()
+
+    def _close_pack(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is None:
+            return
+        pack = writer.close()
+        if self._flusher is None:
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._flusher = ThreadPoolExecutor(1, "repro-flush")
+        self._done.append((pack, self._flusher.submit(flush_file, pack.path)))
+
+    def _publish(self) -> None:
+        if self._done:
+            for _, flushed in self._done:
+                flushed.result()
+            self._store.publish([pack for pack, _ in self._done])
+        self._done.clear()
+        self._pending.clear()
+
+    def _end(self) -> None:
+        if self._flusher is not None:
+            self._flusher.shutdown()
+        if self._writer is not None:
+            self._writer.abandon()
+        for pack, _ in self._done:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(pack.path)
