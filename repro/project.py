@@ -61,6 +61,11 @@ class Places:
         """Where rebuilds are made that were not given a directory."""
         return os.path.join(self.scratch, "rebuilds")
 
+    @property
+    def encrypting(self) -> str:
+        """Where files are encrypted that are on their way to a remote."""
+        return os.path.join(self.scratch, "encrypting")
+
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
@@ -115,10 +120,9 @@ class Workspace:
 
     def open_remote(self, url: str) -> Remote:
         """Return the remote at `url`; a relative path counts from the current directory."""
-        from repro.store.open_remote import open_remote
+        from repro.remote_access import open_place
 
-        place = url if "://" in url else os.path.join(self.cwd, os.path.expanduser(url))
-        return open_remote(place, self.environ)
+        return open_place(url, self.cwd, self.base, self.settings, self.environ, self.places.encrypting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,8 +273,9 @@ def _settings_of(files: tuple[str, ...], base: str) -> Settings:
     for path in reversed(files):
         data = _read(path)
         if data is not None:
-            inside = path.startswith(base + os.sep)
-            merged = merge_settings(parse_settings(data, path[len(base) + 1 :] if inside else path), merged)
+            inside = path != files[-1]  # the last is the user's, wherever that is
+            shown = path[len(base) + 1 :] if inside else path
+            merged = merge_settings(parse_settings(data, shown, committed=shown == SETTINGS_FILE), merged)
     return merged
 
 

@@ -7,15 +7,24 @@ import os
 from collections.abc import Callable
 
 from repro.errors import UsageError
-from repro.model.settings_edit import add_remote, remove_remote
+from repro.model.remote_encryption import Encrypted, KeySource
+from repro.model.settings import parse_settings
+from repro.model.settings_edit import add_remote, remove_remote, set_encryption
 from repro.project import LOCAL_SETTINGS_FILE, SETTINGS_FILE, Project
 from repro.store.whole_file import replace_text
 
 
-def add(project: Project, name: str, url: str, *, local: bool) -> str:
+def add(project: Project, name: str, url: str, *, local: bool, key: KeySource | None = None) -> str:
     """Add a remote and return the file that names it now.
 
     A directory outside any URL is written as an absolute path: what is relative depends on who calls.
+
+    Args:
+        project: where.
+        name: what the remote is to be called.
+        url: a URL or a directory.
+        local: in `.repro/local.yaml`, which git ignores.
+        key: it is encrypted, and this is where its key is. That is written to `.repro/local.yaml` alone.
 
     Raises:
         BadRemoteName, BadSettings: it cannot be added.
@@ -23,7 +32,30 @@ def add(project: Project, name: str, url: str, *, local: bool) -> str:
     """
     _refuse_password(url)
     place = url if "://" in url else os.path.abspath(os.path.join(project.cwd, os.path.expanduser(url)))
-    return _edit(project, local, lambda text, what: add_remote(text, name, place, what))
+    if local:
+        encrypted = Encrypted(key) if key else None
+        return _edit(project, True, lambda text, what: add_remote(text, name, place, what, encrypted))
+    required = Encrypted(None) if key else None
+    shown = _edit(project, False, lambda text, what: add_remote(text, name, place, what, required))
+    if key:
+        set_key(project, name, key)
+    return shown
+
+
+def set_key(project: Project, name: str, key: KeySource) -> str:
+    """Say in `.repro/local.yaml` where the key of a remote is, and return that file's name.
+
+    Raises:
+        BadSettings: the file cannot be changed safely.
+    """
+    return _edit(project, True, lambda text, what: set_encryption(text, name, Encrypted(key), what))
+
+
+def refuse_taken(project: Project, name: str, url: str, *, local: bool) -> None:
+    """Refuse what `add` would refuse, before a key is made for it; errors as there."""
+    _refuse_password(url)
+    text, what = _read(project, local)
+    add_remote(text, name, "/", what)
 
 
 def remove(project: Project, name: str, *, local: bool) -> str:
@@ -32,19 +64,28 @@ def remove(project: Project, name: str, *, local: bool) -> str:
     Raises:
         BadRemoteName, BadSettings: it cannot be removed.
     """
-    return _edit(project, local, lambda text, what: remove_remote(text, name, what))
+    shown = _edit(project, local, lambda text, what: remove_remote(text, name, what))
+    text, what = _read(project, True)
+    here = parse_settings(text.encode(), what)
+    if name in here.encryption and name not in here.remotes:  # where its key is, and nothing else
+        _edit(project, True, lambda text, what: remove_remote(text, name, what))
+    return shown
 
 
 def _edit(project: Project, local: bool, change: Callable[[str, str], str]) -> str:
     if local:
         project.records().prepare()
-    shown = LOCAL_SETTINGS_FILE if local else SETTINGS_FILE
-    path = os.path.join(project.root, shown)
-    text = ""
-    with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8") as file:
-        text = file.read()
-    replace_text(path, change(text, shown))
+    text, shown = _read(project, local)
+    replace_text(os.path.join(project.root, shown), change(text, shown))
     return shown
+
+
+def _read(project: Project, local: bool) -> tuple[str, str]:
+    shown = LOCAL_SETTINGS_FILE if local else SETTINGS_FILE
+    text = ""
+    with contextlib.suppress(FileNotFoundError), open(os.path.join(project.root, shown), encoding="utf-8") as file:
+        text = file.read()
+    return text, shown
 
 
 def _refuse_password(url: str) -> None:

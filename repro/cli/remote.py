@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
 import click
 
 from repro.cli.options import (
@@ -15,9 +18,29 @@ from repro.cli.options import (
     remote_option,
     runs_argument,
 )
+from repro.errors import UsageError
+from repro.project import Project
 from repro.report import data as report
 from repro.report import terminal
 from repro.report.progress import ProgressLine
+
+if TYPE_CHECKING:
+    from repro.model.remote_encryption import KeySource
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_key_options = (
+    click.option("--key-file", metavar="PATH", help="The key is in this file."),
+    click.option("--key-command", metavar="COMMAND", help="The key is what this shell command prints."),
+    click.option("--keyring", metavar="ENTRY", help="The key is in the keyring, under this name."),
+)
+
+
+def _with_key_options(function: F) -> F:
+    for option in reversed(_key_options):
+        function = option(function)
+    return function
+
 
 _local_option = click.option("--local", is_flag=True, help="In .repro/local.yaml, which git ignores.")
 
@@ -36,16 +59,68 @@ def remote() -> None:
 @click.argument("name")
 @click.argument("url")
 @_local_option
-def remote_add(name: str, url: str, local: bool) -> None:
+@click.option("--encrypt", is_flag=True, help="Encrypt all that is pushed; a key is made if there is none yet.")
+@_with_key_options
+def remote_add(
+    name: str,
+    url: str,
+    local: bool,
+    encrypt: bool,
+    key_file: str | None,
+    key_command: str | None,
+    keyring: str | None,
+) -> None:
     """Add a remote to repro.yaml.
 
     \b
     Example:
       repro remote add store /srv/repro
+      repro remote add store s3://bucket/repro --encrypt
     """
-    from repro.actions.remotes import add
+    from repro.actions.remotes import add, refuse_taken
 
-    terminal.say(f"remote {name} added to {add(here(), name, url, local=local)}")
+    project, key = here(), None
+    named = _named(project, key_file, key_command, keyring)
+    if named is not None and not encrypt:
+        raise UsageError("a key was named for a remote that is plain", "add --encrypt")
+    if encrypt:
+        from repro.actions.remote_keys import key_for_new_remote
+
+        refuse_taken(project, name, url, local=local)
+        key = key_for_new_remote(project, name, named)
+    shown = add(project, name, url, local=local, key=key.source if key else None)
+    terminal.say(f"remote {name} added to {shown}")
+    if key and key.made:
+        terminal.say(f"its key is new: {key.shown}\nkeep a copy of it: without it nobody can read what is pushed")
+
+
+@remote.command("key")
+@click.argument("name", shell_complete=complete_remote)
+@_with_key_options
+def remote_key(name: str, key_file: str | None, key_command: str | None, keyring: str | None) -> None:
+    """Say where the key of an encrypted remote is, in .repro/local.yaml.
+
+    \b
+    Example:
+      repro remote key store --key-file ~/store.key
+    """
+    from repro.actions.remote_keys import known_key
+    from repro.actions.remotes import set_key
+
+    project = here()
+    named = _named(project, key_file, key_command, keyring)
+    if named is None:
+        raise UsageError("nothing says where the key is", "name --key-file, --key-command or --keyring")
+    project.remote_url(name)
+    shown = set_key(project, name, known_key(project, named).source)
+    terminal.say(f"the key of remote {name} is named in {shown}")
+
+
+def _named(project: Project, file: str | None, command: str | None, keyring: str | None) -> KeySource | None:
+    from repro.actions.remote_keys import key_source
+    from repro.model.remote_encryption import KeyKind
+
+    return key_source(project, {KeyKind.FILE: file, KeyKind.COMMAND: command, KeyKind.KEYRING: keyring})
 
 
 @remote.command("list")
@@ -59,11 +134,12 @@ def remote_list(as_json: bool) -> None:
     """
     settings = project_or_workspace().settings
     default = settings.remote or (next(iter(settings.remotes)) if len(settings.remotes) == 1 else None)
-    rows = [(name, url, name == default) for name, url in settings.remotes.items()]
+    rows = [(name, url, name == default, name in settings.encryption) for name, url in settings.remotes.items()]
     if as_json:
-        terminal.put_json({"remotes": [{"name": n, "url": u, "default": d} for n, u, d in rows]})
+        terminal.put_json({"remotes": [{"name": n, "url": u, "default": d, "encrypted": e} for n, u, d, e in rows]})
         return
-    for line in terminal.table([(name, url, "(default)" if chosen else "") for name, url, chosen in rows]):
+    words = [(n, u, " ".join(("(default)",) * d + ("(encrypted)",) * e)) for n, u, d, e in rows]
+    for line in terminal.table(words):
         terminal.put(line)
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from repro.errors import ReproError, UsageError
 from repro.model.links import Way
 from repro.model.names import RelPath, parse_path
+from repro.model.remote_encryption import REQUIRED, Encrypted, KeyKind, KeySource
 from repro.model.strict_yaml import BadYaml, KeyPath, Position, load_yaml_marked, nearest
 
 T = TypeVar("T")
@@ -41,6 +42,8 @@ class Settings:
     variables: tuple[str, ...] = ()
     environment: EnvironmentSettings = EnvironmentSettings()
     remotes: Mapping[str, str] = field(default_factory=dict)
+    encryption: Mapping[str, Encrypted] = field(default_factory=dict)
+    """By a remote's name; the settings have it within `remotes`."""
     remote: str | None = None
     store: str | None = None
     link: tuple[Way, ...] = ()
@@ -61,15 +64,17 @@ KEYS = (
 )
 ENVIRONMENT_KEYS = ("kind", "python", "lock")
 ENVIRONMENT_KINDS = ("pip",)
-REMOTE_KEYS = ("url",)
+REMOTE_KEYS = ("url", "encryption")
+ENCRYPTION_KEYS = tuple(str(kind) for kind in KeyKind)
 
 
-def parse_settings(data: bytes, what: str) -> Settings:
+def parse_settings(data: bytes, what: str, committed: bool = False) -> Settings:
     """Read one settings file.
 
     Args:
         data: the file's bytes.
         what: its name, for messages.
+        committed: it comes with a clone, from anybody: it may not say which command gives a key, or which file.
 
     Raises:
         BadSettings: a word that has no meaning (with the nearest that has), a value of the wrong type.
@@ -97,6 +102,7 @@ def parse_settings(data: bytes, what: str) -> Settings:
             reader.text(environment, ("environment", "lock")),
         ),
         remotes=_remotes(reader, top.get("remotes")),
+        encryption=_encryption(reader, top.get("remotes") or {}, committed),
         remote=reader.text(top, ("remote",)),
         store=reader.text(top, ("store",)),
         link=_ways(reader, top.get("link")),
@@ -119,6 +125,7 @@ def merge_settings(nearer: Settings, farther: Settings) -> Settings:
         variables=_joined(farther.variables, nearer.variables),
         environment=EnvironmentSettings(near.kind or far.kind, near.python or far.python, near.lock or far.lock),
         remotes={**farther.remotes, **nearer.remotes},
+        encryption={**nearer.encryption, **farther.encryption, **_with_key(nearer.encryption)},
         remote=nearer.remote or farther.remote,
         store=nearer.store or farther.store,
         link=nearer.link or farther.link,
@@ -129,16 +136,20 @@ def _joined(first: tuple[T, ...], second: tuple[T, ...]) -> tuple[T, ...]:
     return tuple(dict.fromkeys((*first, *second)))
 
 
+def _with_key(encryption: Mapping[str, Encrypted]) -> dict[str, Encrypted]:
+    return {name: encrypted for name, encrypted in encryption.items() if encrypted.key is not None}
+
+
 class _Reader:
     """Reads values and says where a wrong one stands."""
 
     def __init__(self, what: str, marks: Mapping[KeyPath, Position]) -> None:
-        self._what = what
+        self.what = what
         self._marks = marks
 
     def bad(self, at: KeyPath, problem: str, hint: str | None = None) -> BadSettings:
         line = self._marks.get(at, (1, 1))[0]
-        return BadSettings(f"{self._what}, line {line}: {problem}", hint)
+        return BadSettings(f"{self.what}, line {line}: {problem}", hint)
 
     def mapping(self, value: Any, at: KeyPath, known: tuple[str, ...]) -> dict[str, Any]:
         if value is None:
@@ -214,8 +225,37 @@ def _remotes(reader: _Reader, value: Any) -> dict[str, str]:
     found = {}
     for name, inner in value.items():
         at = ("remotes", name)
-        url = reader.text(reader.mapping(inner, at, REMOTE_KEYS), (*at, "url"))
-        if url is None:
+        remote = reader.mapping(inner, at, REMOTE_KEYS)
+        url = reader.text(remote, (*at, "url"))
+        if url is not None:
+            found[name] = url
+        elif remote.get("encryption") is None:  # else another settings file has the url
             raise reader.bad(at, f"the remote {name!r} has no url")
-        found[name] = url
     return found
+
+
+def _encryption(reader: _Reader, remotes: Mapping[str, Any], committed: bool) -> dict[str, Encrypted]:
+    found = {}
+    for name, inner in remotes.items():
+        at = ("remotes", name, "encryption")
+        value = (inner or {}).get("encryption")
+        if value == REQUIRED:
+            found[name] = Encrypted(None)
+        elif value is not None:
+            found[name] = Encrypted(_key_source(reader, value, at, committed))
+    return found
+
+
+def _key_source(reader: _Reader, value: Any, at: KeyPath, committed: bool) -> KeySource:
+    known = f"known are: {REQUIRED}, or one of {', '.join(ENCRYPTION_KEYS)} with a value"
+    if not isinstance(value, dict):
+        raise reader.bad(at, f"{value!r} does not say where a key is", known)
+    source = reader.mapping(value, at, ENCRYPTION_KEYS)
+    given = [(kind, text) for kind in KeyKind if (text := reader.text(source, (*at, kind))) is not None]
+    if len(given) != 1:
+        raise reader.bad(at, f"{_dotted(at)} must have one place of the key, not {len(given)}", known)
+    kind, text = given[0]
+    if committed and kind is not KeyKind.KEYRING:
+        hint = f"say it in .repro/local.yaml: `repro remote key {at[1]} …`; here may stand: {at[-1]}: {REQUIRED}"
+        raise reader.bad((*at, kind), f"{kind} may not stand in a file that comes with a clone", hint)
+    return KeySource(kind, text, reader.what)

@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 
 from repro.errors import UsageError
+from repro.model.remote_encryption import REQUIRED, Encrypted
 from repro.model.settings import BadSettings, Settings, parse_settings
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -29,7 +30,7 @@ def check_remote_name(name: str) -> str:
     return name
 
 
-def add_remote(text: str, name: str, url: str, what: str) -> str:
+def add_remote(text: str, name: str, url: str, what: str, encrypted: Encrypted | None = None) -> str:
     """Return the settings `text` with one more remote.
 
     Raises:
@@ -40,16 +41,52 @@ def add_remote(text: str, name: str, url: str, what: str) -> str:
     before = parse_settings(text.encode(), what)
     if name in before.remotes:
         raise BadRemoteName(f"a remote {name!r} exists: {before.remotes[name]}", f"`repro remote remove {name}` first")
+    if name in before.encryption:  # what is left of an earlier remote of that name
+        text = remove_remote(text, name, what)
+    return _with_entry(text, name, url, encrypted, what)
+
+
+def set_encryption(text: str, name: str, encrypted: Encrypted, what: str) -> str:
+    """Return the settings `text` in which the remote `name`, which may stand in another file, is encrypted so.
+
+    Raises:
+        BadRemoteName: the name is none.
+        BadSettings: `text` is not valid, or is laid out such that it cannot be changed safely.
+    """
+    check_remote_name(name)
+    before = parse_settings(text.encode(), what)
+    if name in before.remotes or name in before.encryption:
+        text = remove_remote(text, name, what)
+    return _with_entry(text, name, before.remotes.get(name), encrypted, what)
+
+
+def _with_entry(text: str, name: str, url: str | None, encrypted: Encrypted | None, what: str) -> str:
+    before = parse_settings(text.encode(), what)
     lines = _lines(text)
     at = _remotes_line(lines)
     indent = " " * (2 if at is None else _indent_of_first(lines, at))
-    block = ["remotes:", f"{indent}{name}:", f"{indent}  url: {json.dumps(url, ensure_ascii=False)}"]
+    block = ["remotes:", *(indent + line for line in (f"{name}:", *_entry(url, encrypted)))]
     if at is None:
         changed = [*lines, *([""] if lines and lines[-1].strip() else []), *block]
     else:
         header = re.sub(r":\s*\{\s*\}", ":", lines[at])
         changed = [*lines[:at], header, *block[1:], *lines[at + 1 :]]
-    return _checked("\n".join(changed) + "\n", replace(before, remotes={**before.remotes, name: url}), what)
+    wanted = replace(
+        before,
+        remotes={**before.remotes, **({name: url} if url is not None else {})},
+        encryption={**before.encryption, **({name: encrypted} if encrypted is not None else {})},
+    )
+    return _checked("\n".join(changed) + "\n", wanted, what)
+
+
+def _entry(url: str | None, encrypted: Encrypted | None) -> list[str]:
+    """Return the lines below a remote's name."""
+    lines = [] if url is None else [f"  url: {json.dumps(url, ensure_ascii=False)}"]
+    if encrypted is not None and encrypted.key is None:
+        lines.append(f"  encryption: {REQUIRED}")
+    elif encrypted is not None and encrypted.key is not None:
+        lines += ["  encryption:", f"    {encrypted.key.kind}: {json.dumps(encrypted.key.value, ensure_ascii=False)}"]
+    return lines
 
 
 def remove_remote(text: str, name: str, what: str) -> str:
@@ -60,7 +97,7 @@ def remove_remote(text: str, name: str, what: str) -> str:
         BadSettings: `text` is not valid, or is laid out such that it cannot be changed safely.
     """
     before = parse_settings(text.encode(), what)
-    if name not in before.remotes:
+    if name not in before.remotes and name not in before.encryption:
         known = ", ".join(before.remotes) or "none"
         raise BadRemoteName(f"no remote is called {name!r} in {what}", f"known: {known}")
     lines = _lines(text)
@@ -74,9 +111,10 @@ def remove_remote(text: str, name: str, what: str) -> str:
         end += 1
     kept = lines[:start] + lines[end:]
     left = {key: url for key, url in before.remotes.items() if key != name}
-    if not left:
+    encryption = {key: encrypted for key, encrypted in before.encryption.items() if key != name}
+    if not left and not encryption:
         kept = [line for line in kept if not re.match(r"remotes\s*:\s*(#.*)?$", line)]
-    return _checked("\n".join(kept) + "\n", replace(before, remotes=left), what)
+    return _checked("\n".join(kept) + "\n", replace(before, remotes=left, encryption=encryption), what)
 
 
 def _lines(text: str) -> list[str]:

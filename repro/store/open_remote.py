@@ -34,9 +34,7 @@ def open_remote(url: str, environ: Mapping[str, str] | None = None, encryption: 
         UnsupportedRemote: the URL's kind is unknown, has no meaning, or needs a package that is not installed.
         RemoteUnreachable: it is of a kind that connects at once, and that failed.
     """
-    shown = re.sub(r"(?<=://)[^/@]*@", "", url)
-    if url.startswith(("http://", "https://")):
-        shown = shown.partition("?")[0]  # a token may stand there
+    shown = shown_url(url)
     try:
         storage = _storage_of(url, environ or {})
     except OSError as error:  # some kinds connect at once
@@ -46,6 +44,12 @@ def open_remote(url: str, environ: Mapping[str, str] | None = None, encryption: 
 
         storage = EncryptedStorage(storage, encryption.key, encryption.scratch, shown)
     return Remote(storage, shown)
+
+
+def shown_url(url: str) -> str:
+    """Return the URL without credentials."""
+    shown = re.sub(r"(?<=://)[^/@]*@", "", url)
+    return shown.partition("?")[0] if url.startswith(("http://", "https://")) else shown  # a token may stand there
 
 
 def _storage_of(url: str, environ: Mapping[str, str]) -> Storage:
