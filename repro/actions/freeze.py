@@ -17,7 +17,7 @@ from repro.code.filtered_tree import tree_without
 from repro.code.kept_commits import keep_commit
 from repro.code.snapshot import CodeSnapshot, snapshot_work_tree
 from repro.errors import CannotProceed, UsageError
-from repro.execution.machine import current_umask, describe_machine, time_zone
+from repro.execution.machine import current_umask, describe_machine, describe_place, time_zone
 from repro.model.content import Item
 from repro.model.determinism import recorded_variables
 from repro.model.environment import Environment
@@ -190,6 +190,7 @@ def _create(
                 machine=describe_machine(),
                 environment=ingredients.observed,
                 findings=ingredients.findings,
+                place=describe_place(project.root, project.environ),
             ),
             name=options.name,
             message=options.message,

@@ -8,6 +8,8 @@ import pwd
 from collections.abc import Mapping
 
 from repro.model.observations import Machine
+from repro.model.place import Place
+from repro.model.processor import features_of
 
 _ZONES = "/zoneinfo/"
 
@@ -21,7 +23,14 @@ def describe_machine() -> Machine:
         system=f"{system.sysname} {system.release} {system.machine}",
         processor=_processor(),
         cpus=len(os.sched_getaffinity(0)),
+        cpu_features=features_of(_processor_line("flags") or _processor_line("Features") or ""),
     )
+
+
+def describe_place(root: str, environ: Mapping[str, str]) -> Place:
+    """Return where a run stands: the project's root, and whose it is."""
+    home = environ.get("HOME") or os.path.expanduser("~")
+    return Place(os.fsencode(root), os.fsencode(home), os.getuid(), os.getgid())
 
 
 def time_zone(environ: Mapping[str, str], localtime: str = "/etc/localtime") -> str | None:
@@ -62,11 +71,16 @@ def _user() -> str:
 
 
 def _processor() -> str | None:
+    return _processor_line("model name") or platform.processor() or None
+
+
+def _processor_line(key: str) -> str | None:
+    """Return what the kernel says of the first processor under `key`; None where it says nothing."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as info:
             for line in info:
-                if line.startswith("model name"):
+                if line.startswith(key):
                     return line.split(":", 1)[1].strip()
     except FileNotFoundError:
         pass  # not Linux
-    return platform.processor() or None
+    return None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from repro.model.finding import Finding
+from repro.model.place import Place, place_from_fields, place_to_plain
 from repro.model.record import Fields
 
 
@@ -14,7 +15,8 @@ from repro.model.record import Fields
 class Machine:
     """The machine and the account that a run or a rebuild was seen on.
 
-    `system` is the kernel and its architecture, `processor` the model's name, `cpus` how many this process may use.
+    `system` is the kernel and its architecture, `processor` the model's name, `cpus` how many this process may use,
+    `cpu_features` the instruction sets by which numerical libraries choose their code; empty where they are not known.
     """
 
     host: str
@@ -22,6 +24,7 @@ class Machine:
     system: str
     processor: str | None
     cpus: int
+    cpu_features: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class Observations:
         watched: by which means the run was watched: `none` so far.
         environment: what is known of the environment beyond the recipe: `build`, `libc`, `executable` ...
         findings: what a reader should know.
+        place: where the run stood.
     """
 
     repro: str
@@ -50,13 +54,15 @@ class Observations:
     watched: str = "none"
     environment: Mapping[str, Any] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    place: Place | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 def machine_to_plain(machine: Machine) -> dict[str, Any]:
     """Return the machine as plain values."""
     plain: dict[str, Any] = {"host": machine.host, "user": machine.user, "system": machine.system}
-    return plain | {"processor": machine.processor, "cpus": machine.cpus}
+    plain |= {"processor": machine.processor, "cpus": machine.cpus}
+    return plain | ({"cpu_features": list(machine.cpu_features)} if machine.cpu_features else {})
 
 
 def machine_from_fields(fields: Fields) -> Machine:
@@ -71,6 +77,7 @@ def machine_from_fields(fields: Fields) -> Machine:
         system=fields.text("system"),
         processor=fields.optional_text("processor"),
         cpus=fields.integer("cpus"),
+        cpu_features=fields.texts("cpu_features"),
     )
 
 
@@ -108,6 +115,7 @@ def observations_to_plain(seen: Observations) -> dict[str, Any]:
         "signal": seen.signal,
         "watched": seen.watched,
         "machine": machine_to_plain(seen.machine),
+        "place": place_to_plain(seen.place) if seen.place else None,
         "environment": dict(seen.environment) or None,
         "findings": [finding_to_plain(finding) for finding in seen.findings] or None,
     }
@@ -120,6 +128,7 @@ def observations_from_fields(fields: Fields) -> Observations:
     Raises:
         BadRecord: a field is missing or of the wrong type.
     """
+    place = fields.optional_fields("place")
     return Observations(
         repro=fields.text("repro"),
         created=fields.text("created"),
@@ -132,5 +141,6 @@ def observations_from_fields(fields: Fields) -> Observations:
         watched=fields.optional_text("watched") or "none",
         environment=fields.plain_map("environment"),
         findings=fields.records("findings", finding_from_fields),
+        place=place_from_fields(place) if place else None,
         extra=fields.rest(),
     )
