@@ -1,4 +1,4 @@
-"""Servers for remotes on the loopback: S3, SFTP, files over HTTP, and a proxy that spoils on demand what passes."""
+"""Servers for remotes on the loopback: S3, SFTP, files over HTTP. `faulty_servers` are those that fail on demand."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ import functools
 import http.client
 import http.server
 import io
+import json
 import os
-import socket
-import struct
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -58,11 +57,21 @@ def s3_server(home: Path) -> Iterator[int]:
 
 def make_bucket(port: int, name: str) -> str:
     """Make a bucket and return its name."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    connection.request("PUT", f"/{name}")
-    assert connection.getresponse().status == 200
-    connection.close()
+    _put(port, f"/{name}", b"")
     return name
+
+
+def show_bucket(port: int, name: str) -> None:
+    """Let everybody read a bucket, as a web server shows it."""
+    rule = {"Effect": "Allow", "Principal": "*", "Action": ["s3:GetObject"], "Resource": f"arn:aws:s3:::{name}/*"}
+    _put(port, f"/{name}?policy", json.dumps({"Version": "2012-10-17", "Statement": [rule]}).encode())
+
+
+def _put(port: int, path: str, body: bytes) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request("PUT", path, body)
+    assert connection.getresponse().status in (200, 204)
+    connection.close()
 
 
 @dataclass(frozen=True)
@@ -149,14 +158,15 @@ def web_server(folder: Path, delay_s: float = 0) -> Iterator[int]:
             time.sleep(delay_s)
             return super().send_head()
 
-    with _serving(
+    with serving(
         http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Slow, directory=str(folder)))
     ) as s:
         yield s.server_address[1]
 
 
 @contextlib.contextmanager
-def _serving(server: http.server.ThreadingHTTPServer) -> Iterator[http.server.ThreadingHTTPServer]:
+def serving(server: http.server.ThreadingHTTPServer) -> Iterator[http.server.ThreadingHTTPServer]:
+    """A server of HTTP while it serves, in a thread."""
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
@@ -166,138 +176,3 @@ def _serving(server: http.server.ThreadingHTTPServer) -> Iterator[http.server.Th
         server.shutdown()
         thread.join(10)
         server.server_close()
-
-
-@dataclass
-class FaultyProxy:
-    """What stands between a client and a server, and what it is to do to the next requests of a method."""
-
-    port: int
-    upstream: int
-    plan: list[tuple[str, str]] = field(default_factory=list)
-    seen: list[str] = field(default_factory=list)
-    over: threading.Event = field(default_factory=threading.Event)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def spoil(self, method: str, fault: str, times: int = 1) -> None:
-        """Let the next requests of a method meet a fault.
-
-        Args:
-            method: as `GET`.
-            fault: `reset`, `stall`, `cut` (the answer breaks off in the middle), `short` (a shorter answer that is
-                none the wiser), `flip` (a changed byte, on the way up or down), or a status with S3's code as
-                `503 SlowDown`.
-            times: how many.
-        """
-        with self.lock:
-            self.plan = [(method, fault)] * times
-            self.seen.clear()
-
-    def take(self, method: str, path: str) -> str | None:
-        """Return the fault that this request meets. The marker always gets through."""
-        with self.lock:
-            if path.partition("?")[0].endswith("/repro-remote"):
-                return None
-            self.seen.append(method)
-            for entry in self.plan:
-                if entry[0] == method:
-                    self.plan.remove(entry)
-                    return entry[1]
-            return None
-
-
-class _Proxying(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    proxy: FaultyProxy
-
-    def handle_one_request(self) -> None:
-        with contextlib.suppress(ConnectionError):
-            super().handle_one_request()
-            return
-        self.close_connection = True
-
-    def do_PUT(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        fault = self.proxy.take(self.command, self.path)
-        if fault in ("reset", "stall"):
-            self._hang_up(stall=fault == "stall")
-        elif fault and fault[0].isdigit():
-            self._refuse(*fault.split())
-        else:
-            self._answer(_flipped(body) if fault == "flip" and body else body, fault)
-
-    do_GET = do_HEAD = do_POST = do_DELETE = do_PUT
-
-    def _hang_up(self, stall: bool) -> None:
-        if stall:
-            self.proxy.over.wait(20)
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.connection.shutdown(socket.SHUT_RDWR) if stall else self.connection.close()
-        self.close_connection = True
-
-    def _refuse(self, status: str, code: str = "") -> None:
-        body = f"<Error><Code>{code}</Code><Message>as told</Message></Error>".encode()
-        self._send(
-            int(status), [("Content-Type", "application/xml")], b"" if self.command == "HEAD" else body, len(body)
-        )
-
-    def _answer(self, body: bytes, fault: str | None) -> None:
-        upstream = http.client.HTTPConnection("127.0.0.1", self.proxy.upstream, timeout=20)
-        headers = {name: value for name, value in self.headers.items() if name.lower() not in ("connection", "expect")}
-        if fault == "half":
-            body = body[: len(body) // 2]
-            headers = {name: value for name, value in headers.items() if name.lower() != "content-md5"}
-            headers["Content-Length"] = str(len(body))
-        upstream.request(self.command, self.path, body, headers)
-        answer = upstream.getresponse()
-        data = answer.read()
-        length = int(answer.headers.get("Content-Length") or len(data))
-        upstream.close()
-        if fault == "flip" and self.command == "GET":
-            data = _flipped(data)
-        elif fault == "short":
-            data, length = data[: len(data) // 2], len(data) // 2
-        elif fault == "cut":
-            data = data[: len(data) // 2]
-            self.close_connection = True
-        kept = [
-            (n, v)
-            for n, v in answer.getheaders()
-            if n.lower() not in ("content-length", "connection", "date", "server")
-        ]
-        if fault in ("half", "no tag"):
-            kept = [(n, '"another-kind-of-tag"' if n.lower() == "etag" else v) for n, v in kept]
-        self._send(answer.status, kept, data, length)
-
-    def _send(self, status: int, headers: list[tuple[str, str]], body: bytes, length: int) -> None:
-        self.send_response(status)
-        for name, value in headers:
-            self.send_header(name, value)
-        if status != 204:
-            self.send_header("Content-Length", str(length))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Be quiet."""
-
-
-@contextlib.contextmanager
-def faulty_proxy(upstream: int) -> Iterator[FaultyProxy]:
-    """A proxy before the server at a port of this machine."""
-
-    class Handler(_Proxying):
-        pass
-
-    with _serving(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server:
-        proxy = FaultyProxy(server.server_address[1], upstream)
-        Handler.proxy = proxy
-        try:
-            yield proxy
-        finally:
-            proxy.over.set()
-
-
-def _flipped(data: bytes) -> bytes:
-    middle = len(data) // 2
-    return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]

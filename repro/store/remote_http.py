@@ -24,7 +24,6 @@ from repro.store.remote_storage import (
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
 
-_CONNECTIONS = 64
 _BLOCK = 1024 * 1024
 _MOST_REDIRECTS = 5
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
@@ -148,10 +147,16 @@ class HttpStorage:
                 timeout = Timeout(connect=remote_storage.CONNECT_TIMEOUT, read=remote_storage.READ_TIMEOUT)
                 if self._proxy:
                     self._made = ProxyManager(
-                        self._proxy, headers=headers, retries=retries, timeout=timeout, maxsize=_CONNECTIONS
+                        self._proxy,
+                        headers=headers,
+                        retries=retries,
+                        timeout=timeout,
+                        maxsize=remote_storage.CONNECTIONS,
                     )
                 else:
-                    self._made = PoolManager(headers=headers, retries=retries, timeout=timeout, maxsize=_CONNECTIONS)
+                    self._made = PoolManager(
+                        headers=headers, retries=retries, timeout=timeout, maxsize=remote_storage.CONNECTIONS
+                    )
             return self._made
 
 

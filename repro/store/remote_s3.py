@@ -12,6 +12,7 @@ import functools
 import os
 import re
 import threading
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from repro.store import remote_storage
@@ -25,7 +26,6 @@ PART = 64 * 1024 * 1024
 """Bytes from which a file goes in parts, and of each part: 10,000 parts, which S3 allows, are 640 GB."""
 
 _MOST_PARTS = 10_000
-_CONNECTIONS = 64
 _OPTIONS = ("endpoint", "profile", "region")
 _making = threading.Lock()  # of clients: two threads that need the first one make one
 
@@ -139,21 +139,26 @@ class S3Storage:
         with self._errors():
             try:
                 answer = self._client().get_object(Bucket=self._bucket, Key=self._prefix + name, **wanted)
-                if last is not None:
-                    check_range(answer.get("ContentRange"), offset, last, answer["ContentLength"])
-                return answer["Body"]
             except ClientError as error:
                 if wanted and error.response["ResponseMetadata"].get("HTTPStatusCode") == 416:
                     return NothingMore()  # the connection was lost after the last byte
                 raise
+        if last is not None:
+            try:
+                check_range(answer.get("ContentRange"), offset, last, answer["ContentLength"])
+            except BaseException:
+                answer["Body"].close()
+                raise
+        return answer["Body"]
 
     def _put(self, name: str, body: bytes | BinaryIO, md5: bytes) -> None:
         with self._errors():
             answer = self._client().put_object(
                 Bucket=self._bucket, Key=self._prefix + name, Body=body, ContentMD5=_base64(md5)
             )
-        if not _is_intact(answer, md5):  # this server makes its tags otherwise: the length must do
-            self._require_length(name, len(body) if isinstance(body, bytes) else os.fstat(body.fileno()).st_size)
+        with self._removed_if_wrong(name):
+            if not _is_intact(answer, md5):  # this server makes its tags otherwise: the length must do
+                self._require_length(name, len(body) if isinstance(body, bytes) else os.fstat(body.fileno()).st_size)
 
     def _put_parts(self, name: str, file: BinaryIO, size: int) -> None:
         target = {"Bucket": self._bucket, "Key": self._prefix + name}
@@ -171,7 +176,8 @@ class S3Storage:
             with contextlib.suppress(OSError), self._errors():  # else its parts would be stored and paid for
                 self._client().abort_multipart_upload(**upload)
             raise
-        self._require_length(name, size)
+        with self._removed_if_wrong(name):
+            self._require_length(name, size)
 
     def _put_part(self, upload: dict[str, str], number: int, part: FilePart) -> str:
         """Send one part, as often as it takes: a failure must not cost the parts before it."""
@@ -188,6 +194,16 @@ class S3Storage:
             return with_retries(send)
         except TRANSIENT as error:
             raise GaveUp(str(error)) from error
+
+    @contextlib.contextmanager
+    def _removed_if_wrong(self, name: str) -> Iterator[None]:
+        """Leave nothing under a name that a server took and spoiled: the next push would believe it by its length."""
+        try:
+            yield
+        except ConnectionError:
+            with contextlib.suppress(OSError):
+                self.delete(name)
+            raise
 
     def _require_length(self, name: str, size: int) -> None:
         found = self.size(name)
@@ -229,7 +245,7 @@ def _make_client(
             connect_timeout=connect_timeout,
             read_timeout=read_timeout,
             retries={"total_max_attempts": 1},  # `Remote` repeats
-            max_pool_connections=_CONNECTIONS,
+            max_pool_connections=remote_storage.CONNECTIONS,
             request_checksum_calculation="when_required",  # Content-MD5 is sent, which every server knows
             response_checksum_validation="when_required",  # the digest is compared, whoever the server is
             s3=style,

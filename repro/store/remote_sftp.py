@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
     from asyncssh import SFTPAttrs, SFTPClient, SFTPClientFile
 
-_BLOCK = 4 * 1024 * 1024  # of one exchange: within it, asyncssh has up to 128 requests under way
+_BLOCK = 1024 * 1024
+"""Bytes of one exchange, which has `READ_TIMEOUT` seconds: a thin line that many threads share must manage it. Within
+it, asyncssh has up to 64 requests under way."""
 
 
 class SftpStorage:
@@ -87,10 +89,17 @@ class SftpStorage:
     def read_range(self, name: str, offset: int, length: int) -> bytes:
         """Return the bytes of a range, and know by the file's size that they are all."""
         with _opened(self._connection, self._path(name), "rb") as (session, file):
-            found, size = self._connection.call(lambda _: _range_and_size(file, offset, length), session)
-        if len(found) != min(length, max(0, size - offset)):
-            raise ConnectionError(f"{length} bytes from {offset} of {size} were asked for, and {len(found)} came")
-        return found
+            found, size = self._connection.call(lambda _: _range_and_size(file, offset, min(length, _BLOCK)), session)
+            wanted = min(length, max(0, size - offset))
+            while 0 < len(found) < wanted:
+                step = min(_BLOCK, wanted - len(found))
+                more = self._connection.call(_reading(file, offset + len(found), step), session)
+                if not more:
+                    break
+                found += more
+        if len(found) != wanted:
+            raise ConnectionError(f"{wanted} bytes from {offset} on were asked for, and {len(found)} came")
+        return bytes(found)
 
     def size(self, name: str) -> int:
         """Return the file's length."""
@@ -213,9 +222,13 @@ def _writing(file: SFTPClientFile, block: bytes) -> Callable[[SFTPClient], Await
     return lambda _: file.write(block)
 
 
-async def _range_and_size(file: SFTPClientFile, offset: int, length: int) -> tuple[bytes, int]:
+def _reading(file: SFTPClientFile, offset: int, length: int) -> Callable[[SFTPClient], Awaitable[bytes]]:
+    return lambda _: cast("Awaitable[bytes]", file.read(length, offset))
+
+
+async def _range_and_size(file: SFTPClientFile, offset: int, length: int) -> tuple[bytearray, int]:
     found, attributes = await asyncio.gather(file.read(length, offset), file.stat())
-    return cast(bytes, found), attributes.size or 0
+    return bytearray(cast(bytes, found)), attributes.size or 0
 
 
 async def _flushed_size(file: SFTPClientFile) -> int | None:

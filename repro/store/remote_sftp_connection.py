@@ -56,8 +56,7 @@ class SftpConnection:
 
         session = on or await self._connected()
         try:
-            async with asyncio.timeout(remote_storage.READ_TIMEOUT):
-                return await work(session)
+            return await _within(remote_storage.READ_TIMEOUT, work(session), lambda: self._drop(session))
         except (TimeoutError, asyncssh.DisconnectError, asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection):
             self._drop(session)
             raise
@@ -69,12 +68,12 @@ class SftpConnection:
             self._connecting = asyncio.Lock()  # made on the loop that it is for
         async with self._connecting:
             if self._session is None:
-                async with asyncio.timeout(remote_storage.CONNECT_TIMEOUT):
-                    self._ssh = await asyncssh.connect(
-                        **self._target, keepalive_interval=_ALIVE_EVERY, connect_timeout=remote_storage.CONNECT_TIMEOUT
-                    )
-                    weakref.finalize(self, _loop().call_soon_threadsafe, self._ssh.abort)
-                    self._session = await self._ssh.start_sftp_client()
+                limit = remote_storage.CONNECT_TIMEOUT
+                self._ssh = ssh = await asyncssh.connect(
+                    **self._target, keepalive_interval=_ALIVE_EVERY, connect_timeout=limit
+                )
+                weakref.finalize(self, _loop().call_soon_threadsafe, ssh.abort)
+                self._session = await _within(limit, ssh.start_sftp_client(), ssh.abort)
             return self._session
 
     def _drop(self, session: SFTPClient) -> None:
@@ -83,6 +82,24 @@ class SftpConnection:
             self._session = None
             if self._ssh is not None:
                 self._ssh.abort()
+
+
+async def _within(seconds: float, work: Awaitable[T], give_up: Callable[[], None]) -> T:
+    """Return what `work` gives, if it takes no longer than this.
+
+    Not `asyncio.timeout`: asyncssh's functions tidy up when they are cancelled, and ask the server to close what they
+    have open, which does not answer. So the connection goes first, which ends that too.
+
+    Raises:
+        TimeoutError: it took longer, and `give_up` was called.
+    """
+    task = asyncio.ensure_future(work)
+    done, _ = await asyncio.wait({task}, timeout=seconds)
+    if not done:
+        give_up()
+        task.cancel()
+        raise TimeoutError(f"no answer for {seconds:g} s")
+    return task.result()
 
 
 _lock = threading.Lock()
@@ -97,6 +114,8 @@ def _loop() -> asyncio.AbstractEventLoop:
     with _lock:
         if not _running:
             loop = asyncio.new_event_loop()
+            # Else it writes to the terminal what became of requests that were under way when a connection was lost.
+            loop.set_exception_handler(lambda loop, context: None)
             threading.Thread(target=loop.run_forever, name="repro-sftp", daemon=True).start()
             _running.append(loop)
         return _running[0]

@@ -14,6 +14,9 @@ CONNECT_TIMEOUT = 15.0
 READ_TIMEOUT = 60.0
 """Seconds without a byte after which a connection counts as lost."""
 
+CONNECTIONS = 256
+"""Connections that a pool keeps open at most: as many as there can be transfers at a time (`--jobs`)."""
+
 
 class PlaceRefuses(OSError):
     """The place answered, and will not do it however often it is asked. `hint` says what a person can do."""

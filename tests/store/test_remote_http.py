@@ -19,7 +19,8 @@ from repro.store.remote_errors import (
     RemoteUnreachable,
     TooLong,
 )
-from tests.remote_servers import FaultyProxy, faulty_proxy, web_server
+from tests.faulty_servers import FaultyProxy, faulty_proxy
+from tests.remote_servers import web_server
 
 OBJECT = "objects/ab/" + "c" * 62
 LENGTH = 3_500_000
