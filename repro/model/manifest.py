@@ -15,11 +15,13 @@ from repro.model.content_record import (
 )
 from repro.model.names import RelPath, name_to_text, parse_path, text_to_name
 from repro.model.observations import Observations, observations_from_fields, observations_to_plain
+from repro.model.outside import parse_outside
 from repro.model.recipe import Recipe, distinct_paths, git_id, recipe_from_fields, recipe_id, recipe_to_plain
 from repro.model.record import Fields
 from repro.model.run_id import RunId, parse_run_id
 from repro.model.run_state import State
 from repro.model.strict_yaml import dump_yaml, load_yaml
+from repro.model.watch_record import ReadPart, read_part_from_fields, read_part_to_plain
 
 FORMAT = 1
 _HEADER = "# A run as repro recorded it. Facts are hashed and compared; observations are only shown.\n"
@@ -60,7 +62,12 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One run. `tainted` lists the paths that changed under it, so that nobody can vouch for what it read."""
+    """One run.
+
+    `tainted` lists the paths that changed under it, so that nobody can vouch for what it read. `unstored` are paths of
+    `recipe.outside` of which the digest alone is kept; `reads` says which part of a directory of
+    `recipe.data` was read.
+    """
 
     run: RunId
     recipe: Recipe
@@ -72,6 +79,8 @@ class Manifest:
     tainted: tuple[bytes, ...] = ()
     outputs: tuple[Output, ...] = ()
     missing_outputs: tuple[RelPath, ...] = ()
+    unstored: tuple[bytes, ...] = ()
+    reads: tuple[ReadPart, ...] = ()
     metrics: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
     extra_facts: Mapping[str, Any] = field(default_factory=dict)
@@ -84,6 +93,10 @@ def render_manifest(manifest: Manifest) -> bytes:
         "code": _code_to_plain(manifest.code),
         "outputs": [_output_to_plain(output) for output in sorted(manifest.outputs, key=lambda o: o.path)],
     }
+    if manifest.unstored:
+        facts["unstored"] = [name_to_text(path) for path in sorted(manifest.unstored)]
+    if manifest.reads:
+        facts["reads"] = [read_part_to_plain(part) for part in sorted(manifest.reads, key=lambda p: p.path)]
     if manifest.missing_outputs:
         facts["missing_outputs"] = [name_to_text(path) for path in sorted(manifest.missing_outputs)]
     facts["metrics"] = dict(manifest.metrics)
@@ -125,6 +138,8 @@ def parse_manifest(data: bytes, what: str) -> Manifest:
         code=_code_from_fields(facts.fields("code")),
         outputs=outputs,
         missing_outputs=facts.checked_texts("missing_outputs", parse_path),
+        unstored=facts.checked_texts("unstored", parse_outside),
+        reads=facts.records("reads", read_part_from_fields),
         metrics=facts.plain_map("metrics"),
         observations=observations_from_fields(fields.fields("observations")),
         extra=fields.rest(),

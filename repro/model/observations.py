@@ -9,6 +9,7 @@ from typing import Any
 from repro.model.finding import Finding
 from repro.model.place import Place, place_from_fields, place_to_plain
 from repro.model.record import Fields
+from repro.model.watch_record import Watch, watch_from_fields, watch_to_plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,8 @@ class Observations:
         duration_s: wall time of the command, in seconds.
         exit_code: of the command; None while open, or where something else executed it.
         signal: name of the signal that ended the command, `SIGKILL`.
-        watched: by which means the run was watched: `none` so far.
+        watched: by which means the run was watched: `strace`, `audit` or `none`.
+        watch: what was seen by it; None where the run was not watched.
         environment: what is known of the environment beyond the recipe: `build`, `libc`, `executable` ...
         findings: what a reader should know.
         place: where the run stood.
@@ -52,6 +54,7 @@ class Observations:
     exit_code: int | None = None
     signal: str | None = None
     watched: str = "none"
+    watch: Watch | None = None
     environment: Mapping[str, Any] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     place: Place | None = None
@@ -114,12 +117,18 @@ def observations_to_plain(seen: Observations) -> dict[str, Any]:
         "exit_code": seen.exit_code,
         "signal": seen.signal,
         "watched": seen.watched,
+        "watch": watch_to_plain(seen.watch) if seen.watch else None,
         "machine": machine_to_plain(seen.machine),
         "place": place_to_plain(seen.place) if seen.place else None,
         "environment": dict(seen.environment) or None,
         "findings": [finding_to_plain(finding) for finding in seen.findings] or None,
     }
     return {key: value for key, value in plain.items() if value is not None} | dict(seen.extra)
+
+
+def _watch(fields: Fields) -> Watch | None:
+    found = fields.optional_fields("watch")
+    return watch_from_fields(found) if found else None
 
 
 def observations_from_fields(fields: Fields) -> Observations:
@@ -139,6 +148,7 @@ def observations_from_fields(fields: Fields) -> Observations:
         exit_code=fields.optional_integer("exit_code"),
         signal=fields.optional_text("signal"),
         watched=fields.optional_text("watched") or "none",
+        watch=_watch(fields),
         environment=fields.plain_map("environment"),
         findings=fields.records("findings", finding_from_fields),
         place=place_from_fields(place) if place else None,

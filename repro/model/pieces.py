@@ -37,6 +37,11 @@ def pieces_of(manifest: Manifest) -> Iterator[Piece]:
     for item in manifest.recipe.data:
         if item.content.kind is not Kind.SYMLINK:
             yield Piece(Part.DATA, name_to_text(item.path), item.content)
+    for outside in manifest.recipe.outside:
+        if outside.content.kind is not Kind.SYMLINK and outside.path not in manifest.unstored:
+            yield Piece(Part.DATA, name_to_text(outside.path), outside.content)
+    for part in manifest.reads:
+        yield Piece(Part.DATA, f"list of what was read of {name_to_text(part.path)}", part.names)
     environment = manifest.recipe.environment
     if environment and environment.lock:
         yield Piece(Part.ENVIRONMENT, "pip lock", environment.lock)

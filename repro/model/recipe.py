@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from repro.model.digest import Digest
 from repro.model.environment import Environment
 from repro.model.environment_record import environment_from_fields, environment_to_plain
 from repro.model.names import check_path, name_to_text, text_to_name
+from repro.model.outside import OutsideItem, outside_from_fields, outside_to_plain
 from repro.model.record import Fields
 
 ROOT = b"."
@@ -30,7 +31,8 @@ class Recipe:
         command: the program and its arguments; empty for a snapshot of which the command is not known.
         directory: where it runs, relative to the project's root; `b"."` is the root.
         code: id of the git tree without `.repro/` and without the run's own outputs (40 hex digits).
-        data: inputs, sorted by path.
+        data: inputs inside the project, sorted by path.
+        outside: inputs outside it, found by watching, sorted by path.
         environment: None where none was recorded.
         parameters: plain values by name; parameter files stand under their path.
         variables: environment variables that repro sets or that were asked to be recorded.
@@ -43,6 +45,7 @@ class Recipe:
     code: str
     data: tuple[Item, ...]
     environment: Environment | None
+    outside: tuple[OutsideItem, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
     umask: str = "0022"
@@ -52,6 +55,7 @@ class Recipe:
 
 def recipe_to_plain(recipe: Recipe) -> dict[str, Any]:
     """Return the recipe as plain values, without its id."""
+    outside = [outside_to_plain(item) for item in sorted(recipe.outside, key=lambda i: i.path)]
     return {
         "command": list(recipe.command),
         "directory": name_to_text(recipe.directory),
@@ -62,6 +66,7 @@ def recipe_to_plain(recipe: Recipe) -> dict[str, Any]:
         "variables": dict(sorted(recipe.variables.items())),
         "umask": recipe.umask,
         "cpus": recipe.cpus,
+        **({"outside": outside} if outside else {}),
         **recipe.extra,
     }
 
@@ -88,6 +93,7 @@ def recipe_from_fields(fields: Fields) -> Recipe:
         directory=fields.checked("directory", _directory),
         code=fields.checked("code", git_id),
         data=_distinct(fields, fields.records("data", item_from_fields)),
+        outside=_outside(fields),
         environment=environment_from_fields(environment) if environment else None,
         parameters=_parameters(fields),
         variables=_variables(fields),
@@ -107,15 +113,15 @@ def git_id(text: str) -> str:
     return text
 
 
-def distinct_paths(items: tuple[Item, ...]) -> str | None:
+def distinct_paths(items: Sequence[Item | OutsideItem]) -> str | None:
     """Return what is wrong with the items' paths: one stands twice, or inside another; None if nothing is."""
-    paths = sorted(item.path for item in items)
+    paths: list[bytes] = sorted(item.path for item in items)
     known = set(paths)
     if len(known) != len(paths):
         return "a path stands twice"
     for path in paths:
         parts = path.split(b"/")
-        for end in range(1, len(parts)):
+        for end in range(2 if path.startswith(b"/") else 1, len(parts)):
             parent = b"/".join(parts[:end])
             if parent in known:
                 return f"{name_to_text(path)!r} lies inside {name_to_text(parent)!r}"
@@ -126,6 +132,14 @@ def _distinct(fields: Fields, items: tuple[Item, ...]) -> tuple[Item, ...]:
     problem = distinct_paths(items)
     if problem:
         raise fields.bad(f"data: {problem}")
+    return items
+
+
+def _outside(fields: Fields) -> tuple[OutsideItem, ...]:
+    items = fields.records("outside", outside_from_fields)
+    problem = distinct_paths(items)
+    if problem:
+        raise fields.bad(f"outside: {problem}")
     return items
 
 

@@ -13,6 +13,7 @@ from repro.model.environment import Environment
 from repro.model.environment_diff import compare
 from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
+from repro.model.recipe import Recipe
 from repro.model.values import flatten
 
 
@@ -41,8 +42,8 @@ def _differences(one: Manifest, two: Manifest) -> Iterator[Difference]:
     yield from _compare("code", {"tree": a.code}, {"tree": b.code})
     yield from _compare(
         "data",
-        {name_to_text(item.path): _plain(item.content) for item in a.data},
-        {name_to_text(item.path): _plain(item.content) for item in b.data},
+        _inputs(a),
+        _inputs(b),
     )
     yield from _environment(a.environment, b.environment)
     yield from _compare("parameters", dict(flatten(a.parameters)), dict(flatten(b.parameters)))
@@ -62,6 +63,11 @@ def _compare(part: str, one: Mapping[str, Any], two: Mapping[str, Any]) -> Itera
         # By canonical text: 1, 1.0 and true are three values, and a metric that is not a number is one.
         if (name in one) != (name in two) or canonical_json(before) != canonical_json(after):
             yield Difference(part, name, before, after)
+
+
+def _inputs(recipe: Recipe) -> dict[str, str]:
+    found = {name_to_text(item.path): _plain(item.content) for item in recipe.data}
+    return found | {name_to_text(item.path): _plain(item.content) for item in recipe.outside}
 
 
 def _plain(content: Content) -> str:

@@ -29,6 +29,9 @@ def run_lines(manifest: Manifest, rebuilds: Sequence[RebuildRecord]) -> Iterator
     yield f"environment {_environment(manifest.recipe.environment)}"
     for item in manifest.recipe.data:
         yield f"input       {name_to_text(item.path)}  {_content(item.content)}"
+    for outside in manifest.recipe.outside:
+        kept = "  (not stored)" if outside.path in manifest.unstored else ""
+        yield f"input       {name_to_text(outside.path)}  {_content(outside.content)}{kept}"
     for name, value in flatten(manifest.recipe.parameters):
         yield f"parameter   {name} = {value}"
     for name, text in manifest.recipe.variables.items():

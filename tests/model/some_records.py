@@ -14,10 +14,12 @@ from repro.model.finding import Finding
 from repro.model.manifest import Code, Manifest, Output, SubmoduleCode
 from repro.model.names import RelPath, UnsafePath, check_path
 from repro.model.observations import Machine, Observations
+from repro.model.outside import OutsideItem
 from repro.model.rebuild_record import RebuildRecord
 from repro.model.recipe import Recipe, distinct_paths
 from repro.model.run_id import RunId
 from repro.model.run_state import State
+from repro.model.watch_record import BLIND, Means, ReadPart, Watch
 
 
 def digest(fill: str) -> Digest:
@@ -69,6 +71,39 @@ RECIPE = Recipe(
     variables={"PYTHONHASHSEED": "0", "PYTHONPATH": "{root}/src:{{x}", "TZ": "Europe/Berlin"},
     umask="0022",
     cpus=8,
+)
+
+WATCH = Watch(
+    tool="strace 6.1",
+    reason="because",
+    blind=BLIND[Means.STRACE],
+    read={"code": 3, "input": 1},
+    programs=(b"/usr/bin/sort", b"tool/\xff"),
+    hosts=("192.0.2.1:80", "[2001:db8::1]:443"),
+    listed=(b"data/images",),
+)
+WATCHED = Manifest(
+    run=RunId("20261123-021300-7f3kq2mz"),
+    recipe=Recipe(
+        command=("cat", "/etc/tool.conf"),
+        directory=b".",
+        code="a" * 40,
+        data=(Item(RelPath(b"data"), file("2", 10, Kind.DIRECTORY)),),
+        environment=None,
+        outside=(
+            OutsideItem(b"/data/set", file("3", 10, Kind.DIRECTORY)),
+            OutsideItem(b"/etc/tool.conf", file("4")),
+            OutsideItem(b"~/.config/tool/\xff", link(b"../x")),
+            OutsideItem(b"~/large", file("5", 1 << 40)),
+        ),
+    ),
+    code=Code(commit="b" * 40, pack=ObjectRef(digest("6"), 0)),
+    state=State.COMPLETE,
+    observations=Observations(
+        "0.1.0", "2026-11-23T02:13:00Z", Machine("h", "u", "s", None, 1), watched="strace", watch=WATCH
+    ),
+    unstored=(b"~/large",),
+    reads=(ReadPart(RelPath(b"data"), 3, ObjectRef(digest("7"), 30)),),
 )
 
 COMPLETE = Manifest(
@@ -239,6 +274,7 @@ manifests = st.builds(
         exit_code=st.none() | st.integers(0, 255),
         signal=st.none() | texts,
         watched=texts.filter(bool),
+        watch=st.none() | st.just(WATCH),
         environment=plain_maps,
         findings=findings.map(tuple),
         extra=later,
