@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from repro.actions.earlier_outputs import EarlierOutputs
 from repro.actions.freeze import declared_outputs
 from repro.actions.start_marks import forget_start, started_ns
-from repro.actions.tracked import capture_remembered
+from repro.actions.tracked import capture_remembered, stands_as
 from repro.code.changes import changed_paths
 from repro.code.commit_contents import paths_in_commit
 from repro.code.filtered_tree import tree_without
 from repro.code.snapshot import snapshot_work_tree
-from repro.data.capture import capture, is_unchanged
-from repro.data.memo import read_memo
+from repro.data.capture import capture
+from repro.data.memo import opened_memo
 from repro.data.scan import DataNotFound, NotKept
 from repro.errors import CannotProceed, ReproError
 from repro.execution.touched import touched_files
@@ -153,17 +153,16 @@ def _judge_inputs(
 def _stands_untouched(project: Project, item: Item) -> bool:
     """Whether nothing wrote to an input since the run began, by its memo: then the earlier runs need not be asked,
     which costs the reading of their manifests."""
-    memo, store = read_memo(project.memos, item.path), project.store_root
     try:
-        return memo is not None and memo.whole == item.content and is_unchanged(project.root, item.path, memo, store)
+        return stands_as(project, item.path, item.content)
     except DataNotFound:
         return False
 
 
 def _input_changed(project: Project, item: Item) -> bool:
     try:
-        memo = read_memo(project.memos, item.path)
-        found = capture(project.root, item.path, DigestOnly(), memo, store=project.store_root)
+        with opened_memo(project.memos, item.path) as memo:
+            found = capture(project.root, item.path, DigestOnly(), memo, store=project.store_root)
     except DataNotFound:
         return True
     return found.content != item.content

@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterator, Sequence
 
 from repro.actions.tracked import capture_remembered, inside, selected, tracked_data
-from repro.data.capture import is_unchanged
-from repro.data.memo import read_memo
+from repro.data.memo import opened_memo
 from repro.data.pointer import Tracked
 from repro.data.scan import DataNotFound
+from repro.data.unchanged import is_unchanged
 from repro.model.data_state import DataState, OpenRun, ProjectStatus, TrackedState
 from repro.project import Project
 
@@ -26,11 +26,10 @@ def status(project: Project, paths: Sequence[str] = ()) -> ProjectStatus:
 
 def _state(project: Project, entry: Tracked) -> DataState:
     content = entry.pointer.content
-    memo = read_memo(project.memos, entry.path)
     try:
-        if memo and is_unchanged(project.root, entry.path, memo, project.store_root):
-            found = memo.whole
-        else:
+        with opened_memo(project.memos, entry.path) as memo:
+            found = memo.whole if memo and is_unchanged(project.root, entry.path, memo, project.store_root) else None
+        if found is None:
             from repro.store.hashing import DigestOnly
 
             found = capture_remembered(project, entry.path, DigestOnly())[0]

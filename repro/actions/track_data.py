@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from repro.actions.tracked import capture_remembered, inside, selected, tracked_data
-from repro.data.capture import is_unchanged
+from repro.actions.tracked import capture_remembered, inside, selected, stands_as, tracked_data
 from repro.data.checkout import place
 from repro.data.ignore import ignore_data
 from repro.data.link_in_place import link_in_place
-from repro.data.memo import read_memo
+from repro.data.memo import opened_memo
 from repro.data.pointer import NotTracked, Tracked, pointer_path_of, read_pointer_of, write_pointer
 from repro.data.scan import DataNotFound
 from repro.data.standing import would_lose
@@ -63,9 +62,11 @@ def add(project: Project, paths: Sequence[str], progress: Progress = SILENT) -> 
     added = [_publish(project, path, content, files) for path, (content, files) in captured]
     for path, _ in captured:
         linker = _linker(project, path)
-        memo = read_memo(project.memos, path) if linker else None
-        if memo and linker:
-            link_in_place(project.root, path, memo, cache, linker, project.staging)
+        if linker is None:
+            continue
+        with opened_memo(project.memos, path) as memo:
+            if memo is not None:
+                link_in_place(project.root, path, memo, cache, linker, project.staging)
     return added
 
 
@@ -158,9 +159,8 @@ def checkout(
 
 
 def _checkout(project: Project, item: Item, cache: Cache, link: bool, progress: Progress) -> CheckedOut:
-    memo = read_memo(project.memos, item.path)
     try:
-        if memo and memo.whole == item.content and is_unchanged(project.root, item.path, memo, project.store_root):
+        if stands_as(project, item.path, item.content):
             progress.advance(item.content.size)
             return CheckedOut(item.path, False)
     except DataNotFound:

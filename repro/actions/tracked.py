@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from repro.code.pointer_files import pointer_paths
-from repro.data.capture import capture
-from repro.data.memo import read_memo, write_memo
+from repro.data.memo import new_memo, opened_memo
 from repro.data.pointer import NotTracked, Tracked, read_pointer
+from repro.data.unchanged import is_unchanged
 from repro.errors import UsageError
 from repro.model.content import Content
 from repro.model.names import RelPath, UnsafePath, check_path, is_within, name_to_text
+from repro.model.progress import SILENT, Progress
 from repro.model.tree_objects import KnowingSink
 from repro.project import Project
 from repro.store.records_folder import prepare_folder
@@ -42,13 +43,25 @@ def inside(project: Project, path: str) -> RelPath:
 
 
 def capture_remembered(
-    project: Project, path: RelPath, sink: KnowingSink, progress: Callable[[int], None] | None = None
+    project: Project, path: RelPath, sink: KnowingSink, progress: Progress = SILENT
 ) -> tuple[Content, int]:
     """Return what stands at `path` and its number of files, reading only what has changed since the last time."""
-    captured = capture(project.root, path, sink, read_memo(project.memos, path), progress, project.store_root)
+    from repro.data.capture import capture
+
     prepare_folder(project.folder)
-    write_memo(project.memos, path, captured.memo)
+    with opened_memo(project.memos, path) as memo, new_memo(project.memos, path) as writer:
+        captured = capture(project.root, path, sink, memo, progress, project.store_root, writer)
     return captured.content, captured.files
+
+
+def stands_as(project: Project, path: RelPath, content: Content) -> bool:
+    """Whether this content stands at `path`, by what is remembered of it: no means that nobody knows.
+
+    Raises:
+        DataNotFound: nothing stands there.
+    """
+    with opened_memo(project.memos, path) as memo:
+        return memo is not None and memo.whole == content and is_unchanged(project.root, path, memo, project.store_root)
 
 
 def selected(entries: Sequence[Tracked], wanted: Sequence[RelPath]) -> list[Tracked]:

@@ -1,29 +1,35 @@
 """A path of the work tree as content: its files as objects, its directories as trees. What stands there is not changed.
 
 Nothing is followed, nothing is skipped without a word, and a file that is written to meanwhile is not recorded
-half old, half new.
+half old, half new. Of what has not changed since it was remembered, nothing is read and no tree is made again; but the
+sink is asked for every object of it, the trees and the files: an object can have gone from a store that was tidied or
+mended, and a tree that is there does not prove that its files are.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
-from repro.data.memo import Identity, Memo, content_of, identity_of, is_settled, known_of, now_ns
-from repro.data.open_safely import naming, parent_of
-from repro.data.scan import Found, StoreRoot, enter, list_directory, look_at
+from repro.data.captured_file import ChangedWhileRead as ChangedWhileRead
+from repro.data.captured_file import capture_file
+from repro.data.captured_tree import SeenPart, encode_seen, leaf_content
+from repro.data.known_directory import KnownDirectory
+from repro.data.memo import Memo, MemoWriter, digest_bytes, digest_from
+from repro.data.memo_records import NO_DIGEST, BadMemo, Closing, encode_closing, encode_part
+from repro.data.open_safely import parent_of
+from repro.data.rows import RACY_NS, now_ns, pack_rows
+from repro.data.scan import Part, StoreRoot, check_names, enter, list_directory, look_at
 from repro.errors import CannotProceed
 from repro.model.content import Content, Kind
 from repro.model.names import RelPath, name_to_text
-from repro.model.tree import Entry, encode_tree, total_size
-from repro.model.tree_objects import MAX_TREE_BYTES, KnowingSink
+from repro.model.progress import SILENT, Progress
+from repro.model.tree_objects import MAX_TREE_BYTES, BatchingSink, BulkKnowing, KnowingSink
 
-
-class ChangedWhileRead(CannotProceed):
-    """A file was written to while it was being recorded, twice in a row."""
-
-    id = "changed-while-read"
+_UNKNOWN = Closing(0, 0, NO_DIGEST)
 
 
 class DirectoryTooLarge(CannotProceed):
@@ -34,11 +40,10 @@ class DirectoryTooLarge(CannotProceed):
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """What stands at a path, how many files and links it has, and what may be remembered of it."""
+    """What stands at a path, and how many files and links it has."""
 
     content: Content
     files: int
-    memo: Memo
 
 
 def capture(
@@ -46,8 +51,9 @@ def capture(
     path: RelPath,
     sink: KnowingSink,
     memo: Memo | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress = SILENT,
     store: StoreRoot | None = None,
+    remember: MemoWriter | None = None,
 ) -> Captured:
     """Return what stands at `path` as content whose objects are all in `sink`.
 
@@ -55,142 +61,142 @@ def capture(
         root: the project's root.
         path: relative to it.
         sink: where objects go; `repro.store.hashing.DigestOnly` stores nothing and gives the same result.
-        memo: what is remembered of the path; `captured.memo` is what to remember next.
-        progress: told the bytes of every file that was dealt with.
+        memo: what is remembered of the path; it is read, so it is good for one capture.
+        progress: told of every file that was dealt with.
         store: whose objects' files symlinks stand for; None where no link can lead there.
+        remember: takes what is to be remembered next.
 
     Raises:
         DataNotFound, NotKept, NestedRepository, TooDeep, UnsafeLink: it cannot be recorded as it stands.
         ChangedWhileRead: a file did not hold still.
         OSError: with the path: a file cannot be read, the disk is full.
     """
-    with parent_of(root, path) as parent:
-        walk = _Walk(sink, memo, progress or (lambda size: None), now_ns(), store)
-        name = path.rsplit(b"/", 1)[-1]
-        content = walk.content(look_at(name, parent, path, store), parent, path, b"", 0)
-    return Captured(content, walk.files, Memo(content, walk.entries))
+    started_ns = now_ns()
+    writer = remember or MemoWriter(path, None)
+    with parent_of(root, path) as parent, _batch_of(sink) as inner:
+        try:
+            captured = _walk(inner, memo, writer, progress, store).top(parent, path)
+        except BadMemo:
+            writer.start()
+            captured = _walk(inner, None, writer, progress, store).top(parent, path)
+    writer.finish(captured.content, captured.files, started_ns - RACY_NS)
+    return captured
 
 
-def is_unchanged(root: str, path: RelPath, memo: Memo, store: StoreRoot | None = None) -> bool:
-    """Whether nothing at `path` has changed since `memo`, by `lstat` alone: no file is read, nothing hashed.
-
-    Raises:
-        DataNotFound, NotKept, NestedRepository, UnsafeLink, OSError: as `capture`.
-    """
-    with parent_of(root, path) as parent:
-        name = path.rsplit(b"/", 1)[-1]
-        seen = _count_unchanged(look_at(name, parent, path, store), parent, path, b"", 0, memo, store)
-    return seen == len(memo.entries)
+@contextlib.contextmanager
+def _batch_of(sink: KnowingSink) -> Iterator[KnowingSink]:
+    if isinstance(sink, BatchingSink):
+        with sink.batch() as inner:
+            yield inner
+    else:
+        yield sink
 
 
-def _count_unchanged(
-    found: Found, parent: int, shown: bytes, below: bytes, depth: int, memo: Memo, store: StoreRoot | None
-) -> int:
-    """Return how many names were looked at, or a number that cannot be right at the first that has changed."""
-    known = memo.entries.get(below)
-    if known is None or known[0] != identity_of(found.kind, found.stat):
-        return -1
-    if found.kind is not Kind.DIRECTORY:
-        return 1
-    seen = 1
-    descriptor = enter(found.name, parent, shown, depth)
-    try:
-        for entry in list_directory(descriptor, shown, store):
-            inner = below + b"/" + entry.name
-            count = _count_unchanged(entry, descriptor, shown + b"/" + entry.name, inner, depth + 1, memo, store)
-            if count < 0:
-                return -1
-            seen += count
-    finally:
-        os.close(descriptor)
-    return seen
+def _walk(
+    sink: KnowingSink, memo: Memo | None, writer: MemoWriter, progress: Progress, store: StoreRoot | None
+) -> _Walk:
+    def one_by_one(digests: bytes) -> bool:
+        return all(sink.has(digest_from(digests[start : start + 32])) for start in range(0, len(digests), 32))
+
+    has_all = sink.has_all if isinstance(sink, BulkKnowing) else one_by_one
+    return _Walk(sink, has_all, memo, writer, progress, store)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Walk:
     sink: KnowingSink
+    has_all: Callable[[bytes], bool]
     memo: Memo | None
-    progress: Callable[[int], None]
-    started_ns: int
+    writer: MemoWriter
+    progress: Progress
     store: StoreRoot | None
-    files: int = 0
-    entries: dict[bytes, tuple[Identity, str]] = field(default_factory=dict)
 
-    def content(self, found: Found, parent: int, shown: bytes, below: bytes, depth: int) -> Content:
-        if found.kind is not Kind.DIRECTORY:
-            return self._leaf(found, parent, shown, below)
-        # Recursion takes one Python frame per level: 512 levels are allowed, the stack has not much more.
-        descriptor = enter(found.name, parent, shown, depth)
+    def top(self, parent: int, path: RelPath) -> Captured:
+        name = path.rsplit(b"/", 1)[-1]
+        before = path[: -len(name)]
+        part = look_at(name, parent, path, self.store)
+        known = KnownDirectory(self.memo) if self.memo else None
+        seen = self._part(part, known, parent, before)
+        if not part.folders():
+            return Captured(leaf_content(seen, parent, before), 1)
+        is_known = known is not None and not known.drain() and known.reaches(name)
+        closing, _ = self._directory(name, parent, path, 0, self.memo if is_known else None)
+        return Captured(Content(Kind.DIRECTORY, closing.size, digest=digest_from(closing.digest)), closing.files)
+
+    def _directory(self, name: bytes, parent: int, shown: bytes, depth: int, memo: Memo | None) -> tuple[Closing, bool]:
+        """Return what closes the directory, and whether it is as remembered: then its tree is not made again.
+
+        One Python frame per level: 512 levels are allowed, the stack has not much more.
+        """
+        known = KnownDirectory(memo) if memo else None
+        parts: list[SeenPart] = []
+        folders: dict[bytes, Closing] = {}
+        descriptor = enter(name, parent, shown, depth)
         try:
-            entries = []
-            for inner in list_directory(descriptor, shown, self.store):
-                path = shown + b"/" + inner.name
-                content = self.content(inner, descriptor, path, below + b"/" + inner.name, depth + 1)
-                entries.append(Entry(inner.name, content))
+            for part in list_directory(descriptor, shown, self.store):
+                parts.append(self._part(part, known, descriptor, shown + b"/"))
+                folders.update(dict.fromkeys(part.folders(), _UNKNOWN))
+            is_same = known is not None and not known.drain() and all(part.is_same for part in parts)
+            for folder in folders:
+                inner = memo if known is not None and known.reaches(folder) else None
+                folders[folder], same = self._directory(folder, descriptor, shown + b"/" + folder, depth + 1, inner)
+                is_same = is_same and same
+            closing = known.close() if known is not None else None
+            if closing is None or not is_same or not self.sink.has(digest_from(closing.digest)):
+                closing = self._tree(parts, folders, descriptor, shown)
         finally:
             os.close(descriptor)
-        content = self._tree(entries, shown)
-        self.entries[below] = (Identity("d"), known_of(content))
-        return content
+        self.writer.add(encode_closing(closing))
+        return closing, is_same
 
-    def _leaf(self, found: Found, parent: int, shown: bytes, below: bytes) -> Content:
-        self.files += 1
-        content, status = self._remembered(found, below) or self._fresh(found, parent, shown)
-        # One that has just changed is kept with an identity that nothing has, so that a later look reads it.
-        identity = identity_of(content.kind, status) if is_settled(status, self.started_ns) else Identity("racy")
-        self.entries[below] = (identity, known_of(content))
-        self.progress(content.size)
-        return content
-
-    def _remembered(self, found: Found, below: bytes) -> tuple[Content, os.stat_result] | None:
-        known = self.memo.entries.get(below) if self.memo else None
-        if known is None or known[0] != identity_of(found.kind, found.stat):
-            return None
-        try:
-            content = content_of(found.kind, found.stat, known[1])
-        except ValueError:
-            return None
-        stored = content.digest is None or self.sink.has(content.digest)
-        return (content, found.stat) if stored else None
-
-    def _fresh(self, found: Found, parent: int, shown: bytes) -> tuple[Content, os.stat_result]:
-        if found.kind is Kind.SYMLINK:
-            with naming(shown, "reading the link"):
-                target = os.readlink(found.name, dir_fd=parent)
-            return Content(Kind.SYMLINK, len(target), target=target), found.stat
-        for _ in range(2):
-            read = self._read(found, parent, shown)
-            if read is not None:
-                return read
-        raise ChangedWhileRead(
-            f"{name_to_text(shown)} changed while it was being read", "try again when nothing writes to it"
-        )
-
-    def _read(self, found: Found, parent: int, shown: bytes) -> tuple[Content, os.stat_result] | None:
-        """Return the file's content, or None where it did not hold still."""
-        # O_NONBLOCK: a fifo put there in the meantime must not make us wait.
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-        try:
-            with naming(shown, "reading it"):
-                descriptor = os.open(found.object or found.name, flags, dir_fd=parent)
-        except FileNotFoundError:
-            return None
-        try:
-            before = os.fstat(descriptor)
-            ref = self.sink.add_descriptor(descriptor)
-            after = os.fstat(descriptor)
-        finally:
-            os.close(descriptor)
-        kind = Kind.EXECUTABLE if after.st_mode & 0o100 else Kind.FILE
-        if identity_of(kind, before) != identity_of(kind, after) or ref.size != after.st_size:
-            return None
-        return Content(kind, ref.size, digest=ref.digest), after
-
-    def _tree(self, entries: list[Entry], shown: bytes) -> Content:
-        data = encode_tree(entries)
+    def _tree(self, parts: list[SeenPart], folders: dict[bytes, Closing], descriptor: int, shown: bytes) -> Closing:
+        data, size = encode_seen(parts, folders, descriptor, shown)
+        count = sum(part.count for part in parts)
         if len(data) > MAX_TREE_BYTES:
             raise DirectoryTooLarge(
-                f"{name_to_text(shown)} holds {len(entries)} names, more than one directory may have",
+                f"{name_to_text(shown)} holds {count} names, more than one directory may have",
                 "spread them over several directories",
             )
-        return Content(Kind.DIRECTORY, total_size(entries), digest=self.sink.add_bytes(data).digest)
+        files = count - len(folders) + sum(inner.files for inner in folders.values())
+        content = Content(Kind.DIRECTORY, size, digest=self.sink.add_bytes(data).digest)
+        return Closing(size, files, digest_bytes(content))
+
+    def _part(self, part: Part, known: KnownDirectory | None, parent: int, before: bytes) -> SeenPart:
+        """Return the part with its digests; files that are not as remembered, or not in the sink, are read."""
+        remembered = known.next_part(part.names) if known is not None else None
+        is_same = remembered is not None and self.memo is not None and part.is_same_as(remembered, self.memo.settled_ns)
+        if remembered is not None and is_same and self.has_all(_files_in(part, remembered.digests)):
+            seen = SeenPart(part.joined, part.packed, remembered.digests, True)
+            self.progress.advance(sum(row[2] for row in part.rows), len(part.names) - len(part.folders()))
+        else:
+            check_names(part, before[:-1])
+            seen = self._read_part(part, known, parent, before)
+        self.writer.add(encode_part(seen.joined, seen.packed, seen.digests, is_last=part.is_last))
+        return seen
+
+    def _read_part(self, part: Part, known: KnownDirectory | None, parent: int, before: bytes) -> SeenPart:
+        rows, digests = list(part.rows), []
+        for number, (name, row) in enumerate(zip(part.names, part.rows, strict=True)):
+            digest = NO_DIGEST
+            if stat.S_ISREG(row[0]):
+                found = known.find(name) if known is not None else None
+                if found is not None and found[0] == row and self.sink.has(digest_from(found[1])):
+                    digest = found[1]
+                else:
+                    source = part.objects.get(name, name) if part.objects else name
+                    rows[number], ref = capture_file(source, row, parent, before + name, self.sink)
+                    digest = bytes.fromhex(ref.digest[3:])
+            digests.append(digest)
+            if not stat.S_ISDIR(row[0]):
+                self.progress.advance(rows[number][2], 1)
+        packed = part.packed if rows == part.rows else pack_rows(rows)
+        return SeenPart(part.joined, packed, b"".join(digests), False)
+
+
+def _files_in(part: Part, digests: bytes) -> bytes:
+    """Return the digests that are files': neither links nor directories have any."""
+    if all(map(stat.S_ISREG, part.modes)):
+        return digests
+    return b"".join(
+        digests[32 * number : 32 * number + 32] for number, row in enumerate(part.rows) if stat.S_ISREG(row[0])
+    )

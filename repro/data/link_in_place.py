@@ -7,12 +7,13 @@ import errno
 import os
 import stat
 
-from repro.data.memo import Identity, Memo, identity_of
+from repro.data.known_directory import remembered_files
+from repro.data.memo import Memo, digest_from
 from repro.data.open_safely import naming, parent_of
+from repro.data.rows import Row, look
 from repro.data.staging import staging_folder
 from repro.data.standing import READ
-from repro.model.content import Kind, ObjectRef
-from repro.model.digest import Digest
+from repro.model.content import ObjectRef
 from repro.model.links import LINK_FROM, Linker, Way
 from repro.model.names import RelPath, check_path
 from repro.model.tree_objects import TreeSource
@@ -28,7 +29,7 @@ def link_in_place(
     old one or a link to the same bytes.
 
     Args:
-        memo: what was recorded of `path`.
+        memo: what was recorded of `path`; it is read.
         staging: a folder of the project for links in the making (see `repro.data.staging`).
 
     Raises:
@@ -37,32 +38,31 @@ def link_in_place(
         OSError: with the path.
     """
     with staging_folder(staging) as workshop:
-        for below, (identity, known) in memo.entries.items():
-            if identity == Identity("d") or known.startswith("l:"):
+        for known, row, digest in remembered_files(memo, path):
+            if row[2] < LINK_FROM:
                 continue
-            inner = check_path(path + below)
+            inner = check_path(known)
             with contextlib.suppress(FileNotFoundError), parent_of(root, inner) as parent:
-                before = os.stat(_name(inner), dir_fd=parent, follow_symlinks=False)
-                ref = ObjectRef(Digest(known), before.st_size)
-                if not _is_candidate(_name(inner), parent, ref, before, identity, source):
+                before = look(_name(inner), parent)
+                ref = ObjectRef(digest_from(digest), row[2])
+                is_known = before == row and max(row[3:]) < memo.settled_ns
+                if not _is_candidate(_name(inner), parent, ref, before, source, is_known=is_known):
                     continue
                 if _replace(inner, parent, ref, before, linker, workshop) is Way.REFLINK:
                     return
 
 
-def _is_candidate(
-    name: bytes, parent: int, ref: ObjectRef, status: os.stat_result, identity: Identity, source: TreeSource
-) -> bool:
+def _is_candidate(name: bytes, parent: int, ref: ObjectRef, row: Row, source: TreeSource, *, is_known: bool) -> bool:
     """Whether it is a large file, no link to its object yet, and holds what was recorded."""
-    if not stat.S_ISREG(status.st_mode) or status.st_mode & stat.S_IXUSR or status.st_size < LINK_FROM:
+    if not stat.S_ISREG(row[0]) or row[0] & stat.S_IXUSR or row[2] != ref.size:
         return False
     if source.is_own_file(ref, name, parent):
         return False
-    return identity == identity_of(Kind.FILE, status) or _holds(name, parent, ref, source)
+    return is_known or _holds(name, parent, ref, source)
 
 
 def _replace(
-    shown: RelPath, parent: int, ref: ObjectRef, before: os.stat_result, linker: Linker, workshop: int | None
+    shown: RelPath, parent: int, ref: ObjectRef, before: Row, linker: Linker, workshop: int | None
 ) -> Way | None:
     """Return the way in which a link could be made; a reflink does not replace the file."""
     if workshop is None:
@@ -76,15 +76,14 @@ def _replace(
 
 
 def _replace_from(
-    shown: RelPath, parent: int, ref: ObjectRef, before: os.stat_result, linker: Linker, workshop: int
+    shown: RelPath, parent: int, ref: ObjectRef, before: Row, linker: Linker, workshop: int
 ) -> Way | None:
     temp = f".repro-tmp-{os.urandom(8).hex()}".encode()
     try:
         with naming(shown, "making it a link"):
             way = linker.link(ref, temp, workshop)
             # Once more, after the object was read: who has written meanwhile keeps his file.
-            now = os.stat(_name(shown), dir_fd=parent, follow_symlinks=False)
-            is_left_alone = identity_of(Kind.FILE, now) == identity_of(Kind.FILE, before)
+            is_left_alone = look(_name(shown), parent) == before
             if way in (Way.HARDLINK, Way.SYMLINK) and is_left_alone:
                 os.rename(temp, _name(shown), src_dir_fd=workshop, dst_dir_fd=parent)
             return way

@@ -1,124 +1,170 @@
 """The stat memo: which digest a file had when its `lstat` was this, so that an unchanged file is not read again.
 
 One file per tracked path. It is only ever a shortcut: a missing, old or damaged memo means that files are read.
+After a first line come the records of `repro.data.memo_records`: first a part with the path's own name alone, then, of
+a directory, its records. A foot closes the file, so that one which is cut off is told at once.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import time
-from collections.abc import Mapping
+import struct
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NewType
+from typing import BinaryIO
 
+from repro.data.memo_records import NO_DIGEST
 from repro.model.content import Content, Kind
 from repro.model.digest import Digest
 from repro.model.names import RelPath
 
-Identity = NewType("Identity", str)
-"""Kind, inode, size, mtime and ctime (nanoseconds) of a file: equal means "the same bytes as then"."""
-
-RACY_NS = 2_000_000_000
-"""A file that changed so shortly before it was looked at may change again within one tick of its file system's
-clock, unseen (git's racy rule; 2 s is FAT's tick, the coarsest there is)."""
-
-_HEADER = "repro-memo 1"
+_HEADER = b"repro-memo 2\n"
+_FOOT = struct.Struct(
+    "<cQQ32sqHHI8s"
+)  # kind, size, files, digest, settled, lengths of path and target, check sum, mark
+_MARK = b"memo-end"
+_BUFFER = 256 * 1024
+_KINDS = {kind[0].encode(): kind for kind in Kind}
 
 
 @dataclass(frozen=True, slots=True)
 class Memo:
-    """What is remembered of one tracked path: the whole, and each name below it (`b""` is the path itself).
+    """What is remembered of one tracked path, while its file is open: read once, from the start to the end.
 
-    A directory's identity is its kind alone: its names are listed each time.
+    `settled_ns` is the moment before which a file must have been changed for its times to be trusted.
     """
 
     whole: Content
-    entries: Mapping[bytes, tuple[Identity, str]]
+    files: int
+    settled_ns: int
+    file: BinaryIO
 
 
-def identity_of(kind: Kind, status: os.stat_result) -> Identity:
-    """Return the identity of what `status` describes."""
-    if kind is Kind.DIRECTORY:
-        return Identity("d")
-    return Identity(f"{kind[0]} {status.st_ino:x} {status.st_size:x} {status.st_mtime_ns:x} {status.st_ctime_ns:x}")
+class MemoWriter:
+    """Takes a memo's records. A disk that refuses costs only the shortcut."""
+
+    def __init__(self, path: RelPath, file: BinaryIO | None) -> None:
+        """Write to `file`, which is empty; None: nowhere."""
+        self._path = path
+        self._file = file
+        self.is_whole = False
+        self.start()
+
+    def start(self) -> None:
+        """Begin, or begin anew."""
+        if self._file is not None:
+            with self._trying():
+                self._file.seek(0)
+                self._file.truncate()
+        self.add(_HEADER)
+
+    def add(self, record: bytes) -> None:
+        """Take the next record."""
+        if self._file is not None:
+            with self._trying():
+                self._file.write(record)
+
+    def finish(self, whole: Content, files: int, settled_ns: int) -> None:
+        """Say what the path is as a whole, when all records are in."""
+        if self._file is None:
+            return
+        foot = _encode_foot(self._path, whole, files, settled_ns)
+        with self._trying():
+            self._file.write(foot)
+            self._file.flush()
+            self.is_whole = True
+
+    @contextlib.contextmanager
+    def _trying(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError:
+            self._file = None
 
 
-def is_settled(status: os.stat_result, now_ns: int) -> bool:
-    """Whether a file looked at `now_ns` has been left alone for long enough that its times can be trusted."""
-    return max(status.st_mtime_ns, status.st_ctime_ns) < now_ns - RACY_NS
-
-
-def now_ns() -> int:
-    """Return the wall clock, which file times are compared with."""
-    return time.time_ns()
-
-
-def read_memo(directory: str, path: RelPath) -> Memo | None:
-    """Return the memo of a tracked path, or None where there is none that can be used."""
+@contextlib.contextmanager
+def opened_memo(directory: str, path: RelPath) -> Iterator[Memo | None]:
+    """Open the memo of a tracked path; None where there is none that can be used."""
     try:
-        with open(_file_of(directory, path), "rb") as file:
-            lines = file.read().decode("ascii").split("\n")
-        header, own, kind, size, ref, *rest = lines
-        if header != _HEADER or own != path.hex() or rest.pop() != "end":
-            return None
-        entries = {}
-        for line in rest:
-            name, identity, known = line.split("|")
-            entries[bytes.fromhex(name)] = (Identity(identity), known)
-        return Memo(_content(Kind(kind), int(size), ref), entries)
-    except (OSError, ValueError, IndexError):
-        return None
+        file = open(memo_file(directory, path), "rb", buffering=_BUFFER)  # noqa: SIM115 - closed below
+    except OSError:
+        yield None
+        return
+    with file:
+        yield _read_memo(file, path)
 
 
-def write_memo(directory: str, path: RelPath, memo: Memo) -> None:
-    """Remember. A reader sees the old memo or the new one; a disk that refuses costs only the shortcut."""
-    whole = memo.whole
-    head = [_HEADER, path.hex(), str(whole.kind), str(whole.size), known_of(whole)]
-    lines = [f"{name.hex()}|{identity}|{known}" for name, (identity, known) in memo.entries.items()]
-    target = _file_of(directory, path)
+@contextlib.contextmanager
+def new_memo(directory: str, path: RelPath) -> Iterator[MemoWriter]:
+    """Yield what takes a new memo, which takes the old one's place if it is finished; a reader sees the old or the new.
+
+    Whoever calls has the old one open, or it is none.
+    """
+    target = memo_file(directory, path)
     temp = f"{target}.{os.getpid()}.{os.urandom(4).hex()}"
     try:
         os.makedirs(directory, exist_ok=True)
-        with open(temp, "x", encoding="ascii") as file:
-            file.write("\n".join([*head, *lines, "end"]))
-        os.replace(temp, target)
+        file = open(temp, "xb", buffering=_BUFFER)  # noqa: SIM115 - closed below
     except OSError:
+        yield MemoWriter(path, None)
+        return
+    writer = MemoWriter(path, file)
+    try:
+        yield writer
+        if writer.is_whole:
+            with contextlib.suppress(OSError):
+                os.replace(temp, target)
+    finally:
+        with contextlib.suppress(OSError):
+            file.close()  # it may have to write once more
         with contextlib.suppress(OSError):
             os.unlink(temp)
 
 
-def known_of(content: Content) -> str:
-    """Return what a memo remembers of content: its digest, or the link's target in hex."""
-    return content.digest or "l:" + (content.target or b"").hex()
+def memo_file(directory: str, path: RelPath) -> str:
+    """Return where the memo of `path` is.
 
-
-def _content(kind: Kind, size: int, known: str) -> Content:
-    if known.startswith("l:"):
-        return Content(kind, size, target=bytes.fromhex(known[2:]))
-    return Content(kind, size, digest=_digest(known))
-
-
-def content_of(kind: Kind, status: os.stat_result, known: str) -> Content:
-    """Return the content that a memo's entry stands for, for a file or a link with this `lstat`.
-
-    Raises:
-        ValueError: the memo is damaged.
+    Readable where that is possible; two paths may share a name, so the memo holds its path and is checked.
     """
-    return _content(kind, status.st_size, known)
-
-
-def _digest(text: str) -> Digest:
-    if len(text) != 67 or not text.startswith("b3:"):
-        raise ValueError("not a digest")
-    return Digest(text)
-
-
-def _file_of(directory: str, path: RelPath) -> str:
-    """Readable where that is possible, and never two paths in one file: the memo holds its path and is checked."""
     name = "".join(chr(b) if (chr(b).isalnum() and b < 128) or b in b"._-" else f"%{b:02x}" for b in path)
     if len(name) > 160:
-        import zlib
-
         name = f"{name[:140]}~{zlib.crc32(path):08x}"
     return os.path.join(directory, name + ".memo")
+
+
+def digest_bytes(content: Content) -> bytes:
+    """Return the 32 bytes that a memo keeps of content: its digest, or zeros for a link."""
+    return bytes.fromhex(content.digest[3:]) if content.digest else NO_DIGEST
+
+
+def digest_from(raw: bytes) -> Digest:
+    """Return 32 bytes as a digest."""
+    return Digest("b3:" + raw.hex())
+
+
+def _encode_foot(path: RelPath, whole: Content, files: int, settled_ns: int) -> bytes:
+    target = whole.target or b""
+    kind, check = whole.kind[0].encode(), zlib.crc32(path + target)
+    fields = (kind, whole.size, files, digest_bytes(whole), settled_ns, len(path), len(target))
+    return path + target + _FOOT.pack(*fields, zlib.crc32(repr(fields).encode(), check), _MARK)
+
+
+def _read_memo(file: BinaryIO, path: RelPath) -> Memo | None:
+    try:
+        length = file.seek(0, os.SEEK_END)
+        file.seek(length - _FOOT.size)
+        *fields, check, mark = _FOOT.unpack(file.read())
+        kind, size, files, digest, settled_ns, path_length, target_length = fields
+        file.seek(length - _FOOT.size - path_length - target_length)
+        named, target = file.read(path_length), file.read(target_length)
+        file.seek(0)
+        is_whole = mark == _MARK and check == zlib.crc32(repr(tuple(fields)).encode(), zlib.crc32(named + target))
+        if not is_whole or named != path or file.read(len(_HEADER)) != _HEADER:
+            return None
+        is_link = _KINDS[kind] is Kind.SYMLINK
+        whole = Content(_KINDS[kind], size, None if is_link else digest_from(digest), target if is_link else None)
+        return Memo(whole, files, settled_ns, file)
+    except (OSError, ValueError, KeyError, struct.error):
+        return None

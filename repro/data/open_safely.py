@@ -37,7 +37,13 @@ def naming(path: bytes, action: str) -> Iterator[None]:
     except OSError as error:
         if error.errno is None or isinstance(error.__cause__, OSError):  # nearer to it, somebody knew more
             raise
-        raise OSError(error.errno, f"{action}: {os.strerror(error.errno)}", name_to_text(path)) from error
+        raise named(error, path, action) from error
+
+
+def named(error: OSError, path: bytes, action: str) -> OSError:
+    """Return the error with `path` as its file name: for where `naming` would be entered a million times."""
+    number = error.errno or 0
+    return OSError(number, f"{action}: {os.strerror(number)}", name_to_text(path))
 
 
 def open_directory(name: bytes, parent: int, shown: bytes) -> int:

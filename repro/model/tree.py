@@ -62,6 +62,11 @@ def encode_entry(name: bytes, content: Content) -> bytes:
     return b"%s %d %s %s\0" % (_LETTER[content.kind], content.size, ref.encode(), name)
 
 
+def encode_file(name: bytes, size: int, hexadecimal: bytes, executable: bool) -> bytes:
+    """Return what `encode_entry` returns for a file whose digest has these 64 hex digits, and faster."""
+    return b"%s %d %s %s\0" % (b"x" if executable else b"f", size, hexadecimal, name)
+
+
 def join_entries(entries: Iterable[bytes]) -> bytes:
     """Return the tree object of entries that are encoded: sorted, of different names that are checked."""
     return HEADER + b"".join(entries)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from uv import find_uv_bin
 
-from repro.data.memo import RACY_NS
+from repro.data.rows import RACY_NS
 from tests.command_line import Person, make_venv
 from tests.env.small_index import SmallIndex
 

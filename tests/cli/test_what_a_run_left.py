@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from repro.data.memo import RACY_NS
+from repro.data.rows import RACY_NS
 from tests.command_line import Person
 
 

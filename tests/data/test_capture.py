@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from repro.data.capture import ChangedWhileRead, capture
+from repro.data.captured_file import READ_WHOLE
 from repro.data.open_safely import UnsafeLink
 from repro.data.scan import DataNotFound, NestedRepository, NotKept, TooDeep
 from repro.model.content import Kind, ObjectRef
 from repro.model.digest import digest_of
 from repro.model.names import RelPath
 from repro.store.cache import Cache
-from repro.store.hashing import DigestOnly, hash_descriptor
+from repro.store.hashing import DigestOnly
 
 DATA = RelPath(b"data")
 
@@ -111,8 +112,13 @@ class _WritesMeanwhile(DigestOnly):
         self.path = path
         self.times = times
 
+    def add_bytes(self, data: bytes) -> ObjectRef:
+        return self._written(super().add_bytes(data))
+
     def add_descriptor(self, descriptor: int) -> ObjectRef:
-        ref = hash_descriptor(descriptor)
+        return self._written(super().add_descriptor(descriptor))
+
+    def _written(self, ref: ObjectRef) -> ObjectRef:
         if self.times:
             self.times -= 1
             with self.path.open("ab") as file:
@@ -120,14 +126,16 @@ class _WritesMeanwhile(DigestOnly):
         return ref
 
 
-def test_a_file_that_changed_while_it_was_read_is_read_again(tmp_path: Path) -> None:
-    (tmp_path / "data").write_bytes(b"hello")
+@pytest.mark.parametrize("data", [b"hello", b"hello" * READ_WHOLE], ids=["small", "large"])
+def test_a_file_that_changed_while_it_was_read_is_read_again(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "data").write_bytes(data)
     sink = _WritesMeanwhile(tmp_path / "data", 1)
-    assert capture(str(tmp_path), DATA, sink).content.digest == digest_of(b"hello+")
+    assert capture(str(tmp_path), DATA, sink).content.digest == digest_of(data + b"+")
 
 
-def test_a_file_that_does_not_hold_still_is_an_error_that_names_it(tmp_path: Path) -> None:
-    (tmp_path / "data").write_bytes(b"hello")
+@pytest.mark.parametrize("data", [b"hello", b"hello" * READ_WHOLE], ids=["small", "large"])
+def test_a_file_that_does_not_hold_still_is_an_error_that_names_it(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "data").write_bytes(data)
     with pytest.raises(ChangedWhileRead, match="data changed"):
         capture(str(tmp_path), DATA, _WritesMeanwhile(tmp_path / "data", 99))
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from repro.data.capture import capture
 from repro.data.checkout import place
 from repro.data.link_in_place import link_in_place
+from repro.data.memo import opened_memo
 from repro.data.scan import DataNotFound
 from repro.data.standing import would_lose
 from repro.model.content import Content, Kind
@@ -20,6 +21,7 @@ from repro.store.cache import Cache, CorruptObject, MissingObject
 from repro.store.hashing import DigestOnly
 from repro.store.object_links import linker_for
 from tests.data.random_trees import TREES, Node, build, read_back
+from tests.data.remembering import Remembering
 
 DATA = RelPath(b"data")
 BACK = RelPath(b"back")
@@ -130,8 +132,7 @@ def test_from_another_file_system_a_hard_link_is_a_copy_and_a_symbolic_link_lead
             assert (tmp_path / way).is_symlink() == (way is Way.SYMLINK)
             assert (tmp_path / way).read_bytes() == BIG
         (tmp_path / "data").write_bytes(BIG)
-        memo = capture(str(tmp_path), DATA, cache).memo
-        link_in_place(str(tmp_path), DATA, memo, cache, linker(cache, Way.HARDLINK))
+        replaced(tmp_path, cache, Way.HARDLINK)
         assert not (tmp_path / "data").is_symlink()
         assert (tmp_path / "data").stat().st_mode & 0o200
 
@@ -151,9 +152,15 @@ def test_what_stands_right_stays_whichever_way_is_asked_for(tmp_path: Path, cach
 
 
 def replaced(tmp_path: Path, cache: Cache, way: Way, staging: str | None = None) -> Content:
-    captured = capture(str(tmp_path), DATA, cache, store=lambda: cache.root)
-    link_in_place(str(tmp_path), DATA, captured.memo, cache, linker(cache, way), staging)
-    return captured.content
+    content = Remembering(tmp_path).capture(DATA, cache, lambda: cache.root).content
+    link_remembered(tmp_path, cache, linker(cache, way), staging)
+    return content
+
+
+def link_remembered(tmp_path: Path, cache: Cache, linker: Linker, staging: str | None = None) -> None:
+    with opened_memo(str(tmp_path / "memo"), DATA) as memo:
+        assert memo
+        link_in_place(str(tmp_path), DATA, memo, cache, linker, staging)
 
 
 @pytest.mark.parametrize("way", [Way.HARDLINK, Way.SYMLINK])
@@ -178,18 +185,18 @@ def test_stored_files_give_way_to_links_and_are_the_same_data(tmp_path: Path, ca
 
 def test_a_file_that_changed_after_it_was_stored_is_left_alone(tmp_path: Path, cache: Cache) -> None:
     (tmp_path / "data").write_bytes(BIG)
-    memo = capture(str(tmp_path), DATA, cache).memo
+    Remembering(tmp_path).capture(DATA, cache)
     (tmp_path / "data").write_bytes(BIG[::-1])
-    link_in_place(str(tmp_path), DATA, memo, cache, linker(cache, Way.HARDLINK))
+    link_remembered(tmp_path, cache, linker(cache, Way.HARDLINK))
     assert (tmp_path / "data").read_bytes() == BIG[::-1]
     (tmp_path / "data").unlink()
-    link_in_place(str(tmp_path), DATA, memo, cache, linker(cache, Way.HARDLINK))
+    link_remembered(tmp_path, cache, linker(cache, Way.HARDLINK))
     assert not (tmp_path / "data").exists()
 
 
 def test_a_file_that_is_written_while_its_link_is_made_keeps_its_bytes(tmp_path: Path, cache: Cache) -> None:
     (tmp_path / "data").write_bytes(BIG)
-    captured = capture(str(tmp_path), DATA, cache)
+    Remembering(tmp_path).capture(DATA, cache)
     inner = linker(cache, Way.HARDLINK)
 
     class WrittenMeanwhile:
@@ -197,19 +204,19 @@ def test_a_file_that_is_written_while_its_link_is_made_keeps_its_bytes(tmp_path:
             (tmp_path / "data").write_bytes(b"new")
             return inner.link(ref, name, folder)  # type: ignore[arg-type]
 
-    link_in_place(str(tmp_path), DATA, captured.memo, cache, WrittenMeanwhile())
+    link_remembered(tmp_path, cache, WrittenMeanwhile())
     assert (tmp_path / "data").read_bytes() == b"new"
-    assert sorted(os.listdir(tmp_path)) == ["cache", "data"]
+    assert sorted(os.listdir(tmp_path)) == ["cache", "data", "memo"]
 
 
 def test_a_good_file_does_not_give_way_to_a_damaged_object(tmp_path: Path, cache: Cache) -> None:
     (tmp_path / "data").write_bytes(BIG)
-    captured = capture(str(tmp_path), DATA, cache)
+    captured = Remembering(tmp_path).capture(DATA, cache)
     edit_in_place(object_of(cache, captured.content))
     with pytest.raises(CorruptObject):
-        link_in_place(str(tmp_path), DATA, captured.memo, cache, linker(cache, Way.HARDLINK))
+        link_remembered(tmp_path, cache, linker(cache, Way.HARDLINK))
     assert (tmp_path / "data").read_bytes() == BIG
-    assert sorted(os.listdir(tmp_path)) == ["cache", "data"]
+    assert sorted(os.listdir(tmp_path)) == ["cache", "data", "memo"]
 
 
 # --- an edit through a link ------------------------------------------------------------------------------------
@@ -304,9 +311,9 @@ def test_a_tree_that_comes_back_is_the_same_tree(ways: Sequence[Way], tree: dict
         build(tree_now, here + b"/data")
         build(grown(old), here + b"/back")
         cache = Cache(root + "/cache")
-        captured = capture(root, DATA, cache)
+        captured = Remembering(Path(root)).capture(DATA, cache)
         place(captured.content, root, BACK, cache, prune=True, linker=linker_for(cache, ways))
-        link_in_place(root, DATA, captured.memo, cache, linker(cache, *ways))
+        link_remembered(Path(root), cache, linker(cache, *ways))
         for path in (DATA, BACK):
             assert capture(root, path, DigestOnly(), store=lambda: cache.root).content == captured.content
             assert resolved(here + b"/" + path, os.fsencode(cache.root)) == tree_now

@@ -13,6 +13,7 @@ import os
 from repro.data.capture import capture
 from repro.data.checkout import place
 from repro.data.link_in_place import link_in_place
+from repro.data.memo import new_memo, opened_memo
 from repro.model.links import Way
 from repro.store.cache import Cache
 from repro.store.object_links import linker_for
@@ -43,13 +44,15 @@ def free_of_charge(what, call):
 
 
 cache = Cache(root + "/cache")
-captured = free_of_charge("add", lambda: capture(root, b"data", cache))
+with new_memo(root + "/memo", b"data") as writer:
+    captured = free_of_charge("add", lambda: capture(root, b"data", cache, remember=writer))
 content = captured.content
 cache.flush()
 assert os.listdir(root + "/cache/tmp") == []
 before = os.stat(root + "/data")
 linker = linker_for(cache, [Way.REFLINK, Way.HARDLINK])
-link_in_place(root, b"data", captured.memo, cache, linker)
+with opened_memo(root + "/memo", b"data") as memo:
+    link_in_place(root, b"data", memo, cache, linker)
 after = os.stat(root + "/data")
 assert (before.st_ino, before.st_mode, before.st_nlink) == (after.st_ino, after.st_mode, after.st_nlink)
 
@@ -65,7 +68,7 @@ for name in ("data", "first"):
     assert capture(root, name.encode(), DigestOnly()).content != content
     place(content, root, b"again", cache)
     assert read("again") == big
-assert sorted(os.listdir(root)) == ["again", "cache", "data", "default", "first"]
+assert sorted(os.listdir(root)) == ["again", "cache", "data", "default", "first", "memo"]
 print("ok")
 """
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from repro.data.memo import RACY_NS
+from repro.data.rows import RACY_NS
 from tests.command_line import Person
 
 VERSION = {"__future__", "repro", "repro.__main__"}
@@ -31,11 +31,13 @@ STATUS = {
     "repro.code",
     "repro.code.pointer_files",
     "repro.data",
-    "repro.data.capture",
     "repro.data.memo",
+    "repro.data.memo_records",
     "repro.data.open_safely",
     "repro.data.pointer",
+    "repro.data.rows",
     "repro.data.scan",
+    "repro.data.unchanged",
     "repro.errors",
     "repro.model",
     "repro.model.content",
@@ -46,6 +48,7 @@ STATUS = {
     "repro.model.names",
     "repro.model.objects",
     "repro.model.pointer",
+    "repro.model.progress",
     "repro.model.record",
     "repro.model.tree",
     "repro.model.tree_objects",

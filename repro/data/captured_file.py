@@ -1,0 +1,68 @@
+"""One file of the work tree into a sink, whole and of one moment."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from repro.data.open_safely import named
+from repro.data.rows import Row, row_of
+from repro.errors import CannotProceed
+from repro.model.content import ObjectRef
+from repro.model.names import name_to_text
+from repro.model.tree_objects import KnowingSink
+
+READ_WHOLE = 128 * 1024
+"""Bytes up to which a file is read at once and handed over as bytes: the size of a small object in a store."""
+
+# O_NONBLOCK: a fifo put there in the meantime must not make us wait.
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+
+
+class ChangedWhileRead(CannotProceed):
+    """A file was written to while it was being recorded, twice in a row."""
+
+    id = "changed-while-read"
+
+
+def capture_file(name: bytes, row: Row, folder: int, shown: bytes, sink: KnowingSink) -> tuple[Row, ObjectRef]:
+    """Store a file, and return what it was then and the object.
+
+    Args:
+        name: in the open directory `folder`, or absolute.
+        row: what it was when it was looked at: if it is no longer that, it is read once more.
+
+    Raises:
+        ChangedWhileRead: it did not hold still.
+        OSError: with the path: it cannot be read; or the sink's own.
+    """
+    for _ in range(2):
+        try:
+            descriptor = os.open(name, _FLAGS, dir_fd=folder)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise named(error, shown, "reading it") from error
+        try:
+            ref = _add(descriptor, row[2], shown, sink)
+            after = row_of(os.fstat(descriptor))
+        finally:
+            os.close(descriptor)
+        if after == row and ref.size == row[2] and stat.S_ISREG(row[0]):
+            return row, ref
+        row = after
+    raise ChangedWhileRead(
+        f"{name_to_text(shown)} changed while it was being read", "try again when nothing writes to it"
+    )
+
+
+def _add(descriptor: int, size: int, shown: bytes, sink: KnowingSink) -> ObjectRef:
+    if size > READ_WHOLE:
+        return sink.add_descriptor(descriptor)
+    try:
+        data = os.read(descriptor, size + 1)  # one more, to see the end
+        while len(data) < size and (more := os.read(descriptor, size + 1 - len(data))):
+            data += more
+    except OSError as error:
+        raise named(error, shown, "reading it") from error
+    return sink.add_bytes(data)
