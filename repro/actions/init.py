@@ -18,6 +18,10 @@ _TEMPLATE = """\
 # Data that git ignores and no pointer tracks, and that every run reads:
 # inputs: [config.local.json]
 
+# Runs may not use the network, and files of up to this size that they read elsewhere are stored:
+# network: forbid
+# capture_outside: 100 MiB
+
 # Recorded with every run:
 # parameters: [params.yaml]
 # metrics: [out/metrics.json]

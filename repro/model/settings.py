@@ -11,6 +11,7 @@ from repro.model.links import Way
 from repro.model.names import RelPath, parse_path
 from repro.model.remote_encryption import REQUIRED, Encrypted, KeyKind, KeySource
 from repro.model.strict_yaml import BadYaml, KeyPath, Position, load_yaml_marked, nearest
+from repro.model.watch_settings import NETWORK, WISHES, parse_size
 
 T = TypeVar("T")
 
@@ -47,6 +48,9 @@ class Settings:
     remote: str | None = None
     store: str | None = None
     link: tuple[Way, ...] = ()
+    watch: str | None = None
+    capture_outside: int | None = None
+    network: str | None = None
 
 
 KEYS = (
@@ -61,6 +65,9 @@ KEYS = (
     "remote",
     "store",
     "link",
+    "watch",
+    "capture_outside",
+    "network",
 )
 ENVIRONMENT_KEYS = ("kind", "python", "lock")
 ENVIRONMENT_KINDS = ("pip",)
@@ -106,6 +113,9 @@ def parse_settings(data: bytes, what: str, committed: bool = False) -> Settings:
         remote=reader.text(top, ("remote",)),
         store=reader.text(top, ("store",)),
         link=_ways(reader, top.get("link")),
+        watch=reader.word(top, ("watch",), WISHES),
+        capture_outside=_size(reader, top.get("capture_outside")),
+        network=reader.word(top, ("network",), NETWORK),
     )
 
 
@@ -129,6 +139,9 @@ def merge_settings(nearer: Settings, farther: Settings) -> Settings:
         remote=nearer.remote or farther.remote,
         store=nearer.store or farther.store,
         link=nearer.link or farther.link,
+        watch=nearer.watch or farther.watch,
+        capture_outside=farther.capture_outside if nearer.capture_outside is None else nearer.capture_outside,
+        network=nearer.network or farther.network,
     )
 
 
@@ -168,6 +181,12 @@ class _Reader:
         if value is not None and not isinstance(value, str):
             raise self.bad(at, f"{_dotted(at)} must be text, not {value!r}")
         return value or None
+
+    def word(self, mapping: dict[str, Any], at: KeyPath, known: tuple[str, ...]) -> str | None:
+        value = mapping.get(str(at[-1]))
+        if value is not None and value not in known:
+            raise self.bad(at, f"{_dotted(at)} is {value!r}, not one of: {', '.join(known)}")
+        return value
 
     def texts(self, mapping: dict[str, Any], at: KeyPath, parse: Callable[[str], T]) -> tuple[T, ...]:
         value = mapping.get(str(at[-1]))
@@ -215,6 +234,18 @@ def _ways(reader: _Reader, value: Any) -> tuple[Way, ...]:
             hint = f"did you mean {best!r}?" if best else f"known are: {', '.join(known)}"
             raise reader.bad(at, f"{word!r} is no way to link", hint)
     return tuple(dict.fromkeys(Way(word) for word in words))
+
+
+def _size(reader: _Reader, value: Any) -> int | None:
+    at = ("capture_outside",)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | str) or (isinstance(value, int) and value < 0):
+        raise reader.bad(at, f"capture_outside must be a size, not {value!r}", "for example: capture_outside: 500 MiB")
+    try:
+        return value if isinstance(value, int) else parse_size(value)
+    except ValueError as error:
+        raise reader.bad(at, f"capture_outside: {error}", "for example: capture_outside: 500 MiB") from None
 
 
 def _remotes(reader: _Reader, value: Any) -> dict[str, str]:

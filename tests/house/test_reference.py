@@ -158,7 +158,7 @@ def test_every_exit_code_is_documented() -> None:
 def test_every_setting_is_documented_and_every_documented_one_is_known() -> None:
     within_remotes = {"encryption"}
     assert set(KEYS) | within_remotes == {field.name for field in dataclasses.fields(Settings)}
-    rows = re.findall(r"^\| `([a-z.]+)` \|", page("settings.md"), re.MULTILINE)
+    rows = re.findall(r"^\| `([a-z_.]+)` \|", page("settings.md"), re.MULTILINE)
     known = {key for key in KEYS if key != "environment"} | {f"environment.{key}" for key in ENVIRONMENT_KEYS}
     assert set(rows) == known
 

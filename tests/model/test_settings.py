@@ -28,6 +28,9 @@ remotes:
 remote: store
 store: ~/store
 link: [reflink, hardlink, copy]
+watch: strace
+capture_outside: 500 MiB
+network: forbid
 """
 
 
@@ -44,6 +47,9 @@ def test_every_setting_is_read() -> None:
         remote="store",
         store="~/store",
         link=(Way.REFLINK, Way.HARDLINK, Way.COPY),
+        watch="strace",
+        capture_outside=500 << 20,
+        network="forbid",
     )
 
 
@@ -58,6 +64,10 @@ BAD: dict[str, tuple[int, str, str]] = {
     "zebra: 1\n": (1, "'zebra' is not a setting", "known are: inputs"),
     "environment:\n  pyton: x\n": (2, "'pyton'", "'python'"),
     "remotes:\n  a:\n    uri: x\n": (3, "'uri'", "'url'"),
+    "watch: yes\n": (1, "watch is 'yes', not one of: auto, strace", ""),
+    "capture_outside: big\n": (1, "'big' is no size", "500 MiB"),
+    "capture_outside: -1\n": (1, "must be a size", "500 MiB"),
+    "network: [a]\n": (1, "network is ['a'], not one of: allow, forbid", ""),
     "remotes:\n  a:\n": (2, "'a' has no url", ""),
     "remotes: [a]\n": (1, "names with values", ""),
     "environment: pip\n": (1, "environment must be names with values", ""),
