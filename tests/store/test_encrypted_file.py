@@ -14,7 +14,6 @@ from repro.store.encrypted_file import (
     HEADER,
     SEALED,
     SEGMENT,
-    TAG,
     FileCipher,
     TamperedFile,
     encrypted_blocks,
