@@ -8,7 +8,7 @@ from repro.actions.tracked import capture_remembered, inside, selected, stands_a
 from repro.data.checkout import place
 from repro.data.ignore import ignore_data
 from repro.data.link_in_place import link_in_place
-from repro.data.memo import opened_memo
+from repro.data.memo import new_memo, opened_memo
 from repro.data.pointer import NotTracked, Tracked, pointer_path_of, read_pointer_of, write_pointer
 from repro.data.scan import DataNotFound
 from repro.data.standing import would_lose
@@ -146,8 +146,11 @@ def checkout(
         CorruptObject, BadTree, UnsafeLink: what is stored, or the way to it, is not safe.
     """
     cache = project.cache()
+    standing = {item.path for item in items if _stands(project, item)}
+    wanted = [item for item in items if item.path not in standing]
     if not force:
-        lost = [path for item in items for path in would_lose(item.content, project.root, item.path, cache, prune=True)]
+        root = project.root
+        lost = [path for item in wanted for path in would_lose(item.content, root, item.path, cache, prune=True)]
         if lost:
             shown = ", ".join(name_to_text(path) for path in lost[:5]) + (", …" if len(lost) > 5 else "")
             raise WouldLose(
@@ -155,18 +158,25 @@ def checkout(
                 "`repro add` keeps them, `--force` gives them up",
             )
     progress.begin("checkout", sum(item.content.size for item in items), by_file=True)
-    return [_checkout(project, item, cache, link, progress) for item in items]
-
-
-def _checkout(project: Project, item: Item, cache: Cache, link: bool, progress: Progress) -> CheckedOut:
-    try:
-        if stands_as(project, item.path, item.content):
+    for item in items:
+        if item.path in standing:
             progress.advance(item.content.size)
-            return CheckedOut(item.path, False)
+        else:
+            _checkout(project, item, cache, link, progress)
+    return [CheckedOut(item.path, item.path not in standing) for item in items]
+
+
+def _stands(project: Project, item: Item) -> bool:
+    try:
+        return stands_as(project, item.path, item.content)
     except DataNotFound:
-        pass  # that is why it is asked for
+        return False  # that is why it is asked for
+
+
+def _checkout(project: Project, item: Item, cache: Cache, link: bool, progress: Progress) -> None:
     prepare_folder(project.folder)
     linker = _linker(project, item.path) if link else None
-    place(item.content, project.root, item.path, cache, True, progress, project.staging, linker)
-    capture_remembered(project, item.path, DigestOnly())
-    return CheckedOut(item.path, True)
+    with new_memo(project.memos, item.path) as memo:
+        place(item.content, project.root, item.path, cache, True, progress, project.staging, linker, memo)
+    if not memo.is_whole:
+        capture_remembered(project, item.path, DigestOnly())

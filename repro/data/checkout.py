@@ -1,7 +1,8 @@
 """Content back into the work tree, entry by entry: what is right is not touched, what is new appears whole.
 
 Everything happens relative to open directories and follows no link, so that no record can write outside the
-project. Killed half way, each file is the old or the new one, and the same call finishes the work.
+project. Killed half way, each file is the old or the new one, each directory that is new is there whole or not at all,
+and the same call finishes the work.
 """
 
 from __future__ import annotations
@@ -13,9 +14,13 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from repro.data.fresh_directory import Filling, held_directory
+from repro.data.memo import MemoWriter
+from repro.data.memo_records import NO_DIGEST, encode_part
 from repro.data.open_safely import link_target, mode_of, names_in, naming, open_directory, parent_of
 from repro.data.removal import remove_entry
-from repro.data.staging import staging_folder
+from repro.data.rows import FOLDER, RACY_NS, now_ns, pack_rows
+from repro.data.staging import staging_folder, sweep
 from repro.data.standing import TEMP, file_holds, read_directory, ref_of
 from repro.model.content import Content, Kind, ObjectRef
 from repro.model.links import Linker, is_linkable
@@ -33,6 +38,7 @@ def place(
     progress: Callable[[int], None] | None = None,
     staging: str | None = None,
     linker: Linker | None = None,
+    remember: MemoWriter | None = None,
 ) -> None:
     """Bring the work tree's `path` to `content`. What would be lost is the caller's question to `would_lose`.
 
@@ -46,6 +52,8 @@ def place(
         staging: a folder of the project for files in the making (see `repro.data.staging`); None is beside
             their place.
         linker: makes large files links to their objects; None where somebody may write into them: they are copies.
+        remember: takes what is to be remembered of `path`, if that is a directory and did not stand there before:
+            then it is finished afterwards.
 
     Raises:
         UnsafePath: `path` is not one.
@@ -58,7 +66,11 @@ def place(
     wanted = Entry(path.rsplit(b"/", 1)[-1], content)
     with staging_folder(staging) as workshop, parent_of(root, path, create=True) as parent:
         placing = _Placing(source, prune, progress or (lambda size: None), workshop, linker)
-        if content.kind is Kind.DIRECTORY:
+        if workshop is None:
+            sweep(parent)
+        if content.kind is Kind.DIRECTORY and mode_of(wanted.name, parent, path) is None:
+            placing.fresh(wanted, parent, path, 0, remember)
+        elif content.kind is Kind.DIRECTORY:
             placing.directory(wanted, parent, path, 0)
         else:
             placing.leaf(wanted, parent, path)
@@ -95,8 +107,8 @@ class _Placing:
             remove_entry(wanted.name, parent, shown)
             mode = None
         if mode is None:
-            with naming(shown, "making the directory"):
-                os.mkdir(wanted.name, 0o777, dir_fd=parent)
+            self.fresh(wanted, parent, shown, depth)
+            return
         descriptor = open_directory(wanted.name, parent, shown)
         try:
             self._sweep(descriptor, {entry.name for entry in entries}, shown)
@@ -109,6 +121,37 @@ class _Placing:
                     self.leaf(entry, descriptor, inner)
         finally:
             os.close(descriptor)
+
+    def fresh(self, wanted: Entry, parent: int, shown: bytes, depth: int, remember: MemoWriter | None = None) -> None:
+        """Make a directory where nothing stands."""
+        try:
+            self._fresh(wanted, parent, shown, depth, remember)
+        except OSError as error:
+            if error.errno != errno.EXDEV or self.workshop is None:
+                raise
+            self.workshop = None  # as in `leaf`
+            if remember is not None:
+                remember.start()
+            self._fresh(wanted, parent, shown, depth, remember)
+
+    def _fresh(self, wanted: Entry, parent: int, shown: bytes, depth: int, remember: MemoWriter | None) -> None:
+        workshop = parent if self.workshop is None else self.workshop
+        if os.fstat(workshop).st_dev != os.fstat(parent).st_dev:
+            workshop = parent
+        filling = Filling(self.source, self.progress, self.linker, remember)
+        if remember is not None:
+            remember.add(encode_part(wanted.name, pack_rows([FOLDER]), NO_DIGEST, is_last=True))
+        with held_directory(workshop, shown) as temp:
+            descriptor = open_directory(temp, workshop, shown)
+            try:
+                filling.fill(wanted.content, descriptor, shown, depth)
+            finally:
+                os.close(descriptor)
+            published_ns = now_ns()
+            with naming(shown, "moving it into place"):
+                os.rename(temp, wanted.name, src_dir_fd=workshop, dst_dir_fd=parent)
+        if remember is not None:
+            remember.finish(wanted.content, filling.files, published_ns - RACY_NS)
 
     def _sweep(self, descriptor: int, wanted: set[bytes], shown: bytes) -> None:
         for name in names_in(descriptor, shown):

@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Iterator
 
+from repro.data.fresh_directory import remove_left_over
 from repro.data.standing import TEMP
 
 _LEFTOVER_AGE = 24 * 3600.0  # seconds without a write after which a file belongs to nobody
@@ -34,16 +35,23 @@ def staging_folder(path: str | None) -> Iterator[int | None]:
     os.makedirs(path, exist_ok=True)
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        _sweep(descriptor)
+        sweep(descriptor)
         yield descriptor
     finally:
         os.close(descriptor)
 
 
-def _sweep(descriptor: int) -> None:
+def sweep(descriptor: int) -> None:
+    """Remove what kills have left in an open directory: files that nobody has written for a day, and directories that
+    nobody holds."""
     oldest = time.time() - _LEFTOVER_AGE
-    for entry in list(os.scandir(descriptor)):
-        name = os.fsencode(entry.name)
+    with os.scandir(descriptor) as entries:
+        found = [(os.fsencode(entry.name), entry) for entry in entries]
+    for name, entry in found:
+        if not TEMP.fullmatch(name):
+            continue
         with contextlib.suppress(FileNotFoundError):
-            if TEMP.fullmatch(name) and entry.stat(follow_symlinks=False).st_mtime < oldest:
+            if entry.is_dir(follow_symlinks=False):
+                remove_left_over(name, descriptor)
+            elif entry.stat(follow_symlinks=False).st_mtime < oldest:
                 os.unlink(name, dir_fd=descriptor)

@@ -9,13 +9,20 @@ import pytest
 
 from repro.data.capture import capture
 from repro.data.checkout import place
+from repro.data.fresh_directory import held_directory
+from repro.data.memo import new_memo, opened_memo
 from repro.data.open_safely import NotADirectory, UnsafeLink
 from repro.data.removal import remove
+from repro.data.staging import staging_folder
 from repro.data.standing import would_lose
+from repro.data.unchanged import is_unchanged
 from repro.model.content import Content, Kind
+from repro.model.digest import digest_of
+from repro.model.links import Way
 from repro.model.names import RelPath, UnsafePath
 from repro.store.cache import Cache, CorruptObject, MissingObject
 from repro.store.hashing import DigestOnly
+from repro.store.object_links import linker_for
 
 DATA = RelPath(b"data")
 OLD_TEMP = ".repro-tmp-0123456789abcdef"
@@ -134,21 +141,53 @@ def test_without_prune_what_is_not_wanted_stays(tmp_path: Path, cache: Cache) ->
     assert os.listdir(tmp_path / "data") == []
 
 
+_PLACE = (
+    "import sys\nfrom repro.store.cache import Cache\nfrom repro.data.checkout import place\n"
+    "from repro.model.content import Content, Kind\nprint('ready', flush=True)\n"
+    "place(Content(Kind.DIRECTORY, int(sys.argv[2]), digest=sys.argv[3]), sys.argv[1], b'back',"
+    " Cache(sys.argv[1] + '/cache'), staging=sys.argv[4] or None)\n"
+)
+
+
+def _killed_half_way(tmp_path: Path, content: Content, staging: str, where: Path) -> None:
+    """Kill a checkout of `back` that has made 20 names in a directory at `where`."""
+    command = [sys.executable, "-c", _PLACE, str(tmp_path), str(content.size), str(content.digest), staging]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
+        deadline = time.monotonic() + 30
+        while not any(len(os.listdir(found)) >= 20 for found in where.glob(".repro-tmp-*") if found.is_dir()):
+            assert time.monotonic() < deadline
+            assert child.poll() is None
+        child.kill()
+
+
+@pytest.mark.parametrize("staging", ["", "staging"])
+def test_of_a_checkout_that_was_killed_a_new_directory_is_not_there_and_what_is_left_goes(
+    tmp_path: Path, cache: Cache, staging: str
+) -> None:
+    (tmp_path / "data").mkdir()
+    for number in range(600):
+        (tmp_path / "data" / str(number)).write_bytes(b"%d" % number * 20_000)
+    content = capture(str(tmp_path), DATA, cache).content
+    where = tmp_path / staging
+    where.mkdir(exist_ok=True)
+    _killed_half_way(tmp_path, content, staging and str(where), where)
+    assert not (tmp_path / "back").exists()
+    assert len(list(where.glob(".repro-tmp-*"))) == 1
+    place(content, str(tmp_path), RelPath(b"back"), cache, staging=str(where) if staging else None)
+    assert list(where.glob(".repro-tmp-*")) == []
+    assert capture(str(tmp_path), RelPath(b"back"), DigestOnly()).content == content
+
+
 def test_a_checkout_that_was_killed_leaves_whole_files_and_can_be_repeated(tmp_path: Path, cache: Cache) -> None:
     (tmp_path / "data").mkdir()
     for number in range(300):
         (tmp_path / "data" / str(number)).write_bytes(b"%d" % number * 20_000)
     content = capture(str(tmp_path), DATA, cache).content
-    script = (
-        "import sys\nfrom repro.store.cache import Cache\nfrom repro.data.checkout import place\n"
-        "from repro.model.content import Content, Kind\nprint('ready', flush=True)\n"
-        "place(Content(Kind.DIRECTORY, int(sys.argv[2]), digest=sys.argv[3]), sys.argv[1], b'back',"
-        " Cache(sys.argv[1] + '/cache'))\n"
-    )
-    command = [sys.executable, "-c", script, str(tmp_path), str(content.size), str(content.digest)]
+    (tmp_path / "back").mkdir()  # so that its files are replaced one by one
+    command = [sys.executable, "-c", _PLACE, str(tmp_path), str(content.size), str(content.digest), ""]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
         deadline = time.monotonic() + 30
-        while not (tmp_path / "back").exists() or len(os.listdir(tmp_path / "back")) < 20:
+        while len(os.listdir(tmp_path / "back")) < 20:
             assert time.monotonic() < deadline
         child.kill()
     left = {name for name in os.listdir(tmp_path / "back") if not name.startswith(".repro-tmp-")}
@@ -157,6 +196,91 @@ def test_a_checkout_that_was_killed_leaves_whole_files_and_can_be_repeated(tmp_p
     assert would_lose(content, str(tmp_path), RelPath(b"back"), cache, prune=True) == []
     place(content, str(tmp_path), RelPath(b"back"), cache)
     assert capture(str(tmp_path), RelPath(b"back"), DigestOnly()).content == content
+
+
+def test_a_directory_that_another_checkout_is_making_is_left_alone(tmp_path: Path) -> None:
+    staging = tmp_path / "staging"
+    with staging_folder(str(staging)) as workshop:
+        assert workshop is not None
+        with held_directory(workshop, b"data") as name, staging_folder(str(staging)):
+            assert os.listdir(staging) == [name.decode()]
+        assert os.listdir(staging) == []
+        (staging / OLD_TEMP / "inner").mkdir(parents=True)
+        with staging_folder(str(staging)):
+            assert os.listdir(staging) == []
+
+
+def test_a_new_directory_that_cannot_be_completed_is_not_there(tmp_path: Path, cache: Cache) -> None:
+    (tmp_path / "data" / "sub").mkdir(parents=True)
+    for name in ("a", "b", "sub/c"):
+        (tmp_path / "data" / name).write_bytes(name.encode() * 100_000)
+    content = capture(str(tmp_path), DATA, cache).content
+    damaged = Path(cache.path_of(digest_of(b"sub/c" * 100_000)))
+    damaged.chmod(0o644)
+    damaged.write_bytes(b"x")
+    before = sorted(os.listdir(tmp_path))
+    for _ in range(2):
+        with pytest.raises((CorruptObject, MissingObject)):
+            place(content, str(tmp_path), RelPath(b"back"), cache)
+        assert sorted(os.listdir(tmp_path)) == before
+
+
+@pytest.mark.parametrize("umask", ["027", "177"])
+def test_a_new_directory_obeys_the_umask_and_its_files_keep_the_executable_bit(
+    open_path: Path, cache: Cache, umask: str
+) -> None:
+    script = (
+        "import os, sys\nos.umask(int(sys.argv[2], 8))\n"
+        "from repro.data.fresh_directory import Filling\nfrom repro.store.cache import Cache\n"
+        "from repro.model.content import Content, Kind\n"
+        "made = os.open(sys.argv[1] + '/made', os.O_RDONLY)\n"
+        "content = Content(Kind.DIRECTORY, int(sys.argv[4]), digest=sys.argv[5])\n"
+        "Filling(Cache(sys.argv[3]), lambda size: None, None, None).fill(content, made, b'made', 0)\n"
+    )
+    (open_path / "made").mkdir()
+    (open_path / "data").mkdir()
+    for name in ("plain", "run"):
+        (open_path / "data" / name).write_bytes(b"x")
+    (open_path / "data" / "run").chmod(0o755)
+    content = capture(str(open_path), DATA, cache).content
+    arguments = [str(open_path), umask, cache.root, str(content.size), str(content.digest)]
+    subprocess.run([sys.executable, "-c", script, *arguments], check=True)
+    plain, run = ((open_path / "made" / name).stat().st_mode & 0o777 for name in ("plain", "run"))
+    assert (plain, run) == {"027": (0o640, 0o750), "177": (0o600, 0o700)}[umask]
+
+
+@pytest.mark.parametrize("is_linked", [False, True])
+def test_a_new_directory_is_remembered_as_it_was_made(
+    tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch, is_linked: bool
+) -> None:
+    (tmp_path / "data" / "sub" / "deep").mkdir(parents=True)
+    (tmp_path / "data" / "empty").mkdir()
+    for name in ("a", "\n", "sub/deep/c", "sub-"):
+        (tmp_path / "data" / name).write_bytes(name.encode() * 70_000)
+    os.symlink("a", tmp_path / "data" / "link")
+    captured = capture(str(tmp_path), DATA, cache)
+    linker = linker_for(cache, [Way.SYMLINK]) if is_linked else None
+    later, back = time.time_ns() + 10_000_000_000, RelPath(b"back")
+    with monkeypatch.context() as patch, new_memo(str(tmp_path), back) as writer:
+        patch.setattr("repro.data.checkout.now_ns", lambda: later)
+        place(captured.content, str(tmp_path), back, cache, linker=linker, remember=writer)
+        assert writer.is_whole
+    with opened_memo(str(tmp_path), back) as memo:
+        assert memo
+        assert (memo.whole, memo.files) == (captured.content, captured.files)
+        assert is_unchanged(str(tmp_path), back, memo, lambda: cache.root)
+    (tmp_path / "back" / "sub" / "new").write_bytes(b"")
+    with opened_memo(str(tmp_path), back) as memo:
+        assert memo
+        assert not is_unchanged(str(tmp_path), back, memo, lambda: cache.root)
+
+
+def test_of_a_directory_that_stood_there_nothing_is_remembered(tmp_path: Path, cache: Cache) -> None:
+    (tmp_path / "data").mkdir()
+    content = capture(str(tmp_path), DATA, cache).content
+    with new_memo(str(tmp_path), DATA) as writer:
+        place(content, str(tmp_path), DATA, cache, remember=writer)
+        assert not writer.is_whole
 
 
 def test_removal_follows_no_link_and_opens_closed_directories(open_path: Path) -> None:
@@ -227,8 +351,12 @@ def test_staging_on_another_file_system_is_done_without(tmp_path: Path, cache: C
         pytest.skip("there is no second file system here")
     with tempfile.TemporaryDirectory(dir=there) as staging:
         place(_file(cache, b"hello"), str(tmp_path), DATA, cache, staging=staging)
+        (tmp_path / "folder").mkdir()
+        content = capture(str(tmp_path), RelPath(b"folder"), cache).content
+        place(content, str(tmp_path), RelPath(b"back"), cache, staging=staging)
         assert os.listdir(staging) == []
     assert (tmp_path / "data").read_bytes() == b"hello"
+    assert (tmp_path / "back").is_dir()
 
 
 def test_of_a_directory_in_the_way_the_file_that_cannot_be_removed_is_named(open_path: Path) -> None:
