@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from mmap import mmap
 
@@ -22,6 +22,8 @@ PREFIXES = 1 << 16
 _COUNTS = struct.Struct("<IIQ32x")  # packs, fan-out bits, entries
 _PACK = struct.Struct("<32sQ")
 _PLACE = struct.Struct("<QQIIB3x")  # offset, size, stored, pack, kind
+_END = struct.Struct("<I")
+_ENDS = struct.Struct("<II")  # of one fan-out entry and the next
 _PER_BUCKET_BITS = 3  # about eight digests to a fan-out entry: one short search tells
 _MAX_BITS = 24
 _DIGEST = 32
@@ -131,6 +133,29 @@ class PackIndex:
         """Whether the index names the object."""
         return self.position(digest) is not None
 
+    def without(self, digests: bytes, keeps: Callable[[PackFile], bool]) -> bytes:
+        """Return those of the digests (32 bytes each) that are in no pack of this index.
+
+        Args:
+            digests: of objects.
+            keeps: whether a pack is there; asked once for each that is concerned.
+
+        Raises:
+            BadIndex: it says what cannot be.
+        """
+        left, there = bytearray(), dict[int, bool]()
+        for at in range(0, len(digests), _DIGEST):
+            digest = digests[at : at + _DIGEST]
+            position = self._position(digest)
+            if position is not None:
+                *_, pack, kind = _PLACE.unpack_from(self._data, self._places + position * _PLACE.size)
+                if pack not in there:
+                    there[pack] = pack < len(self.packs) and keeps(self.packs[pack])
+                if there[pack] and kind != RecordKind.CHUNKS:
+                    continue
+            left += digest
+        return bytes(left)
+
     def entries(self) -> Iterator[tuple[Digest, Place]]:
         """Yield every object with its place, sorted by digest.
 
@@ -159,10 +184,11 @@ class PackIndex:
         Raises:
             BadIndex: it says what cannot be.
         """
-        wanted = bytes.fromhex(digest[3:])
+        return self._position(bytes.fromhex(digest[3:]))
+
+    def _position(self, wanted: bytes) -> int | None:
         bucket = int.from_bytes(wanted[:4], "big") >> self._shift
-        end = self._end_of(bucket)
-        first = self._end_of(bucket - 1) if bucket else 0
+        first, end = self._ends(bucket)
         if not first <= end <= self.count:
             raise BadIndex("the index's fan-out table is not in order")
         start, stop = self._digests + first * _DIGEST, self._digests + end * _DIGEST
@@ -172,9 +198,10 @@ class PackIndex:
             start = at + 1  # the same bytes across two digests
         return None
 
-    def _end_of(self, bucket: int) -> int:
-        at = self._fan_out + 4 * bucket
-        return int.from_bytes(self._data[at : at + 4], "little")
+    def _ends(self, bucket: int) -> tuple[int, int]:
+        if not bucket:
+            return 0, _END.unpack_from(self._data, self._fan_out)[0]
+        return _ENDS.unpack_from(self._data, self._fan_out + 4 * bucket - 4)
 
     def digest(self, position: int) -> Digest:
         """Return the object of an entry."""

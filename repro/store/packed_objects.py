@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from repro.model.digest import Digest
 from repro.model.pack import HEAD_BYTES, BadPack, RecordKind
-from repro.model.pack_index import Place
+from repro.model.pack_index import PackFile, Place
 from repro.store.damaged_records import DamagedRecords
 from repro.store.freshness import Freshness
 from repro.store.object_faults import CorruptObject
@@ -19,8 +19,9 @@ from repro.store.pack_records import split_record, unpack_object
 class PackedObjects:
     """Looks up and reads. Several threads may do so at once."""
 
-    def __init__(self, root: str, heal: Callable[[bytes], None]) -> None:
+    def __init__(self, root: str, freshness: Freshness, heal: Callable[[bytes], None]) -> None:
         """Take the cache's folder, and who stores bytes outside of packs whose record in one pack is damaged."""
+        self._freshness = freshness
         self.indexes = PackIndexes(f"{root}/indexes")
         self.packs = OpenPacks(f"{root}/packs")
         self.damaged = DamagedRecords(f"{root}/damaged")
@@ -30,13 +31,26 @@ class PackedObjects:
         """Return where an object is, None where it is in no pack, or was found damaged there."""
         return None if digest in self.damaged else next(self._places(digest), None)
 
-    def is_kept(self, place: Place, freshness: Freshness) -> bool:
+    def keep(self, place: Place) -> bool:
         """Tell a gc that a pack is used; return whether it is still there."""
-        pack = self.packs.get(place.pack)
-        if pack is not None and freshness.touch(pack.path, pack.modified):
-            return True
-        self.packs.forget(place.pack.digest)
-        return False
+        return self._keep(place.pack)
+
+    def keep_all(self, digests: bytes) -> bytes:
+        """Tell a gc of all packs that hold one of these objects, and return the digests of those in none."""
+        for index in self.indexes.current().values():
+            digests = index.without(digests, self._keep)
+            if not digests:
+                break
+        return digests
+
+    def heal_from(self, pack: PackFile, digests: Iterable[Digest]) -> None:
+        """Store what is distrusted and has come in a new pack as files of their own."""
+        for digest in digests:
+            if digest in self.damaged:
+                for place in self._places(digest):
+                    data = self._record(digest, place) if place.pack == pack else None
+                    if data is not None:
+                        self._heal(data)
 
     def read(self, digest: Digest) -> bytes | None:
         """Return an object's bytes, verified; None where it is in no pack.
@@ -67,6 +81,13 @@ class PackedObjects:
 
     def _places(self, digest: Digest) -> Iterator[Place]:
         return self.indexes.find(digest, self._is_usable)
+
+    def _keep(self, pack: PackFile) -> bool:
+        found = self.packs.get(pack)
+        if found is not None and self._freshness.touch(found.path, found.modified):
+            return True
+        self.packs.forget(pack.digest)
+        return False
 
     def _is_usable(self, place: Place) -> bool:
         """Whether it is an object as it is, in a pack that is there. A chunk list belongs to a large object, which is

@@ -1,0 +1,128 @@
+"""Objects that are files of their own in the cache: `objects/ab/<62 hex>`, read-only, named by their digests.
+
+A work tree may be linked to one of at least `LINK_FROM` bytes, so somebody may have written through the link.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from repro.model.content import ObjectRef
+from repro.model.digest import Digest
+from repro.model.links import LINK_FROM
+from repro.store.flushing import flush_files
+from repro.store.freshness import FRESH, Freshness
+from repro.store.hashing import hash_file
+from repro.store.object_faults import CorruptObject, SizeLie
+from repro.store.set_aside import set_aside
+from repro.store.shared_folders import make_folder
+from repro.store.temp_files import temp_file, write_all
+
+
+class LooseObjects:
+    """Finds and names the files."""
+
+    def __init__(self, root: str, freshness: Freshness) -> None:
+        """Take the cache's folder."""
+        self._root = root
+        self._freshness = freshness
+        self._unflushed: set[str] = set()
+
+    def path_of(self, digest: Digest) -> str:
+        """Return where an object's file is, or would be."""
+        return f"{self._root}/objects/{digest[3:5]}/{digest[5:]}"
+
+    def status(self, digest: Digest) -> os.stat_result | None:
+        """Return what `stat` says of an object's file, None where there is none."""
+        try:
+            return os.stat(self.path_of(digest))
+        except FileNotFoundError:
+            return None
+
+    def open(self, digest: Digest) -> int | None:
+        """Return a descriptor to read an object from, None where it has no file."""
+        try:
+            return os.open(self.path_of(digest), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+
+    def is_intact(self, ref: ObjectRef, status: os.stat_result) -> bool:
+        """Whether an object may stand for bytes that are then given up: one that may be linked is read, of a small
+        one the length will do."""
+        if status.st_size != ref.size:
+            return False
+        return ref.size < LINK_FROM or hash_file(self.path_of(ref.digest)) == ref
+
+    def keep(self, digest: Digest) -> bool:
+        """Tell a gc that an object is used; return whether it is there."""
+        found = self.status(digest)
+        return found is not None and self._keep(digest, found)
+
+    def keep_intact(self, ref: ObjectRef) -> bool:
+        """As `keep`, for an object that is to stand for bytes: a file of other bytes is none."""
+        found = self.status(ref.digest)
+        if found is None:
+            return False
+        if self.is_intact(ref, found):
+            return self._keep(ref.digest, found)
+        # A wrong length is what a power cut leaves of a file that was never flushed: it is written again.
+        if ref.size >= LINK_FROM:
+            self.set_aside(ref.digest)  # what was written through a link may be somebody's only copy
+        return False
+
+    def store(self, data: bytes, ref: ObjectRef) -> None:
+        """Write an object's file.
+
+        Raises:
+            OSError: the disk is full, or refuses; nothing is left behind.
+        """
+        with temp_file(f"{self._root}/tmp") as (temp, path):
+            write_all(temp, data)
+            self.publish(temp, path, ref.digest)
+
+    def publish(self, temp: int, temp_path: str, digest: Digest) -> None:
+        """Give a complete temporary file its name."""
+        path = self.path_of(digest)
+        os.fchmod(temp, 0o444)
+        try:
+            os.rename(temp_path, path)
+        except FileNotFoundError:
+            make_folder(os.path.dirname(path))
+            os.rename(temp_path, path)
+        self._unflushed.add(path)
+
+    def set_aside(self, digest: Digest) -> str:
+        """Move an object's file to `quarantine/`, and return where it is now."""
+        return set_aside(self._root, self.path_of(digest), digest[3:])
+
+    def check(self, ref: ObjectRef, found: ObjectRef) -> None:
+        """Compare what was read from an object's file with what it must be; a damaged one is set aside.
+
+        Raises:
+            CorruptObject, SizeLie: it is something else.
+        """
+        if found == ref:
+            return
+        if found.digest == ref.digest:
+            raise SizeLie(f"the object {ref.digest} has {found.size} bytes where {ref.size} were declared")
+        kept = self.set_aside(ref.digest)
+        path = self.path_of(ref.digest)
+        raise CorruptObject(
+            f"the object {ref.digest} is damaged: {path} has {found.size} bytes of {found.digest} (moved to {kept})",
+            "get it again with: repro fetch",
+        )
+
+    def flush(self) -> None:
+        """Put on disk what was named, or relied on, since the last time."""
+        paths, self._unflushed = self._unflushed, set()
+        flush_files(paths, f"{self._root}/objects")
+
+    def _keep(self, digest: Digest, found: os.stat_result) -> bool:
+        path = self.path_of(digest)
+        if found.st_mtime > time.time() - FRESH:
+            self._unflushed.add(path)  # another process may have added it without flushing it yet
+        if found.st_size < LINK_FROM:
+            return self._freshness.touch(path, found.st_mtime)
+        self._freshness.mark(path, found.st_mtime)
+        return self.status(digest) is not None  # a gc that did not see the mark has taken it
