@@ -95,9 +95,8 @@ class FileCipher:
             TamperedFile: one of them is not what it should be.
         """
         view = memoryview(data)
-        final = len(view) - 1
         return [
-            self.open(first + at // SEALED, ends and at + SEALED > final, view[at : at + SEALED])
+            self.open(first + at // SEALED, ends and at + SEALED >= len(view), view[at : at + SEALED])
             for at in range(0, len(view), SEALED)
         ]
 

@@ -93,13 +93,13 @@ class DecryptingReader:
             block = self._source.read(_BLOCK)
             self._source_ended = not block
             self._ahead += block
-        most = BATCH * SEALED
-        whole = len(self._ahead) if len(self._ahead) <= most else most
+        whole = min(len(self._ahead), BATCH * SEALED)
         ends = self._source_ended and whole == len(self._ahead)
         if not whole:
             raise tampered(self._name, self._shown)  # it ended after a segment that was not the last
         assert self._cipher is not None
-        opened = self._cipher.open_run(self._segment, bytes(self._ahead[:whole]), ends)
+        with memoryview(self._ahead) as ahead, ahead[:whole] as sealed:
+            opened = self._cipher.open_run(self._segment, sealed, ends)
         del self._ahead[:whole]
         self._segment += len(opened)
         self._plain = memoryview(b"".join(opened))
