@@ -149,8 +149,7 @@ def checkout(
     standing = {item.path for item in items if _stands(project, item)}
     wanted = [item for item in items if item.path not in standing]
     if not force:
-        root = project.root
-        lost = [path for item in wanted for path in would_lose(item.content, root, item.path, cache, prune=True)]
+        lost = [path for item in wanted for path in _losses(project, item, cache)]
         if lost:
             shown = ", ".join(name_to_text(path) for path in lost[:5]) + (", …" if len(lost) > 5 else "")
             raise WouldLose(
@@ -173,10 +172,16 @@ def _stands(project: Project, item: Item) -> bool:
         return False  # that is why it is asked for
 
 
+def _losses(project: Project, item: Item, cache: Cache) -> list[RelPath]:
+    with opened_memo(project.memos, item.path) as memo:
+        return would_lose(item.content, project.root, item.path, cache, True, memo)
+
+
 def _checkout(project: Project, item: Item, cache: Cache, link: bool, progress: Progress) -> None:
     prepare_folder(project.folder)
     linker = _linker(project, item.path) if link else None
-    with new_memo(project.memos, item.path) as memo:
-        place(item.content, project.root, item.path, cache, True, progress, project.staging, linker, memo)
-    if not memo.is_whole:
+    staging = project.staging
+    with opened_memo(project.memos, item.path) as memo, new_memo(project.memos, item.path) as writer:
+        place(item.content, project.root, item.path, cache, True, progress, staging, linker, writer, memo)
+    if not writer.is_whole:
         capture_remembered(project, item.path, DigestOnly())

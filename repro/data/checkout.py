@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from repro.data.fresh_directory import Filling, held_directory
-from repro.data.memo import MemoWriter
+from repro.data.hints import Hints
+from repro.data.memo import Memo, MemoWriter
 from repro.data.memo_records import NO_DIGEST, encode_part
 from repro.data.open_safely import link_target, mode_of, names_in, naming, open_directory, parent_of
 from repro.data.removal import remove_entry
@@ -39,6 +40,7 @@ def place(
     staging: str | None = None,
     linker: Linker | None = None,
     remember: MemoWriter | None = None,
+    memo: Memo | None = None,
 ) -> None:
     """Bring the work tree's `path` to `content`. What would be lost is the caller's question to `would_lose`.
 
@@ -54,6 +56,7 @@ def place(
         linker: makes large files links to their objects; None where somebody may write into them: they are copies.
         remember: takes what is to be remembered of `path`, if that is a directory and did not stand there before:
             then it is finished afterwards.
+        memo: what is remembered of `path`: what has not changed since is not read. It is read itself.
 
     Raises:
         UnsafePath: `path` is not one.
@@ -71,7 +74,7 @@ def place(
         if content.kind is Kind.DIRECTORY and mode_of(wanted.name, parent, path) is None:
             placing.fresh(wanted, parent, path, 0, remember)
         elif content.kind is Kind.DIRECTORY:
-            placing.directory(wanted, parent, path, 0)
+            placing.directory(wanted, parent, path, 0, Hints(memo).enter(wanted.name))
         else:
             placing.leaf(wanted, parent, path)
 
@@ -100,7 +103,7 @@ class _Placing:
         else:
             self._file(wanted, parent, shown)
 
-    def directory(self, wanted: Entry, parent: int, shown: bytes, depth: int) -> None:
+    def directory(self, wanted: Entry, parent: int, shown: bytes, depth: int, hints: Hints) -> None:
         entries = read_directory(wanted.content, self.source, shown, depth)  # before anything is touched
         mode = mode_of(wanted.name, parent, shown)
         if mode is not None and not stat.S_ISDIR(mode):
@@ -113,12 +116,18 @@ class _Placing:
         try:
             self._sweep(descriptor, {entry.name for entry in entries}, shown)
             for entry in entries:
-                inner = shown + b"/" + entry.name
+                if entry.content.kind is Kind.DIRECTORY:
+                    continue
+                if _is_known(entry, descriptor, hints):
+                    self.progress(entry.content.size)
+                else:
+                    self.leaf(entry, descriptor, shown + b"/" + entry.name)
+            for entry in entries:
                 # One Python frame per level: trees may be 512 levels deep, the stack is not much more.
                 if entry.content.kind is Kind.DIRECTORY:
-                    self.directory(entry, descriptor, inner, depth + 1)
-                else:
-                    self.leaf(entry, descriptor, inner)
+                    inner = shown + b"/" + entry.name
+                    self.directory(entry, descriptor, inner, depth + 1, hints.enter(entry.name))
+            hints.leave()
         finally:
             os.close(descriptor)
 
@@ -196,6 +205,13 @@ class _Placing:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temp, dir_fd=workshop)
             raise
+
+
+def _is_known(wanted: Entry, folder: int, hints: Hints) -> bool:
+    try:
+        return hints.hold(wanted.name, wanted.content, folder)
+    except FileNotFoundError:
+        return False
 
 
 def _is_there(wanted: Entry, ref: ObjectRef, parent: int, source: TreeSource) -> bool:

@@ -8,6 +8,8 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from repro.data.hints import Hints
+from repro.data.memo import Memo
 from repro.data.open_safely import link_target, mode_of, names_in, naming, open_directory, parent_of
 from repro.model.content import Content, Kind, ObjectRef
 from repro.model.links import object_named_by
@@ -19,8 +21,10 @@ TEMP = re.compile(rb"\.repro-tmp-[0-9a-f]{16}")
 """What a write that was killed leaves behind; swept by the next checkout."""
 
 
-def would_lose(content: Content, root: str, path: RelPath, source: TreeSource, prune: bool = False) -> list[RelPath]:
-    """Return the paths whose content `place` would replace or remove although it is not in the cache.
+def would_lose(
+    content: Content, root: str, path: RelPath, source: TreeSource, prune: bool = False, memo: Memo | None = None
+) -> list[RelPath]:
+    """Return the paths, sorted, whose content `place` would replace or remove although it is not in the cache.
 
     A link whose target would be lost counts, a fifo, socket or device too. Arguments and errors are those of
     `repro.data.checkout.place`.
@@ -29,7 +33,8 @@ def would_lose(content: Content, root: str, path: RelPath, source: TreeSource, p
     try:
         with parent_of(root, path) as parent:
             looking = _Looking(source, prune)
-            return list(looking.losses(Entry(path.rsplit(b"/", 1)[-1], content), parent, path, 0))
+            wanted = Entry(path.rsplit(b"/", 1)[-1], content)
+            return sorted(looking.losses(wanted, parent, path, 0, Hints(memo)))
     except FileNotFoundError:
         return []
 
@@ -39,24 +44,28 @@ class _Looking:
     source: TreeSource
     prune: bool
 
-    def losses(self, wanted: Entry, parent: int, shown: bytes, depth: int) -> Iterator[RelPath]:
+    def losses(self, wanted: Entry, parent: int, shown: bytes, depth: int, outer: Hints) -> Iterator[RelPath]:
         mode = mode_of(wanted.name, parent, shown)
         if mode is None:
             return
         content = wanted.content
         if content.kind is not Kind.DIRECTORY or not stat.S_ISDIR(mode):
-            if not self._same(wanted, mode, parent):
+            if not (outer.hold(wanted.name, content, parent) or self._same(wanted, mode, parent)):
                 yield from self._all(wanted.name, parent, shown)
             return
         entries = {entry.name: entry for entry in read_directory(content, self.source, shown, depth)}
+        hints = outer.enter(wanted.name)
         descriptor = open_directory(wanted.name, parent, shown)
         try:
-            for name in names_in(descriptor, shown):
+            names = names_in(descriptor, shown)
+            names.sort(key=lambda name: name in entries and entries[name].content.kind is Kind.DIRECTORY)
+            for name in names:  # files first, as hints are given
                 inner = shown + b"/" + name
                 if name in entries:
-                    yield from self.losses(entries[name], descriptor, inner, depth + 1)
+                    yield from self.losses(entries[name], descriptor, inner, depth + 1, hints)
                 elif self.prune and not TEMP.fullmatch(name):
                     yield from self._all(name, descriptor, inner)
+            hints.leave()
         finally:
             os.close(descriptor)
 
