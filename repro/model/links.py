@@ -8,8 +8,9 @@ from typing import Protocol
 from repro.model.content import Content, Kind, ObjectRef
 from repro.model.digest import Digest
 
-LINK_FROM = 64 * 1024
-"""Bytes from which a file is linked. Below, a copy costs about as much as a link, and leaves no read-only file."""
+LINK_FROM = 128 * 1024 + 1
+"""Bytes from which a file is linked: above `repro.model.pack.SMALL_LIMIT`, up to which an object may be a record of a
+pack. There a copy costs about as much as a link, too, and leaves no read-only file."""
 
 
 class Way(StrEnum):

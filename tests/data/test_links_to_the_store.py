@@ -25,7 +25,7 @@ from tests.data.remembering import Remembering
 
 DATA = RelPath(b"data")
 BACK = RelPath(b"back")
-BIG = bytes(range(256)) * (LINK_FROM // 256 + 1)
+BIG = (bytes(range(256)) * (LINK_FROM // 256 + 1))[:LINK_FROM]
 WAYS = [[Way.HARDLINK], [Way.SYMLINK], [Way.REFLINK, Way.SYMLINK, Way.COPY]]
 
 

@@ -3,6 +3,7 @@ import pytest
 from repro.model.content import Content, Kind
 from repro.model.digest import Digest
 from repro.model.links import LINK_FROM, is_linkable, object_named_by
+from repro.model.pack import SMALL_LIMIT
 
 HEX = "0123456789abcdef" * 4
 DIGEST = Digest(f"b3:{HEX}")
@@ -42,3 +43,7 @@ def test_only_large_files_that_are_not_executable_are_linked() -> None:
     assert not is_linkable(Content(Kind.EXECUTABLE, LINK_FROM, DIGEST))
     assert not is_linkable(Content(Kind.DIRECTORY, LINK_FROM, DIGEST))
     assert not is_linkable(Content(Kind.SYMLINK, LINK_FROM, target=b"x"))
+
+
+def test_what_may_be_linked_is_never_in_a_pack() -> None:
+    assert LINK_FROM == SMALL_LIMIT + 1
