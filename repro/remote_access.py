@@ -18,7 +18,7 @@ KEY_FILE_VARIABLE = "REPRO_KEY_FILE"
 
 
 class UnsafeKeySource(UsageError):
-    """A settings file that came with a clone, or is another user's, says where a key is: it could name any command."""
+    """A settings file that is not the user's own says where a key is: it could name any command."""
 
     id = "unsafe-key-source"
 
@@ -50,7 +50,8 @@ def check_source(source: KeySource, base: str) -> None:
     """Refuse what could be somebody else's command.
 
     Raises:
-        UnsafeKeySource: git brought the settings file that says where the key is, or it is another user's.
+        UnsafeKeySource: git brought the settings file that says where the key is, or it names a command and is
+            another user's, who could then have anybody call it that works in the project.
     """
     if source.kind is KeyKind.KEYRING or source.said_in == KEY_FILE_VARIABLE or os.path.isabs(source.said_in):
         return
@@ -62,9 +63,9 @@ def check_source(source: KeySource, base: str) -> None:
             f"look at it, then `git rm --cached {source.said_in}` and commit",
         )
     owner = os.stat(os.path.join(base, source.said_in)).st_uid
-    if owner not in (0, os.geteuid()):
+    if source.kind is KeyKind.COMMAND and owner not in (0, os.geteuid()):
         raise UnsafeKeySource(
-            f"{source.said_in} belongs to another user, and says where a key is ({source.kind})",
+            f"{source.said_in} belongs to another user, and names a command that gives a key",
             "say it in your own settings: config.yaml in $XDG_CONFIG_HOME/repro",
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -186,6 +187,43 @@ def test_a_command_that_came_with_a_clone_is_never_called(encrypted: Encrypted, 
     clone.write(".repro/local.yaml", HOSTILE)
     clone.repro("pull")
     assert (clone.cwd / "pwned").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_command_that_another_user_named_is_never_called(encrypted: Encrypted) -> None:
+    key = encrypted.key.read_text()
+    encrypted.ann.write("key", key)
+    path = encrypted.ann.write(".repro/local.yaml", HOSTILE)
+    os.chown(path, 65534, 65534)
+    assert error_of(encrypted.ann, "verify", "--from", "store", encrypted.run, expect=2) == "unsafe-key-source"
+    assert not (encrypted.ann.cwd / "pwned").exists()
+    encrypted.ann.write(".repro/local.yaml", HOSTILE.replace("key_command: touch pwned; cat key", "key_file: key"))
+    assert encrypted.ann.repro_json("verify", "--from", "store", encrypted.run)["findings"] == []
+
+
+def test_cryptography_that_is_not_installed_is_named_before_a_key_is_made(project: Person, tmp_path: Path) -> None:
+    _make_missing(tmp_path, "cryptography")
+    person = project.having(PYTHONPATH=str(tmp_path / "missing"))
+    far, key = str(tmp_path / "far"), tmp_path / "key"
+    told = person.repro("remote", "add", "store", far, "--encrypt", "--key-file", str(key), expect=3).stderr
+    assert "repro-run[crypto]" in told
+    assert not key.exists()
+    assert not (project.cwd / "repro.yaml").exists()
+    person.repro("remote", "add", "plain", far)  # what is plain needs nothing
+    person.repro("push")
+
+
+def test_a_keyring_that_is_not_installed_is_named(project: Person, tmp_path: Path) -> None:
+    _make_missing(tmp_path, "keyring")
+    person = project.having(PYTHONPATH=str(tmp_path / "missing"))
+    told = person.repro("remote", "add", "store", str(tmp_path / "far"), "--encrypt", "--keyring", "x", expect=3).stderr
+    assert "repro-run[keyring]" in told
+
+
+def _make_missing(tmp_path: Path, package: str) -> None:
+    folder = tmp_path / "missing" / package
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text("raise ImportError(__name__)\n")
 
 
 def test_a_key_is_not_kept_where_it_would_be_committed_or_pushed(project: Person, tmp_path: Path) -> None:
