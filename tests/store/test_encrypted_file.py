@@ -172,6 +172,7 @@ def test_reading_on_at_the_end_still_notices_that_the_file_was_cut(size: int) ->
     cut = sealed[: HEADER + size // SEGMENT * SEALED]
     with pytest.raises(TamperedFile):
         decrypt(cut, offset=size)
+    assert decrypt(encrypt(bytes(size)), offset=size) == b""
 
 
 def test_two_encryptions_of_one_file_share_nothing() -> None:

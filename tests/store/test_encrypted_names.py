@@ -52,6 +52,12 @@ def test_a_name_that_this_key_did_not_make_is_none(data: st.DataObject) -> None:
     assert (NAMES.decrypt(changed) is None) == (changed != stored)
 
 
+def test_a_name_is_spelled_in_one_way() -> None:
+    stored = NAMES.encrypt("runs/a.yaml")
+    assert [last for last in "abcdefghijklmnopqrstuvwxyz234567" if NAMES.decrypt(stored[:-1] + last)] == [stored[-1]]
+    assert NAMES.decrypt(stored.upper()) is None
+
+
 @pytest.mark.parametrize("name", ["", "repro-remote", "runs/a.yaml", "a", "aa", "=", "ä", "desktop.ini", "/", "a//b"])
 def test_files_of_others_are_no_names_of_ours(name: str) -> None:
     assert NAMES.decrypt(name) is None
