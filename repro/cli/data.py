@@ -22,7 +22,7 @@ def add(paths: tuple[str, ...], as_json: bool) -> None:
     from repro.actions.track_data import add as track
 
     project = here()
-    with ProgressLine("add", by_file=True) as progress:
+    with ProgressLine("add") as progress:
         added = track(project, paths, progress)
     report.show_added(added, as_json=as_json)
 

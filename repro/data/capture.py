@@ -177,18 +177,18 @@ class _Walk:
     def _read_part(self, part: Part, known: KnownDirectory | None, parent: int, before: bytes) -> SeenPart:
         rows, digests = list(part.rows), []
         for number, (name, row) in enumerate(zip(part.names, part.rows, strict=True)):
-            digest = NO_DIGEST
+            digest, size = NO_DIGEST, row[2]
             if stat.S_ISREG(row[0]):
                 found = known.find(name) if known is not None else None
                 if found is not None and found[0] == row and self.sink.has(digest_from(found[1])):
                     digest = found[1]
                 else:
                     source = part.objects.get(name, name) if part.objects else name
-                    rows[number], ref = capture_file(source, row, parent, before + name, self.sink)
-                    digest = bytes.fromhex(ref.digest[3:])
+                    rows[number], ref = capture_file(source, row, parent, before + name, self.sink, self.progress)
+                    digest, size = bytes.fromhex(ref.digest[3:]), 0  # its bytes were told as they were read
             digests.append(digest)
             if not stat.S_ISDIR(row[0]):
-                self.progress.advance(rows[number][2], 1)
+                self.progress.advance(size, 1)
         packed = part.packed if rows == part.rows else pack_rows(rows)
         return SeenPart(part.joined, packed, b"".join(digests), False)
 

@@ -10,6 +10,7 @@ from repro.data.rows import Row, row_of
 from repro.errors import CannotProceed
 from repro.model.content import ObjectRef
 from repro.model.names import name_to_text
+from repro.model.objects import Told
 from repro.model.tree_objects import KnowingSink
 
 READ_WHOLE = 128 * 1024
@@ -25,12 +26,15 @@ class ChangedWhileRead(CannotProceed):
     id = "changed-while-read"
 
 
-def capture_file(name: bytes, row: Row, folder: int, shown: bytes, sink: KnowingSink) -> tuple[Row, ObjectRef]:
+def capture_file(
+    name: bytes, row: Row, folder: int, shown: bytes, sink: KnowingSink, told: Told
+) -> tuple[Row, ObjectRef]:
     """Store a file, and return what it was then and the object.
 
     Args:
         name: in the open directory `folder`, or absolute.
         row: what it was when it was looked at: if it is no longer that, it is read once more.
+        told: hears the bytes as they are read.
 
     Raises:
         ChangedWhileRead: it did not hold still.
@@ -44,7 +48,7 @@ def capture_file(name: bytes, row: Row, folder: int, shown: bytes, sink: Knowing
         except OSError as error:
             raise named(error, shown, "reading it") from error
         try:
-            ref = _add(descriptor, row[2], shown, sink)
+            ref = _add(descriptor, row[2], shown, sink, told)
             after = row_of(os.fstat(descriptor))
         finally:
             os.close(descriptor)
@@ -56,13 +60,14 @@ def capture_file(name: bytes, row: Row, folder: int, shown: bytes, sink: Knowing
     )
 
 
-def _add(descriptor: int, size: int, shown: bytes, sink: KnowingSink) -> ObjectRef:
+def _add(descriptor: int, size: int, shown: bytes, sink: KnowingSink, told: Told) -> ObjectRef:
     if size > READ_WHOLE:
-        return sink.add_descriptor(descriptor)
+        return sink.add_descriptor(descriptor, told)
     try:
         data = os.read(descriptor, size + 1)  # one more, to see the end
         while len(data) < size and (more := os.read(descriptor, size + 1 - len(data))):
             data += more
     except OSError as error:
         raise named(error, shown, "reading it") from error
+    told(len(data))
     return sink.add_bytes(data)

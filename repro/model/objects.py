@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import BinaryIO, Protocol
 
 from repro.model.content import ObjectRef
 from repro.model.digest import Digest
+
+Told = Callable[[int], None]
+"""Hears how many more bytes were dealt with."""
 
 
 class ObjectSource(Protocol):
@@ -50,6 +54,9 @@ class ObjectSink(Protocol):
         """Store bytes held in memory."""
         ...
 
-    def add_descriptor(self, descriptor: int) -> ObjectRef:
-        """Store what can be read from an open file descriptor, in one pass, with flat memory."""
+    def add_descriptor(self, descriptor: int, told: Told | None = None) -> ObjectRef:
+        """Store what can be read from an open file descriptor, in one pass, with flat memory.
+
+        `told` hears the bytes of each block, all of them in the end.
+        """
         ...

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from repro.model.content import ObjectRef
 from repro.model.digest import Digest, digest_of
+from repro.model.objects import Told
 from repro.model.pack import PACK_SIZE, SMALL_LIMIT
 from repro.store.flushing import flush_file
 from repro.store.pack_records import pack_object
@@ -47,7 +48,7 @@ class BatchStore(Protocol):
         """Store an object as a file of its own."""
         ...
 
-    def store_large(self, descriptor: int, first: bytes) -> ObjectRef:
+    def store_large(self, descriptor: int, first: bytes, told: Told | None = None) -> ObjectRef:
         """Store what can be read after `first`, as a file of its own."""
         ...
 
@@ -103,8 +104,10 @@ class Batch:
                 self._take(ref.digest, data)
         return ref
 
-    def add_descriptor(self, descriptor: int) -> ObjectRef:
+    def add_descriptor(self, descriptor: int, told: Told | None = None) -> ObjectRef:
         """Store what can be read from the descriptor's position to its end, in one pass, with flat memory.
+
+        `told` hears the bytes of each block.
 
         Raises:
             OSError: the disk is full, or refuses.
@@ -113,9 +116,11 @@ class Batch:
         while len(data) <= SMALL_LIMIT:
             more = os.read(descriptor, SMALL_LIMIT + 1 - len(data))
             if not more:
+                if told:
+                    told(len(data))
                 return self.add_bytes(data)
             data += more
-        return self._store.store_large(descriptor, data)
+        return self._store.store_large(descriptor, data, told)
 
     def finish(self) -> None:
         """Publish everything.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from repro.model.content import ObjectRef
 from repro.model.digest import Digest, digest_of
+from repro.model.objects import Told
 from repro.store.cache_format import check_format, mark_format
 from repro.store.flushing import flush_file
 from repro.store.freshness import Freshness
@@ -59,8 +60,10 @@ class Cache(StoredObjects):
             self.store_alone(data, ref)
         return ref
 
-    def add_descriptor(self, descriptor: int) -> ObjectRef:
+    def add_descriptor(self, descriptor: int, told: Told | None = None) -> ObjectRef:
         """Store what can be read from the descriptor's position to its end, in one pass, with flat memory.
+
+        `told` hears the bytes of each block.
 
         Raises:
             OSError: the disk is full, or refuses; nothing is left behind.
@@ -69,9 +72,11 @@ class Cache(StoredObjects):
         if len(first) < BLOCK:
             second = os.read(descriptor, BLOCK)
             if not second:
+                if told:
+                    told(len(first))
                 return self.add_bytes(first)
             first += second
-        return self.store_large(descriptor, first)
+        return self.store_large(descriptor, first, told)
 
     @contextlib.contextmanager
     def batch(self) -> Iterator[Batch]:
@@ -192,7 +197,7 @@ class Cache(StoredObjects):
         self.prepare()
         self._loose.store(data, ref)
 
-    def store_large(self, descriptor: int, first: bytes) -> ObjectRef:
+    def store_large(self, descriptor: int, first: bytes, told: Told | None = None) -> ObjectRef:
         """Store `first`, which was read from the descriptor, and all that can still be read, as a file of its own.
 
         Raises:
@@ -202,7 +207,7 @@ class Cache(StoredObjects):
         with temp_file(self._tmp) as (temp, path):
             # Of a clone, it is the clone that is hashed: the original may be written to.
             cloned = is_read_from_start(descriptor, len(first)) and reflink(descriptor, temp)
-            ref = hash_descriptor(temp) if cloned else copy_and_hash(descriptor, temp, first)
+            ref = hash_descriptor(temp, told) if cloned else copy_and_hash(descriptor, temp, first, told)
             if not self.knows(ref):
                 self._loose.publish(temp, path, ref.digest)
         return ref

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable
 from typing import Protocol
 
 from repro.model.content import ObjectRef
 from repro.model.digest import Digest, digest_of
+from repro.model.objects import Told
 from repro.store.temp_files import write_all
 
 BLOCK = 1024 * 1024
@@ -35,7 +35,7 @@ def finish(hasher: _Hasher) -> Digest:
     return Digest("b3:" + hasher.hexdigest())
 
 
-def hash_descriptor(descriptor: int, told: Callable[[int], None] | None = None) -> ObjectRef:
+def hash_descriptor(descriptor: int, told: Told | None = None) -> ObjectRef:
     """Return digest and length of what can be read from the descriptor's position to its end.
 
     `told` hears the bytes of each block, and may end the work by raising.
@@ -75,8 +75,10 @@ def hash_file(path: str) -> ObjectRef | None:
         os.close(descriptor)
 
 
-def copy_and_hash(source: int, target: int, first: bytes = b"") -> ObjectRef:
+def copy_and_hash(source: int, target: int, first: bytes = b"", told: Told | None = None) -> ObjectRef:
     """Write `first` and all that can be read from `source` to `target`, and return digest and length of it.
+
+    `told` hears the bytes of each block.
 
     One thread writes what another has read and is hashing: what is stored is what was hashed.
     """
@@ -87,6 +89,8 @@ def copy_and_hash(source: int, target: int, first: bytes = b"") -> ObjectRef:
     hasher.update(first)
     write_all(target, first)
     size = len(first)
+    if told:
+        told(size)
     writing: deque[Future[None]] = deque()
     with ThreadPoolExecutor(1, "repro-write") as writer:
         for buffer in itertools.cycle([memoryview(bytearray(BLOCK)) for _ in range(_AHEAD)]):
@@ -98,6 +102,8 @@ def copy_and_hash(source: int, target: int, first: bytes = b"") -> ObjectRef:
             writing.append(writer.submit(write_all, target, buffer[:count]))
             hasher.update(buffer[:count])
             size += count
+            if told:
+                told(count)
         for written in writing:
             written.result()
     return ObjectRef(finish(hasher), size)
@@ -118,6 +124,6 @@ class DigestOnly:
         """Return the reference that storing `data` would give."""
         return ObjectRef(digest_of(data), len(data))
 
-    def add_descriptor(self, descriptor: int) -> ObjectRef:
+    def add_descriptor(self, descriptor: int, told: Told | None = None) -> ObjectRef:
         """Return the reference that storing what can be read would give."""
-        return hash_descriptor(descriptor)
+        return hash_descriptor(descriptor, told)

@@ -13,6 +13,8 @@ from repro.data.scan import DataNotFound, NestedRepository, NotKept, TooDeep
 from repro.model.content import Kind, ObjectRef
 from repro.model.digest import digest_of
 from repro.model.names import RelPath
+from repro.model.objects import Told
+from repro.model.progress import Silent
 from repro.store.cache import Cache
 from repro.store.hashing import DigestOnly
 
@@ -47,6 +49,35 @@ def test_digest_only_gives_the_same_result_and_stores_nothing(tmp_path: Path, ca
     captured = capture(str(tmp_path), DATA, cache)
     assert captured.content == only
     assert captured.files == 1
+
+
+class _Counting(Silent):
+    """Counts what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[int] = []
+        self.files = 0
+
+    def __call__(self, size: int, /) -> None:
+        self.told.append(size)
+
+    def advance(self, size: int, files: int = 0) -> None:
+        self.told.append(size)
+        self.files += files
+
+
+def test_progress_is_told_of_every_byte_and_file_and_of_a_large_one_while_it_is_read(
+    tmp_path: Path, cache: Cache
+) -> None:
+    (tmp_path / "data" / "in").mkdir(parents=True)
+    (tmp_path / "data" / "large").write_bytes(b"x" * 40_000_000)
+    (tmp_path / "data" / "in" / "small").write_bytes(b"12345")
+    os.symlink("in", tmp_path / "data" / "link")
+    counting = _Counting()
+    capture(str(tmp_path), DATA, cache, progress=counting)
+    assert sum(counting.told) == 40_000_007
+    assert counting.files == 3
+    assert max(counting.told) < 10_000_000
 
 
 @pytest.mark.parametrize("where", ["data", "data/inner/thing"])
@@ -115,8 +146,8 @@ class _WritesMeanwhile(DigestOnly):
     def add_bytes(self, data: bytes) -> ObjectRef:
         return self._written(super().add_bytes(data))
 
-    def add_descriptor(self, descriptor: int) -> ObjectRef:
-        return self._written(super().add_descriptor(descriptor))
+    def add_descriptor(self, descriptor: int, told: Told | None = None) -> ObjectRef:
+        return self._written(super().add_descriptor(descriptor, told))
 
     def _written(self, ref: ObjectRef) -> ObjectRef:
         if self.times:

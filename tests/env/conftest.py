@@ -15,6 +15,7 @@ from repro.env.kinds import Captured, DescribeCheckout, Realised
 from repro.model.content import ObjectRef
 from repro.model.digest import Digest, digest_of
 from repro.model.environment import Environment
+from repro.model.objects import Told
 from tests.env.small_index import SmallIndex
 
 BASE_PYTHON = os.path.realpath(sys.executable)
@@ -31,7 +32,7 @@ class Objects:
         self.held[ref.digest] = data
         return ref
 
-    def add_descriptor(self, descriptor: int) -> ObjectRef:
+    def add_descriptor(self, descriptor: int, told: Told | None = None) -> ObjectRef:
         return self.add_bytes(b"".join(iter(lambda: os.read(descriptor, 1 << 20), b"")))
 
 

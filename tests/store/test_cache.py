@@ -44,8 +44,10 @@ def test_what_is_stored_comes_back_whatever_its_length(
     data = (seed or b"x") * (length // max(len(seed), 1) + 1)
     data = data[:length]
     (folder / "file").write_bytes(data)
+    told: list[int] = []
     with (folder / "file").open("rb") as file:
-        ref = cache.add_descriptor(file.fileno())
+        ref = cache.add_descriptor(file.fileno(), told.append)
+    assert sum(told) == length
     assert ref == ObjectRef(digest_of(data), length) == cache.add_bytes(data)
     with (folder / "file").open("rb") as file:
         assert DigestOnly().add_descriptor(file.fileno()) == ref
