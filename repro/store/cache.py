@@ -111,7 +111,7 @@ class Cache(StoredObjects):
         publish_packs(self.root, packs)
         self._has_new_names = True
         for pack in packs:
-            self._packed.heal_from(pack.file, pack.spots)
+            self._packed.heal_from(pack)
         merge_many(self.root, self._packed.indexes)
 
     def receive(self, digest: Digest, size: int | None, fill: Callable[[int], None]) -> ObjectRef:

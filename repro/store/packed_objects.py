@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 from repro.model.digest import Digest
 from repro.model.pack import HEAD_BYTES, BadPack, RecordKind
@@ -14,6 +14,7 @@ from repro.store.object_faults import CorruptObject
 from repro.store.open_packs import OpenPacks
 from repro.store.pack_indexes import PackIndexes
 from repro.store.pack_records import split_record, unpack_object
+from repro.store.pack_writer import WrittenPack
 
 
 class PackedObjects:
@@ -43,14 +44,13 @@ class PackedObjects:
                 break
         return digests
 
-    def heal_from(self, pack: PackFile, digests: Iterable[Digest]) -> None:
+    def heal_from(self, pack: WrittenPack) -> None:
         """Store what is distrusted and has come in a new pack as files of their own."""
-        for digest in digests:
-            if digest in self.damaged:
-                for place in self._places(digest):
-                    data = self._record(digest, place) if place.pack == pack else None
-                    if data is not None:
-                        self._heal(data)
+        for digest, spot in pack.spots.items():
+            if digest in self.damaged and spot[3] is not RecordKind.CHUNKS:
+                data = self._record(digest, Place(pack.file, *spot))
+                if data is not None:
+                    self._heal(data)
 
     def read(self, digest: Digest) -> bytes | None:
         """Return an object's bytes, verified; None where it is in no pack.
