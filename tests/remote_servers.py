@@ -10,6 +10,7 @@ import http.server
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -53,6 +54,48 @@ def s3_server(home: Path) -> Iterator[int]:
             yield int(child.stdout.readline())
         finally:
             child.kill()
+
+
+@contextlib.contextmanager
+def strict_s3_server(folder: Path) -> Iterator[int]:
+    """A server of S3 that knows one key and compares checksums, in a process of its own; its port."""
+    kinds = [f"{part}.port{grpc}" for part in ("s3", "master", "volume", "filer") for grpc in ("", ".grpc")]
+    ports = dict(zip(kinds, _free_ports(len(kinds)), strict=True))
+    ann = {"name": "ann", "credentials": [{"accessKey": "ann", "secretKey": "right"}], "actions": ["Admin"]}
+    (folder / "ids.json").write_text(json.dumps({"identities": [ann]}))
+    command = [
+        *(str(Path(sys.executable).parent / "weed"), "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
+        *("-s3", f"-s3.config={folder}/ids.json", "-s3.iam=false", "-s3.port.iceberg=0", "-s3.port.lance=0"),
+        *("-master.telemetry=false", "-master.volumeSizeLimitMB=64", "-volume.max=40"),
+        *(f"-{name}={port}" for name, port in ports.items()),
+    ]
+    environ = {**os.environ, "TMPDIR": str(folder), "HOME": str(folder)}
+    with (folder / "log").open("wb") as log, subprocess.Popen(command, env=environ, stdout=log, stderr=log) as child:
+        try:
+            _wait_until_healthy(ports["s3.port"], child)
+            yield ports["s3.port"]
+        finally:
+            child.kill()
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as open_sockets:
+        found = [open_sockets.enter_context(socket.socket()) for _ in range(count)]
+        for one in found:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in found]
+
+
+def _wait_until_healthy(port: int, child: subprocess.Popen[bytes]) -> None:
+    for _ in range(600):
+        assert child.poll() is None
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        with contextlib.suppress(OSError), contextlib.closing(connection):
+            connection.request("GET", "/healthz")
+            if connection.getresponse().status == 200:
+                return
+        time.sleep(0.1)
+    raise TimeoutError("the S3 server does not start")
 
 
 def make_bucket(port: int, name: str) -> str:

@@ -1,6 +1,7 @@
 """What every kind of remote must do: docs/reference/remote.md as a suite. A new kind is one line."""
 
 import os
+import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -166,7 +167,15 @@ BAD_NAMES = (
         "runs/",
         "runs/.hidden",
     ),
-    *("elsewhere/a", "packs/a", "packs/ab/cd", "packs/" + "C" * 64, "indexes/" + "c" * 65, "pointers/a", "index-list/a"),
+    *(
+        "elsewhere/a",
+        "packs/a",
+        "packs/ab/cd",
+        "packs/" + "C" * 64,
+        "indexes/" + "c" * 65,
+        "pointers/a",
+        "index-list/a",
+    ),
 )
 
 
@@ -284,3 +293,39 @@ def test_what_is_made_in_the_workshop_is_no_file_of_the_remote_until_it_is_put(r
     remote.put_bytes("runs/a.yaml", b"x")
     [other] = Path(folder).parent.glob("runs/*")
     assert found.stat().st_mode == other.stat().st_mode
+
+
+@pytest.mark.parametrize("url", [*KINDS, "ssh"], indirect=True)
+def test_many_files_are_all_listed(remote: Remote, url: str, tmp_path: Path) -> None:
+    names = [f"runs/{number:04}.yaml" for number in range(1050)]
+    folder = tmp_path / ("remote folder" if url.endswith("remote folder") else "remote") / "runs"
+    for name in names:
+        if url.startswith("memory:"):
+            remote._storage.put_bytes(name, b"x")
+        else:  # a server need not be told of what is done behind its back
+            folder.mkdir(exist_ok=True)
+            (folder / name.removeprefix("runs/")).write_bytes(b"x")
+    assert remote.list("runs") == names
+
+
+def test_who_reads_what_is_replaced_sees_the_old_or_the_new(remote: Remote) -> None:
+    contents = [bytes([number]) * 200_000 for number in range(8)]
+    remote.put_bytes("index-list", contents[0])
+    seen: list[bytes] = []
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.is_set():
+            seen.append(remote.read("index-list", 200_000))
+
+    reader = threading.Thread(target=look)
+    reader.start()
+    try:
+        for content in contents[1:]:
+            remote.put_bytes("index-list", content, replace=True)
+    finally:
+        over.set()
+        reader.join()
+    assert seen
+    assert set(seen) <= set(contents)
+    assert remote.read("index-list", 200_000) == contents[-1]

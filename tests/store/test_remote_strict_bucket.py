@@ -1,0 +1,100 @@
+"""A server of S3 that checks keys, signatures and checksums, and that holds more files than one answer lists."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from repro.store import remote_s3, retries
+from repro.store.open_remote import open_remote
+from repro.store.remote import Remote
+from repro.store.remote_errors import RemoteRefused, RemoteUnreachable
+from tests.faulty_servers import faulty_proxy
+from tests.remote_servers import strict_s3_server
+
+PACK = "packs/" + "c" * 64
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    with strict_s3_server(tmp_path_factory.mktemp("weed")) as port:
+        yield port
+
+
+@pytest.fixture
+def place(port: int, s3_home: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A new bucket, as URL without options."""
+    from botocore.session import Session
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "ann")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "right")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setattr(retries, "PAUSES", (0.001, 0.002, 0.003))
+    remote_s3._make_client.cache_clear()
+    name = f"b-{uuid.uuid4()}"
+    client = Session().create_client("s3", endpoint_url=f"http://127.0.0.1:{port}", region_name="us-east-1")
+    client.create_bucket(Bucket=name)
+    client.close()
+    return f"s3://{name}/p"
+
+
+@pytest.fixture
+def remote(port: int, place: str) -> Remote:
+    remote = open_remote(f"{place}?endpoint=http://127.0.0.1:{port}")
+    remote.prepare()
+    return remote
+
+
+@pytest.mark.parametrize(("key", "secret"), [("ann", "wrong"), ("nobody", "right")])
+def test_a_wrong_key_is_refused_and_one_is_told_where_keys_are_looked_for(
+    remote: Remote, key: str, secret: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
+    remote_s3._make_client.cache_clear()
+    with pytest.raises(RemoteRefused, match=r"SignatureDoesNotMatch|InvalidAccessKeyId") as caught:
+        open_remote(remote.shown).list("runs")
+    assert caught.value.exit_code == 5
+    assert "AWS_PROFILE" in (caught.value.hint or "")
+    remote_s3._make_client.cache_clear()
+
+
+def test_bytes_that_change_on_the_way_are_refused_by_the_server_and_sent_again(
+    port: int, place: str, remote: Remote, tmp_path: Path
+) -> None:
+    local = tmp_path / "local"
+    local.write_bytes(os.urandom(100_000))
+    with faulty_proxy(port) as proxy:
+        spoiled = open_remote(f"{place}?endpoint=http://127.0.0.1:{proxy.port}")
+        proxy.spoil("PUT", "flip", times=100)
+        with pytest.raises(RemoteUnreachable, match=r"BadDigest|Sha256|SHA256"):
+            spoiled.put_file(PACK, str(local))
+        assert proxy.met == 4
+        assert remote.size(PACK) is None
+        proxy.spoil("PUT", "flip")
+        assert spoiled.put_file(PACK, str(local))
+        assert proxy.met == 1
+    assert remote.read(PACK, 100_000) == local.read_bytes()
+
+
+def test_more_files_than_one_answer_lists_are_all_listed(remote: Remote) -> None:
+    names = [f"runs/{number:04}.yaml" for number in range(1050)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda name: remote._storage.put_bytes(name, b"x"), names))
+    entries = remote.entries("runs")
+    assert [entry.name for entry in entries] == names
+    assert {entry.size for entry in entries} == {1}
+
+
+def test_a_large_file_goes_in_parts(remote: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote_s3, "PART", 5 * 1024 * 1024)
+    local = tmp_path / "large"
+    local.write_bytes(os.urandom(11 * 1024 * 1024))
+    remote.put_file(PACK, str(local), move=True)
+    assert remote.size(PACK) == 11 * 1024 * 1024
+    assert len(remote.read_range(PACK, 10 * 1024 * 1024, 5 * 1024 * 1024)) == 1024 * 1024
