@@ -156,7 +156,7 @@ def checkout(
                 f"{len(lost)} path(s) in the work tree are stored nowhere and would be overwritten: {shown}",
                 "`repro add` keeps them, `--force` gives them up",
             )
-    progress.begin("checkout", sum(item.content.size for item in items), by_file=True)
+    progress.begin("checkout", sum(item.content.size for item in items))
     for item in items:
         if item.path in standing:
             progress.advance(item.content.size)

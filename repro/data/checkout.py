@@ -11,7 +11,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from repro.data.fresh_directory import Filling, held_directory
@@ -26,6 +26,7 @@ from repro.data.standing import TEMP, file_holds, read_directory, ref_of
 from repro.model.content import Content, Kind, ObjectRef
 from repro.model.links import Linker, is_linkable
 from repro.model.names import RelPath, check_path
+from repro.model.progress import SILENT, Progress
 from repro.model.tree import Entry
 from repro.model.tree_objects import TreeSource
 
@@ -36,7 +37,7 @@ def place(
     path: RelPath,
     source: TreeSource,
     prune: bool = False,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress = SILENT,
     staging: str | None = None,
     linker: Linker | None = None,
     remember: MemoWriter | None = None,
@@ -50,7 +51,7 @@ def place(
         path: relative to it.
         source: where the objects are.
         prune: remove names from directories that are not wanted there.
-        progress: told the bytes of every file that was dealt with.
+        progress: told of every file that was dealt with.
         staging: a folder of the project for files in the making (see `repro.data.staging`); None is beside
             their place.
         linker: makes large files links to their objects; None where somebody may write into them: they are copies.
@@ -68,7 +69,7 @@ def place(
     check_path(path)
     wanted = Entry(path.rsplit(b"/", 1)[-1], content)
     with staging_folder(staging) as workshop, parent_of(root, path, create=True) as parent:
-        placing = _Placing(source, prune, progress or (lambda size: None), workshop, linker)
+        placing = _Placing(source, prune, progress, workshop, linker)
         if workshop is None:
             sweep(parent)
         if content.kind is Kind.DIRECTORY and mode_of(wanted.name, parent, path) is None:
@@ -83,9 +84,11 @@ def place(
 class _Placing:
     source: TreeSource
     prune: bool
-    progress: Callable[[int], None]
+    progress: Progress
     workshop: int | None
     linker: Linker | None
+    told: int = 0
+    """Bytes of the file in the making that progress knows of."""
 
     def leaf(self, wanted: Entry, parent: int, shown: bytes) -> None:
         try:
@@ -95,7 +98,8 @@ class _Placing:
                 raise
             self.workshop = None  # the data is on another file system, or mounted: write beside it
             self._leaf(wanted, parent, shown)
-        self.progress(wanted.content.size)
+        self.progress.advance(wanted.content.size - self.told, 1)
+        self.told = 0
 
     def _leaf(self, wanted: Entry, parent: int, shown: bytes) -> None:
         if wanted.content.target is not None:
@@ -119,7 +123,7 @@ class _Placing:
                 if entry.content.kind is Kind.DIRECTORY:
                     continue
                 if _is_known(entry, descriptor, hints):
-                    self.progress(entry.content.size)
+                    self.progress.advance(entry.content.size, 1)
                 else:
                     self.leaf(entry, descriptor, shown + b"/" + entry.name)
             for entry in entries:
@@ -185,10 +189,15 @@ class _Placing:
             # The kernel takes the umask off the mode.
             descriptor = os.open(temp, flags, 0o777 if executable else 0o666, dir_fd=workshop)
             try:
-                self.source.copy_to(ref, descriptor)
+                self.source.copy_to(ref, descriptor, self._tell)
                 _set_executable(descriptor, executable)
             finally:
                 os.close(descriptor)
+
+    def _tell(self, size: int) -> None:
+        """Tell of a large file while it is written."""
+        self.told += size
+        self.progress.advance(size)
 
     @contextlib.contextmanager
     def _replacing(self, name: bytes, parent: int, shown: bytes) -> Iterator[tuple[bytes, int]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -21,6 +21,7 @@ from repro.data.rows import FOLDER, Row, pack_rows, row_of
 from repro.data.standing import read_directory, ref_of
 from repro.model.content import Content, Kind, ObjectRef
 from repro.model.links import Linker, is_linkable
+from repro.model.progress import Progress
 from repro.model.tree import Entry
 from repro.model.tree_objects import TreeSource
 
@@ -78,6 +79,7 @@ def _lock(descriptor: int, how: int) -> bool:
 @dataclass(slots=True)
 class Filling:
     """Fills fresh directories, and notes in `remember` what is in them. `files` is how many files and links there are.
+    `told`: the bytes of the file in the making that progress knows of.
 
     Raises, all of its methods:
         MissingObject, CorruptObject, BadTree, WrongSize: from `source`.
@@ -85,10 +87,11 @@ class Filling:
     """
 
     source: TreeSource
-    progress: Callable[[int], None]
+    progress: Progress
     linker: Linker | None
     remember: MemoWriter | None
     files: int = field(default=0)
+    told: int = field(default=0)
 
     def fill(self, content: Content, descriptor: int, shown: bytes, depth: int) -> None:
         """Make everything that is in the directory `content`, in the open directory. One Python frame per level."""
@@ -124,7 +127,8 @@ class Filling:
             row = row_of(os.lstat(name, dir_fd=folder))
         else:
             row = self._file(content, name, folder, shown)
-        self.progress(content.size)
+        self.progress.advance(content.size - self.told, 1)
+        self.told = 0
         return row
 
     def _file(self, content: Content, name: bytes, folder: int, shown: bytes) -> Row:
@@ -153,11 +157,16 @@ class Filling:
 
     def _write(self, descriptor: int, data: bytes | None, ref: ObjectRef) -> None:
         if data is None:
-            self.source.copy_to(ref, descriptor)
+            self.source.copy_to(ref, descriptor, self._tell)
             return
         done = os.write(descriptor, data)
         while done < len(data):
             done += os.write(descriptor, data[done:])
+
+    def _tell(self, size: int) -> None:
+        """Tell of a large file while it is written."""
+        self.told += size
+        self.progress.advance(size)
 
     def _note(self, entries: tuple[Entry, ...], rows: list[Row], remember: MemoWriter) -> None:
         for start in range(0, max(len(entries), 1), PART):

@@ -38,8 +38,10 @@ class ObjectSource(Protocol):
         """
         ...
 
-    def copy_to(self, ref: ObjectRef, descriptor: int) -> None:
+    def copy_to(self, ref: ObjectRef, descriptor: int, told: Told | None = None) -> None:
         """Write the object's bytes to an open file descriptor, verified as they pass.
+
+        `told` hears the bytes of each block of a large object.
 
         Raises:
             MissingObject, CorruptObject: as `read`; what was written is then to be thrown away.

@@ -56,6 +56,8 @@ class _Line:
 
     def total(self, size: int | None = None, files: int | None = None) -> None:
         with self._lock:
+            # What went before was finding out: it says nothing of how fast the work goes.
+            self._past = deque([(time.monotonic(), self._size, self._files)])
             known = self._total
             self._total = Counted(known.size if size is None else size, known.files if files is None else files)
 

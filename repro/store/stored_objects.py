@@ -11,6 +11,7 @@ from repro.errors import IntegrityError
 from repro.model.content import ObjectRef
 from repro.model.digest import Digest, digest_of
 from repro.model.links import LINK_FROM
+from repro.model.objects import Told
 from repro.model.pack import SMALL_LIMIT
 from repro.model.tree import Entry, decode_tree
 from repro.model.tree_objects import MAX_TREE_BYTES
@@ -97,8 +98,10 @@ class StoredObjects:
             raise IntegrityError(f"the object {digest} has {ref.size} bytes: too long to be a directory's tree")
         return decode_tree(self.read(ref))
 
-    def copy_to(self, ref: ObjectRef, descriptor: int) -> None:
+    def copy_to(self, ref: ObjectRef, descriptor: int, told: Told | None = None) -> None:
         """Write the object's bytes to an open, empty file, verified as they pass; shared blocks where possible.
+
+        `told` hears the bytes of each block of a large object.
 
         Raises:
             MissingObject, CorruptObject, SizeLie: as `read`; what was written is then to be thrown away.
@@ -116,7 +119,8 @@ class StoredObjects:
                     write_all(descriptor, data)
                 return
             shared = reflink(source, descriptor)
-            self._loose.check(ref, hash_descriptor(source) if shared else copy_and_hash(source, descriptor))
+            found = hash_descriptor(source, told) if shared else copy_and_hash(source, descriptor, told=told)
+            self._loose.check(ref, found)
         finally:
             os.close(source)
 

@@ -14,9 +14,9 @@ from repro.model.content import Kind, ObjectRef
 from repro.model.digest import digest_of
 from repro.model.names import RelPath
 from repro.model.objects import Told
-from repro.model.progress import Silent
 from repro.store.cache import Cache
 from repro.store.hashing import DigestOnly
+from tests.counting_progress import CountingProgress
 
 DATA = RelPath(b"data")
 
@@ -51,21 +51,6 @@ def test_digest_only_gives_the_same_result_and_stores_nothing(tmp_path: Path, ca
     assert captured.files == 1
 
 
-class _Counting(Silent):
-    """Counts what it is told."""
-
-    def __init__(self) -> None:
-        self.told: list[int] = []
-        self.files = 0
-
-    def __call__(self, size: int, /) -> None:
-        self.told.append(size)
-
-    def advance(self, size: int, files: int = 0) -> None:
-        self.told.append(size)
-        self.files += files
-
-
 def test_progress_is_told_of_every_byte_and_file_and_of_a_large_one_while_it_is_read(
     tmp_path: Path, cache: Cache
 ) -> None:
@@ -73,7 +58,7 @@ def test_progress_is_told_of_every_byte_and_file_and_of_a_large_one_while_it_is_
     (tmp_path / "data" / "large").write_bytes(b"x" * 40_000_000)
     (tmp_path / "data" / "in" / "small").write_bytes(b"12345")
     os.symlink("in", tmp_path / "data" / "link")
-    counting = _Counting()
+    counting = CountingProgress()
     capture(str(tmp_path), DATA, cache, progress=counting)
     assert sum(counting.told) == 40_000_007
     assert counting.files == 3

@@ -23,6 +23,7 @@ from repro.model.names import RelPath, UnsafePath
 from repro.store.cache import Cache, CorruptObject, MissingObject
 from repro.store.hashing import DigestOnly
 from repro.store.object_links import linker_for
+from tests.counting_progress import CountingProgress
 
 DATA = RelPath(b"data")
 OLD_TEMP = ".repro-tmp-0123456789abcdef"
@@ -49,6 +50,28 @@ def test_what_is_right_is_not_touched(tmp_path: Path, cache: Cache) -> None:
     after = (tmp_path / "data" / "same").stat()
     assert (before.st_ino, before.st_ctime_ns) == (after.st_ino, after.st_ctime_ns)
     assert (tmp_path / "data" / "other").read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("stands", [False, True])
+def test_progress_is_told_of_every_byte_and_file_and_of_a_large_one_while_it_is_written(
+    tmp_path: Path, cache: Cache, stands: bool
+) -> None:
+    (tmp_path / "data" / "in").mkdir(parents=True)
+    (tmp_path / "data" / "large").write_bytes(b"x" * 40_000_000)
+    (tmp_path / "data" / "in" / "small").write_bytes(b"12345")
+    os.symlink("in", tmp_path / "data" / "link")
+    content = capture(str(tmp_path), DATA, cache).content
+    remove(str(tmp_path), DATA)
+    if stands:
+        (tmp_path / "data").mkdir()
+    counting = CountingProgress()
+    place(content, str(tmp_path), DATA, cache, progress=counting)
+    assert sum(counting.told) == 40_000_007
+    assert counting.files == 3
+    assert max(counting.told) < 10_000_000
+    again = CountingProgress()
+    place(content, str(tmp_path), DATA, cache, progress=again)
+    assert (sum(again.told), again.files) == (40_000_007, 3)
 
 
 def test_new_files_obey_the_umask_and_keep_the_executable_bit(tmp_path: Path, cache: Cache) -> None:
@@ -232,10 +255,10 @@ def test_a_new_directory_obeys_the_umask_and_its_files_keep_the_executable_bit(
     script = (
         "import os, sys\nos.umask(int(sys.argv[2], 8))\n"
         "from repro.data.fresh_directory import Filling\nfrom repro.store.cache import Cache\n"
-        "from repro.model.content import Content, Kind\n"
+        "from repro.model.content import Content, Kind\nfrom repro.model.progress import SILENT\n"
         "made = os.open(sys.argv[1] + '/made', os.O_RDONLY)\n"
         "content = Content(Kind.DIRECTORY, int(sys.argv[4]), digest=sys.argv[5])\n"
-        "Filling(Cache(sys.argv[3]), lambda size: None, None, None).fill(content, made, b'made', 0)\n"
+        "Filling(Cache(sys.argv[3]), SILENT, None, None).fill(content, made, b'made', 0)\n"
     )
     (open_path / "made").mkdir()
     (open_path / "data").mkdir()
