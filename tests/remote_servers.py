@@ -78,6 +78,48 @@ def strict_s3_server(folder: Path) -> Iterator[int]:
             child.kill()
 
 
+@contextlib.contextmanager
+def google_server() -> Iterator[int]:
+    """A server of Google's storage with a bucket `bucket`, in a process of its own; its port."""
+    script = (
+        "import logging, time\nfrom gcp_storage_emulator.server import create_server\nlogging.disable()\n"
+        "server = create_server('127.0.0.1', 0, in_memory=True, default_bucket='bucket')\nserver.start()\n"
+        "print(server._api._httpd.server_port, flush=True)\ntime.sleep(10000)\n"
+    )
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as child:
+        try:
+            assert child.stdout
+            yield int(child.stdout.readline())
+        finally:
+            child.kill()
+
+
+@contextlib.contextmanager
+def azure_server(program: str, folder: Path) -> Iterator[str]:
+    """Azurite with a container `container`; the string to connect by, with the key that everybody knows."""
+    from azure.storage.blob import BlobServiceClient
+
+    [port] = _free_ports(1)
+    command = [program, "--silent", "--skipApiVersionCheck", f"--location={folder}", f"--blobPort={port}"]
+    known = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+    connection = (
+        f"DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey={known};"
+        f"BlobEndpoint=http://127.0.0.1:{port}/devstoreaccount1;"
+    )
+    with subprocess.Popen(command) as child:
+        try:
+            for _ in range(300):
+                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 5):
+                    break
+                time.sleep(0.1)
+            with BlobServiceClient.from_connection_string(connection) as client:
+                client.create_container("container")
+            yield connection
+        finally:
+            child.kill()
+
+
 def _free_ports(count: int) -> list[int]:
     with contextlib.ExitStack() as open_sockets:
         found = [open_sockets.enter_context(socket.socket()) for _ in range(count)]

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.remote_servers import SftpServer, aws_variables, make_bucket, s3_server, sftp_server
+from tests.remote_servers import (
+    SftpServer,
+    aws_variables,
+    azure_server,
+    google_server,
+    make_bucket,
+    s3_server,
+    sftp_server,
+)
 
 
 @pytest.fixture(scope="session")
@@ -52,3 +61,32 @@ def ssh_url(sftp: SftpServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     return f"ssh://ann@127.0.0.1:{sftp.port}{tmp_path}/remote"
+
+
+@pytest.fixture(scope="session")
+def gs_server() -> Iterator[int]:
+    with google_server() as port:
+        yield port
+
+
+@pytest.fixture
+def gs_url(gs_server: int, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{gs_server}")
+    monkeypatch.setenv("NO_GCE_CHECK", "true")  # else credentials are looked for on a machine of Google's
+    return f"gs://bucket/{uuid.uuid4()}"
+
+
+@pytest.fixture(scope="session")
+def azure_connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """How to connect to a server of Azure's storage: Azurite, 190 MB of npm packages, where somebody installed it."""
+    program = shutil.which("azurite-blob")
+    if program is None:
+        pytest.skip("azurite-blob is not on PATH (npm install --global azurite)")
+    with azure_server(program, tmp_path_factory.mktemp("azurite")) as connection:
+        yield connection
+
+
+@pytest.fixture
+def az_url(azure_connection: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azure_connection)
+    return f"az://container/{uuid.uuid4()}"

@@ -25,7 +25,7 @@ KINDS: dict[str, Callable[[Path], str]] = {
 ENCRYPTED = "encrypted "
 """Before a kind: the same with a key."""
 
-SERVERS = {"s3": "s3_url", "ssh": "ssh_url"}
+SERVERS = {"s3": "s3_url", "ssh": "ssh_url", "gs": "gs_url", "az": "az_url"}
 """Kinds that need a server: the fixture that gives the URL."""
 
 OBJECT = "objects/ab/" + "c" * 62
@@ -87,6 +87,7 @@ def test_an_empty_file_is_a_file(remote: Remote, tmp_path: Path) -> None:
     assert remote.read(OBJECT, 0) == b""
 
 
+@pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")  # gcsfs to aiohttp, and nobody sees it
 def test_a_large_file_comes_back(remote: Remote, tmp_path: Path) -> None:
     data = os.urandom(3_500_000)
     (tmp_path / "large").write_bytes(data)
