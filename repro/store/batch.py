@@ -10,21 +10,20 @@ from typing import TYPE_CHECKING, Protocol
 from repro.model.content import ObjectRef
 from repro.model.digest import Digest, digest_of
 from repro.model.objects import Told
-from repro.model.pack import PACK_SIZE, SMALL_LIMIT
-from repro.store.flushing import flush_file
-from repro.store.pack_records import pack_object
-from repro.store.pack_writer import PackWriter, WrittenPack
+from repro.model.pack import SMALL_LIMIT
+from repro.store.pack_writer import WrittenPack
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future, ThreadPoolExecutor
+    from repro.store.pack_stream import PackStream
 
 _FEW_OBJECTS = 64
-_FEW_BYTES = 1024 * 1024
-"""Fewer objects than this, of fewer bytes, are files of their own: no pack for three of them."""
+"""Fewer objects than this, of less than a megabyte, are files of their own: no pack for three of them."""
 
 _PACKS_AT_ONCE = 16
 _RECORDS_AT_ONCE = 131_072
 """What is published at the latest, so that memory is bounded and what was killed finds its work again."""
+
+_HANDED_OVER = 1024 * 1024  # bytes of objects that go to the writing thread together; as many are no few
 
 
 class BatchStore(Protocol):
@@ -69,12 +68,10 @@ class Batch:
         self._store = store
         self._tmp = os.path.join(store.root, "tmp")
         self._lock = threading.Lock()
-        self._held: dict[Digest, bytes] | None = {}
+        self._held: list[tuple[Digest, bytes]] = []
         self._held_bytes = 0
-        self._writer: PackWriter | None = None
-        self._done: list[tuple[WrittenPack, Future[None]]] = []
         self._pending: set[Digest] = set()
-        self._flusher: ThreadPoolExecutor | None = None
+        self._stream: PackStream | None = None
 
     def has(self, digest: Digest) -> bool:
         """Whether the object is in this batch, or was there before."""
@@ -129,11 +126,12 @@ class Batch:
             OSError: the disk is full, or refuses; what is not published leaves nothing behind.
         """
         try:
-            if self._held:
-                for digest, data in self._held.items():
+            if self._stream is None:
+                for digest, data in self._held:
                     self._store.store_alone(data, ObjectRef(digest, len(data)))
-            self._close_pack()
-            self._publish()
+            else:
+                self._hand_over()
+                self._publish(self._stream)
         finally:
             self._end()
 
@@ -141,55 +139,34 @@ class Batch:
         """Publish the packs that are complete, for the next attempt to find, and drop the rest."""
         try:
             with contextlib.suppress(OSError):  # that may be why: the first error is the one to hear of
-                self._publish()
+                packs = self._stream.take_complete() if self._stream is not None else []
+                if packs:
+                    self._store.publish(packs)
         finally:
             self._end()
 
     def _take(self, digest: Digest, data: bytes) -> None:
-        if self._held is None:
-            self._write(digest, data)
-            return
-        self._held[digest] = data
+        self._held.append((digest, data))
         self._held_bytes += len(data)
-        if len(self._held) >= _FEW_OBJECTS or self._held_bytes >= _FEW_BYTES:
-            held, self._held = self._held, None
-            for known, bytes_of_it in held.items():
-                self._write(known, bytes_of_it)
+        if self._held_bytes >= _HANDED_OVER or (self._stream is None and len(self._held) >= _FEW_OBJECTS):
+            self._hand_over()
 
-    def _write(self, digest: Digest, data: bytes) -> None:
-        if self._writer is None:
-            self._writer = PackWriter(self._tmp)
-        self._writer.add(digest, pack_object(digest, data))
-        if self._writer.length >= PACK_SIZE:
-            self._close_pack()
-        if len(self._done) >= _PACKS_AT_ONCE or len(self._pending) >= _RECORDS_AT_ONCE:
-            self._close_pack()
-            self._publish()
+    def _hand_over(self) -> None:
+        if self._stream is None:
+            from repro.store.pack_stream import PackStream
 
-    def _close_pack(self) -> None:
-        writer, self._writer = self._writer, None
-        if writer is None:
-            return
-        pack = writer.close()
-        if self._flusher is None:
-            from concurrent.futures import ThreadPoolExecutor
+            self._stream = PackStream(self._tmp)
+        held, self._held, self._held_bytes = self._held, [], 0
+        self._stream.write(held)
+        if len(self._stream) >= _PACKS_AT_ONCE or len(self._pending) >= _RECORDS_AT_ONCE:
+            self._publish(self._stream)
 
-            self._flusher = ThreadPoolExecutor(1, "repro-flush")
-        self._done.append((pack, self._flusher.submit(flush_file, pack.path)))
-
-    def _publish(self) -> None:
-        if self._done:
-            for _, flushed in self._done:
-                flushed.result()
-            self._store.publish([pack for pack, _ in self._done])
-        self._done.clear()
+    def _publish(self, stream: PackStream) -> None:
+        packs = stream.take()
+        if packs:
+            self._store.publish(packs)
         self._pending.clear()
 
     def _end(self) -> None:
-        if self._flusher is not None:
-            self._flusher.shutdown()
-        if self._writer is not None:
-            self._writer.abandon()
-        for pack, _ in self._done:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(pack.path)
+        if self._stream is not None:
+            self._stream.close()

@@ -164,7 +164,7 @@ class Cache(StoredObjects):
 
     def keeps(self, digest: Digest) -> bool:
         """Whether the object is here, and stays here for now: a gc is told that it is used."""
-        place = self._packed.place(digest)
+        place = self._packed.known_place(digest)
         if place is not None and self._packed.keep(place):
             self._has_new_names = True  # of another process, perhaps
             return True
@@ -172,7 +172,7 @@ class Cache(StoredObjects):
 
     def knows(self, ref: ObjectRef) -> bool:
         """As `keeps`, for an object that is to stand for bytes: a file that may have been written to is read."""
-        place = self._packed.place(ref.digest)
+        place = self._packed.known_place(ref.digest)
         if place is not None and place.size == ref.size and self._packed.keep(place):
             self._has_new_names = True
             return True

@@ -13,6 +13,7 @@ from repro.model.digest import Digest
 from repro.model.pack_index import BadIndex, PackIndex, Place
 
 _NAME = re.compile(r"[0-9a-f]{64}")
+_LOOK_AGAIN = 1.0  # seconds
 _TICK_NS = 20_000_000  # a folder changed within its file system's clock tick may change again unseen
 
 
@@ -24,6 +25,7 @@ class PackIndexes:
         self.folder = folder
         self._open: Mapping[str, PackIndex] = {}
         self._seen: int | None = None
+        self._looked = float("-inf")
 
     def find(self, digest: Digest, usable: Callable[[Place], bool] = lambda place: True) -> Iterator[Place]:
         """Yield the places of an object; none where no index names one, not even an index that was written just now.
@@ -42,6 +44,19 @@ class PackIndexes:
                 yield place
         if not found and self._refresh():
             yield from filter(usable, self._find(digest))
+
+    def find_known(self, digest: Digest, usable: Callable[[Place], bool]) -> Place | None:
+        """As the first of `find`, for a question whose wrong No costs only space: new indexes are looked for once in a
+        second, not at every miss.
+
+        Raises:
+            BadIndex: a file is no index.
+        """
+        now = time.monotonic()
+        if now - self._looked > _LOOK_AGAIN:
+            self._looked = now
+            self._refresh()
+        return next(filter(usable, self._find(digest)), None) if self._open else None
 
     def current(self) -> Mapping[str, PackIndex]:
         """Return all indexes by their names (64 hex digits), as they are now.

@@ -32,6 +32,10 @@ class PackedObjects:
         """Return where an object is, None where it is in no pack, or was found damaged there."""
         return None if digest in self.damaged else next(self._places(digest), None)
 
+    def known_place(self, digest: Digest) -> Place | None:
+        """As `place`, where a wrong No costs only space: an index that was written just now may be overlooked."""
+        return None if digest in self.damaged else self.indexes.find_known(digest, self._is_usable)
+
     def keep(self, place: Place) -> bool:
         """Tell a gc that a pack is used; return whether it is still there."""
         return self._keep(place.pack)

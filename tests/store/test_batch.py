@@ -413,7 +413,7 @@ def test_memory_stays_bounded_and_a_killed_add_finds_its_work_again(cache: Cache
         "import resource, random, sys\nfrom repro.store.cache import Cache\ndraw = random.Random(1)\n"
         "cache = Cache(sys.argv[1])\nwith cache.batch() as batch:\n"
         "    first = batch.add_bytes(draw.randbytes(500))\n"
-        "    for _ in range(131_100): batch.add_bytes(draw.randbytes(500))\n"
+        "    for _ in range(135_000): batch.add_bytes(draw.randbytes(500))\n"
         "    print(cache.has(first.digest))\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
