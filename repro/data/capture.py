@@ -75,10 +75,10 @@ def capture(
     writer = remember or MemoWriter(path, None)
     with parent_of(root, path) as parent, _batch_of(sink) as inner:
         try:
-            captured = _walk(inner, memo, writer, progress, store).top(parent, path)
+            captured = _Walk(inner, _bulk(sink), memo, writer, progress, store).top(parent, path)
         except BadMemo:
             writer.start()
-            captured = _walk(inner, None, writer, progress, store).top(parent, path)
+            captured = _Walk(inner, _bulk(sink), None, writer, progress, store).top(parent, path)
     writer.finish(captured.content, captured.files, started_ns - RACY_NS)
     return captured
 
@@ -92,14 +92,13 @@ def _batch_of(sink: KnowingSink) -> Iterator[KnowingSink]:
         yield sink
 
 
-def _walk(
-    sink: KnowingSink, memo: Memo | None, writer: MemoWriter, progress: Progress, store: StoreRoot | None
-) -> _Walk:
+def _bulk(sink: KnowingSink) -> Callable[[bytes], bool]:
+    """Return who is asked for all files of a part at once: not the batch, as what is remembered was stored before."""
+
     def one_by_one(digests: bytes) -> bool:
         return all(sink.has(digest_from(digests[start : start + 32])) for start in range(0, len(digests), 32))
 
-    has_all = sink.has_all if isinstance(sink, BulkKnowing) else one_by_one
-    return _Walk(sink, has_all, memo, writer, progress, store)
+    return sink.has_all if isinstance(sink, BulkKnowing) else one_by_one
 
 
 @dataclass(frozen=True, slots=True)
