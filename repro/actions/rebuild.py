@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -12,8 +13,10 @@ from repro import __version__
 from repro.actions.compare_outputs import compare_outputs
 from repro.actions.environment import realise_environment
 from repro.actions.plan_rebuild import RebuildPlan, plan_rebuild
-from repro.actions.rebuild_command import execute_recipe
+from repro.actions.rebuild_command import execute_recipe, make_working_directory
+from repro.actions.rebuild_outside import place_outside
 from repro.actions.rebuild_room import Room, make_room
+from repro.actions.rebuild_sandbox import check_kind, set_up
 from repro.actions.run_source import RunSource, open_run
 from repro.actions.sync import push_rebuild
 from repro.code.filtered_tree import tree_without
@@ -24,6 +27,8 @@ from repro.env.kinds import Realised
 from repro.errors import IntegrityError
 from repro.execution.machine import describe_machine
 from repro.model.compare import Verdict, is_reproduced, worst
+from repro.model.content import ObjectRef
+from repro.model.digest import hex_of
 from repro.model.environment import Environment
 from repro.model.finding import Finding
 from repro.model.manifest import Manifest
@@ -31,13 +36,18 @@ from repro.model.names import name_to_text
 from repro.model.progress import SILENT, Progress
 from repro.model.rebuild_record import RebuildRecord
 from repro.model.recipe import recipe_id
+from repro.model.sandbox import SandboxKind
 from repro.model.variation import Aspect, varied
 from repro.project import Workspace
+from repro.store.cache import Cache
 
 
 @dataclass(frozen=True, slots=True)
 class RebuildOptions:
-    """What the user says of a rebuild. Of one to `discard`, an experiment, neither files nor record are kept."""
+    """What the user says of a rebuild; no `sandbox` is what the settings say.
+
+    Of one to `discard`, an experiment, neither files nor record are kept.
+    """
 
     source: str | None = None
     into: str | None = None
@@ -45,6 +55,7 @@ class RebuildOptions:
     python: str | None = None
     offline: bool = False
     push: bool = False
+    sandbox: SandboxKind | None = None
     vary: tuple[Aspect, ...] = ()
     discard: bool = False
 
@@ -77,8 +88,11 @@ def rebuild(
         NoSuchRun, AmbiguousRun: none, or several.
         RemoteError: the remote cannot be reached.
         IntegrityError: a piece is not what it must be.
+        NoSandbox: the sandbox that was asked for cannot be had.
         CannotProceed: the environment or the directory cannot be made.
     """
+    kind = _sandbox_kind(workspace, options)
+    check_kind(kind, workspace.environ)
     source = open_run(workspace, text, options.source)
     say(f"rebuilding {source.manifest.run}: {' '.join(source.manifest.recipe.command)}")
     plan = plan_rebuild(source, workspace.environ, options.python, progress)
@@ -86,7 +100,7 @@ def rebuild(
         return Rebuilt(_unbuildable(source.manifest, plan), started=False)
     room = make_room(workspace, source.manifest.run, options.into)
     try:
-        record = _rebuild_in(workspace, source, plan, options, room, say, progress)
+        record = _rebuild_in(workspace, source, plan, options, kind, room, say, progress)
     except BaseException:
         room.clear()
         raise
@@ -99,6 +113,17 @@ def rebuild(
         return Rebuilt(record, True, room.root)
     room.clear()
     return Rebuilt(record, True)
+
+
+def _sandbox_kind(workspace: Workspace, options: RebuildOptions) -> SandboxKind:
+    """Return the kind that is wanted; an experiment at the author's desk goes without one."""
+    if options.discard:
+        return SandboxKind.NONE
+    return options.sandbox or workspace.settings.sandbox or SandboxKind.AUTO
+
+
+def _running(kind: SandboxKind) -> str:
+    return "running the command" + ("" if kind is SandboxKind.NONE else f" in the sandbox {kind}")
 
 
 def _keep_record(source: RunSource, record: RebuildRecord, options: RebuildOptions) -> None:
@@ -118,6 +143,7 @@ def _rebuild_in(
     source: RunSource,
     plan: RebuildPlan,
     options: RebuildOptions,
+    kind: SandboxKind,
     room: Room,
     say: Callable[[str], None],
     progress: Progress,
@@ -128,10 +154,15 @@ def _rebuild_in(
     _restore(source, room, say, progress)
     progress.pause()  # package managers and the command have the terminal now
     realised = _realise(workspace, source, plan, options, room, say)
-    findings = list(plan.warnings)
-    say("running the command")
     recipe = varied(manifest.recipe, options.vary)
-    outcome = execute_recipe(workspace, manifest.run, recipe, realised, room.root, findings)
+    make_working_directory(recipe.directory, room.root)
+    setting = set_up(kind, manifest, workspace.environ, realised, room)
+    findings = [*plan.warnings, *(() if options.discard else setting.findings)]
+    say(_running(setting.guarantee.kind))
+    outcome = execute_recipe(manifest.run, recipe, setting, {}, findings)
+    for folder in setting.made:
+        with contextlib.suppress(OSError):  # the command has put something there: it is its own
+            os.rmdir(folder)
     if outcome.interrupted:
         raise KeyboardInterrupt  # a command that was told to end says nothing about the run
     say("comparing")
@@ -149,6 +180,7 @@ def _rebuild_in(
         verdict=verdict,
         outputs=outputs,
         environment=_describe(manifest.recipe.environment, plan),
+        sandbox=setting.guarantee,
         machine=describe_machine(),
         repro=__version__,
         started=started.strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -162,21 +194,29 @@ def _restore(source: RunSource, room: Room, say: Callable[[str], None], progress
     """Put code and data where the command finds them, and take away what it is to make."""
     manifest, cache, root = source.manifest, source.cache, room.root
     say(f"code: commit {manifest.code.commit}")
-    for pack in (manifest.code.pack, *(sub.pack for sub in manifest.code.submodules)):
-        cache.verify(pack)
     submodules = [
-        SubmodulePack(sub.path, sub.commit, cache.path_of(sub.pack.digest)) for sub in manifest.code.submodules
+        SubmodulePack(sub.path, sub.commit, _as_file(cache, sub.pack, room)) for sub in manifest.code.submodules
     ]
-    restore_commit(manifest.code.commit, cache.path_of(manifest.code.pack.digest), root, submodules)
+    restore_commit(manifest.code.commit, _as_file(cache, manifest.code.pack, room), root, submodules)
     _check_code(manifest, root)
     inputs = {item.path for item in manifest.recipe.data}
-    progress.begin("data", sum(item.content.size for item in manifest.recipe.data), by_file=True)
+    progress.begin("data", sum(item.content.size for item in manifest.recipe.data))
     for item in manifest.recipe.data:
         say(f"data: {name_to_text(item.path)}")
         place(item.content, root, item.path, cache, True, progress, room.staging)
+    place_outside(manifest, room, cache)
     for output in manifest.outputs:
         if output.path not in inputs:
             remove(root, output.path)
+
+
+def _as_file(cache: Cache, pack: ObjectRef, room: Room) -> str:
+    """Return the path of a code pack as a file of its own: a small object is none in the store."""
+    path = os.path.join(room.packs, hex_of(pack.digest))
+    os.makedirs(room.packs, exist_ok=True)
+    with open(path, "wb") as file:
+        cache.copy_to(pack, file.fileno())
+    return path
 
 
 def _check_code(manifest: Manifest, root: str) -> None:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
-from repro.env.kinds import Realised
+from repro.actions.rebuild_sandbox import Setting
 from repro.errors import IntegrityError
 from repro.execution.machine import processors_for
-from repro.execution.process import CommandNotExecutable, CommandNotFound, Outcome, execute
+from repro.execution.process import CommandNotExecutable, CommandNotFound, Outcome
 from repro.model.determinism import rebuild_environment
 from repro.model.finding import Finding
 from repro.model.names import name_to_text
 from repro.model.parameters import parameter_variables
 from repro.model.recipe import ROOT, Recipe
 from repro.model.run_id import RunId
-from repro.project import Workspace
 
 _STDERR = 2
 
@@ -26,48 +26,45 @@ class DirectoryOutside(IntegrityError):
 
 
 def execute_recipe(
-    workspace: Workspace, run: RunId, recipe: Recipe, realised: Realised | None, root: str, findings: list[Finding]
+    run: RunId, recipe: Recipe, setting: Setting, asked: Mapping[str, str], findings: list[Finding]
 ) -> Outcome:
     """Run a recipe's command with its variables, umask and processors, and return how it ended.
 
     Args:
         run: the run that is rebuilt; the command sees it as `REPRO_RUN_ID`.
-        realised: the environment; None is whatever is installed here.
-        root: where the project stands now.
+        setting: where it runs.
+        asked: variables that ask libraries for what the run had; the recipe's own count more.
         findings: gets what could not be given to the command as it was.
-
-    Raises:
-        DirectoryOutside: the working directory leads out of `root`.
     """
     cpus = processors_for(recipe.cpus)
     if cpus is None:
         detail = f"the run could use {recipe.cpus} processors, here are {len(os.sched_getaffinity(0))}"
         findings.append(Finding("fewer-processors", f"{detail}: as many threads are asked for by variables"))
-    base = workspace.environ if realised is None else realised.child_environ(workspace.environ)
-    environ = rebuild_environment(base, recipe.variables, root, None if cpus else recipe.cpus)
+    realised, root = setting.realised, os.fsdecode(setting.view.root)
+    base = setting.environ if realised is None else realised.child_environ(setting.environ)
+    environ = {**asked, **rebuild_environment(base, recipe.variables, root, None if cpus else recipe.cpus)}
     environ |= dict(realised.variables) if realised else {}
     environ |= parameter_variables(recipe.parameters)
     environ |= {"REPRO_RUN_ID": run, "REPRO_ROOT": root}
-    cwd = _working_directory(recipe.directory, root)
+    cwd = root if recipe.directory == ROOT else os.path.join(root, os.fsdecode(recipe.directory))
     umask = int(recipe.umask, 8)
     try:
         # The command's stdout is talk here: a rebuild's own stdout is its verdict.
-        return execute(recipe.command, cwd, environ, umask=umask, cpus=cpus, stdout=_STDERR)
+        return setting.sandbox.execute(recipe.command, cwd, environ, umask=umask, cpus=cpus, stdout=_STDERR)
     except (CommandNotFound, CommandNotExecutable) as error:
         findings.append(Finding(error.id, error.message, hint=error.hint))
         return Outcome(127 if isinstance(error, CommandNotFound) else 126, None, 0.0)
 
 
-def _working_directory(directory: bytes, root: str) -> str:
-    """Return where the command runs; git keeps no empty directories, so it is made where it is not there.
+def make_working_directory(directory: bytes, root: str) -> None:
+    """Make the directory that the command runs in, where it is not there: git keeps no empty ones.
 
     Raises:
         DirectoryOutside: a link in the code leads out of it. A recorded directory is free of links.
     """
     if directory == ROOT:
-        return root
+        return
     cwd = os.path.join(root, os.fsdecode(directory))
     if not os.path.realpath(cwd).startswith(os.path.realpath(root) + os.sep):
         raise DirectoryOutside(f"the working directory {name_to_text(directory)!r} leads out of the rebuild's folder")
     os.makedirs(cwd, exist_ok=True)
-    return cwd

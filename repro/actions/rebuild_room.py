@@ -27,9 +27,34 @@ class Room:
         """Where the data's files are written before they take their place."""
         return os.path.join(os.path.realpath(self.folder), "staging")
 
+    @property
+    def packs(self) -> str:
+        """Where the code's packs lie while they are unpacked."""
+        return os.path.join(self.folder, "packs")
+
+    @property
+    def home(self) -> str:
+        """What the command has for its HOME, empty at first."""
+        return os.path.join(self.folder, "home")
+
+    @property
+    def temporary(self) -> str:
+        """What the command has for /tmp."""
+        return os.path.join(self.folder, "tmp")
+
+    @property
+    def outside(self) -> str:
+        """Where inputs from outside the project are kept, each at its absolute path below this folder."""
+        return os.path.join(self.folder, "outside")
+
+    @property
+    def etc(self) -> str:
+        """Where the files lie that stand for the system's in /etc."""
+        return os.path.join(self.folder, "etc")
+
     def trim(self) -> None:
         """Take away what the kept files do not need: our folder, unless something is in it."""
-        for name in ("wheels", "staging"):
+        for name in ("wheels", "staging", "home", "tmp", "outside", "etc", "packs"):
             _remove_tree(os.path.join(self.folder, name))
         with contextlib.suppress(OSError):
             os.rmdir(self.folder)

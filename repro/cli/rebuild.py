@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from repro.cli.options import from_option, json_option, offline_option, project_or_workspace, run_argument
+from repro.model.sandbox import SandboxKind
 from repro.report import rebuild as report
 from repro.report import terminal
 from repro.report.progress import ProgressLine
@@ -16,6 +17,12 @@ from repro.report.progress import ProgressLine
 @click.option("--into", metavar="DIR", type=click.Path(), help="Rebuild in DIR, which is empty or absent, and keep it.")
 @click.option("--keep", is_flag=True, help="Keep the directory of a good rebuild too.")
 @click.option("--python", metavar="PATH", help="Use this interpreter although its version may differ.")
+@click.option(
+    "--sandbox",
+    metavar="KIND",
+    type=click.Choice([str(kind) for kind in SandboxKind]),
+    help="Run the command in auto, bwrap, landlock or none.",
+)
 @offline_option
 @click.option("--push", is_flag=True, help="Put the verdict on the remote as well.")
 @json_option
@@ -25,6 +32,7 @@ def rebuild(
     into: str | None,
     keep: bool,
     python: str | None,
+    sandbox: str | None,
     offline: bool,
     push: bool,
     as_json: bool,
@@ -42,7 +50,8 @@ def rebuild(
     from repro.actions.rebuild import RebuildOptions
     from repro.actions.rebuild import rebuild as make
 
-    options = RebuildOptions(source, into, keep, python, offline, push)
+    kind = SandboxKind(sandbox) if sandbox else None
+    options = RebuildOptions(source, into, keep, python, offline, push, kind)
     with ProgressLine("fetch") as progress:
         rebuilt = make(project_or_workspace(), run, options, terminal.say, progress)
     return report.show_rebuilt(rebuilt.record, rebuilt.started, rebuilt.directory, as_json=as_json)

@@ -1,4 +1,4 @@
-"""Where a run stood: what a sandbox needs to put a rebuild at the same paths. Observed, and checked before it is used."""
+"""Where a run stood: what a sandbox needs to stand there again. Observed, and checked by whoever uses it."""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ from repro.model.observations import (
 )
 from repro.model.record import Fields
 from repro.model.run_id import RunId, parse_run_id
+from repro.model.sandbox import Guarantee, SandboxKind
 from repro.model.strict_yaml import dump_yaml, load_yaml
 
 FORMAT = 1
@@ -31,7 +32,8 @@ _HEADER = "# A rebuild of a run as repro saw it.\n"
 class RebuildRecord:
     """One rebuild.
 
-    `environment` says in a line what it ran in; `exit_code` is the command's; times are ISO 8601, UTC.
+    `environment` says in a line what it ran in; `sandbox` is None where nothing ran, or a repro without sandboxes
+    wrote the record; `exit_code` is the command's; times are ISO 8601, UTC.
     """
 
     run: RunId
@@ -44,6 +46,7 @@ class RebuildRecord:
     started: str
     duration_s: float
     exit_code: int | None = None
+    sandbox: Guarantee | None = None
     findings: tuple[Finding, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
 
@@ -64,7 +67,14 @@ def rebuild_to_plain(record: RebuildRecord) -> dict[str, Any]:
         "version": record.repro,
         "findings": [finding_to_plain(finding) for finding in record.findings],
     }
+    if record.sandbox is not None:
+        plain["sandbox"] = guarantee_to_plain(record.sandbox)
     return plain | dict(record.extra)
+
+
+def guarantee_to_plain(guarantee: Guarantee) -> dict[str, Any]:
+    """Return in what a command ran as plain values."""
+    return {"kind": str(guarantee.kind), "not_guaranteed": list(guarantee.not_guaranteed)}
 
 
 def render_rebuild(record: RebuildRecord) -> bytes:
@@ -98,6 +108,7 @@ def parse_rebuild(data: bytes, what: str) -> RebuildRecord:
         started=fields.text("started"),
         duration_s=fields.optional_number("duration_s") or 0.0,
         exit_code=fields.optional_integer("exit_code"),
+        sandbox=_guarantee(fields),
         findings=fields.records("findings", finding_from_fields),
         extra=fields.rest(),
     )
@@ -119,6 +130,11 @@ def _output_from_fields(fields: Fields) -> ComparedOutput:
         _content(fields, "expected"),
         _content(fields, "found"),
     )
+
+
+def _guarantee(fields: Fields) -> Guarantee | None:
+    inner = fields.optional_fields("sandbox")
+    return Guarantee(inner.checked("kind", SandboxKind), inner.texts("not_guaranteed")) if inner else None
 
 
 def _content(fields: Fields, key: str) -> Content | None:

@@ -10,6 +10,7 @@ from repro.model.finding import Finding
 from repro.model.names import name_to_text
 from repro.model.observations import finding_to_plain
 from repro.model.rebuild_record import RebuildRecord, rebuild_to_plain
+from repro.model.sandbox import SandboxKind
 from repro.report.terminal import put, put_json, say, say_findings, table
 
 _SHOWN = 50
@@ -21,7 +22,8 @@ def show_rebuilt(record: RebuildRecord, started: bool, directory: str | None, *,
     if as_json:
         plain = rebuild_to_plain(record)
         keys = ("run", "recipe", "verdict", "outputs", "environment", "duration_s", "exit_code", "findings")
-        put_json({key: plain[key] for key in keys} | {"host": record.machine.host, "directory": directory})
+        where = {"host": record.machine.host, "directory": directory, "sandbox": plain.get("sandbox")}
+        put_json({key: plain[key] for key in keys} | where)
         return code
     say_findings(record.findings)
     rows = [(str(output.verdict), name_to_text(output.path), _difference(output)) for output in record.outputs]
@@ -30,6 +32,8 @@ def show_rebuilt(record: RebuildRecord, started: bool, directory: str | None, *,
     if len(rows) > _SHOWN:
         put(f"… and {len(rows) - _SHOWN} more (--json lists all)")
     put(f"verdict: {record.verdict}")
+    if record.sandbox is not None and record.sandbox.kind is not SandboxKind.BWRAP:
+        say(f"not guaranteed: {'; '.join(record.sandbox.not_guaranteed)}")
     if directory is not None:
         say(f"the rebuild is in {directory}")
     if record.verdict is Verdict.UNBUILDABLE:

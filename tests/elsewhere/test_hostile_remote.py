@@ -82,9 +82,14 @@ def hostile(tmp_path: Path) -> Hostile:
     return Hostile(folder, outside)
 
 
+# In a sandbox, a command that ran would leave no trace outside.
+UNCONFINED = ("--sandbox", "none")
+
+
 def refused(bob: Person, hostile: Hostile, *named: str, command: str = "rebuild") -> None:
     """Bob's call ends with 4 and names it; outside there is what was there, and nothing ran."""
-    answer = bob.repro_json(command, RUN, "--from", str(hostile.folder), expect=4)
+    unconfined = UNCONFINED if command == "rebuild" else ()
+    answer = bob.repro_json(command, RUN, *unconfined, "--from", str(hostile.folder), expect=4)
     for name in named:
         assert name in answer["error"]["message"]
     assert [path.name for path in hostile.outside.iterdir()] == ["precious.txt"]
@@ -103,7 +108,7 @@ def _link(hostile: Hostile) -> tuple[bytes, bytes, bytes]:
 def test_a_good_remote_made_by_hand_is_rebuilt(hostile: Hostile, bob: Person) -> None:
     """The others would prove nothing if this one failed too."""
     hostile.publish(FILE)
-    bob.repro("rebuild", RUN, "--from", str(hostile.folder), expect=1)  # no outputs: undetermined
+    bob.repro("rebuild", RUN, *UNCONFINED, "--from", str(hostile.folder), expect=1)  # no outputs: undetermined
     assert (hostile.outside / "ran").exists()
 
 

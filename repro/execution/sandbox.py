@@ -1,0 +1,142 @@
+"""The sandboxes that a rebuild's command can run in: one interface, three kinds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from repro.errors import CannotProceed
+from repro.execution import landlock
+from repro.execution.bubblewrap import Bubblewrap, run_inside
+from repro.execution.pinning import pin_addresses
+from repro.execution.process import Outcome, Start, execute
+from repro.model.sandbox import SandboxKind
+from repro.model.sandbox_rules import DEVICES, ETC, ETC_PREFIXES, GRAPHICS, GRAPHICS_KERNEL, KERNEL, MADE, SYSTEM
+
+
+class NoSandbox(CannotProceed):
+    """The sandbox that was asked for cannot be had here."""
+
+    id = "no-sandbox"
+
+
+class Sandbox(Protocol):
+    """Runs a command to its end where it is confined as its kind can; see `repro.execution.process.execute`."""
+
+    @property
+    def kind(self) -> SandboxKind:
+        """Which of the kinds it is."""
+        ...
+
+    def execute(
+        self,
+        command: Sequence[str],
+        cwd: str,
+        environ: Mapping[str, str],
+        *,
+        umask: int = -1,
+        cpus: Sequence[int] | None = None,
+        stdout: int | None = None,
+    ) -> Outcome:
+        """Run the command.
+
+        Raises:
+            CommandNotFound, CommandNotExecutable: it did not start. Not every kind can tell: the exit code is then
+                127 or 126.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class InBubblewrap:
+    """A sandbox with a file system of its own. Its working directory is among bubblewrap's arguments."""
+
+    bubblewrap: Bubblewrap
+    kind: SandboxKind = SandboxKind.BWRAP
+
+    def execute(
+        self,
+        command: Sequence[str],
+        cwd: str,
+        environ: Mapping[str, str],
+        *,
+        umask: int = -1,
+        cpus: Sequence[int] | None = None,
+        stdout: int | None = None,
+    ) -> Outcome:
+        """Run the command inside."""
+        return run_inside(self.bubblewrap, command, environ, umask=umask, cpus=cpus, stdout=stdout)
+
+
+@dataclass(frozen=True, slots=True)
+class UnderLandlock:
+    """A sandbox that refuses what is neither the system's nor among these paths of this machine."""
+
+    readable: tuple[bytes, ...]
+    writable: tuple[bytes, ...]
+    kind: SandboxKind = SandboxKind.LANDLOCK
+
+    def execute(
+        self,
+        command: Sequence[str],
+        cwd: str,
+        environ: Mapping[str, str],
+        *,
+        umask: int = -1,
+        cpus: Sequence[int] | None = None,
+        stdout: int | None = None,
+    ) -> Outcome:
+        """Run the command under these rules."""
+        readable, devices = _of_the_system()
+        rules = landlock.make_rules((*readable, *self.readable), (*devices, *self.writable))
+
+        def prepare() -> None:
+            pin_addresses()
+            landlock.restrict_self(rules)
+
+        try:
+            start = Start(prepare=prepare)
+            return execute(command, cwd, environ, umask=umask, cpus=cpus, stdout=stdout, start=start)
+        finally:
+            os.close(rules)
+
+
+@dataclass(frozen=True, slots=True)
+class Unconfined:
+    """No sandbox: the command sees this machine."""
+
+    kind: SandboxKind = SandboxKind.NONE
+
+    def execute(
+        self,
+        command: Sequence[str],
+        cwd: str,
+        environ: Mapping[str, str],
+        *,
+        umask: int = -1,
+        cpus: Sequence[int] | None = None,
+        stdout: int | None = None,
+    ) -> Outcome:
+        """Run the command as it is."""
+        start = Start(prepare=_pinned)
+        return execute(command, cwd, environ, umask=umask, cpus=cpus, stdout=stdout, start=start)
+
+
+def _pinned() -> None:
+    pin_addresses()
+
+
+def _of_the_system() -> tuple[list[bytes], list[bytes]]:
+    """Return what Landlock lets a program read, and write to, of the system, as bubblewrap would show it."""
+    etc = [*ETC, *(f"/etc/{name}" for name in (*MADE, *_versioned()))]
+    graphics = [f"/dev/{name}" for name in os.listdir("/dev") if name.startswith(GRAPHICS)]
+    kernel = GRAPHICS_KERNEL if graphics else KERNEL
+    devices = [f"/dev/{name}" for name in DEVICES]
+    readable = [os.fsencode(os.path.realpath(path)) for path in (*SYSTEM, *etc, *kernel, "/proc")]
+    return readable, [os.fsencode(path) for path in (*devices, *graphics)]
+
+
+def _versioned() -> list[str]:
+    return [name for name in os.listdir("/etc") if name.startswith(ETC_PREFIXES)]
