@@ -22,6 +22,9 @@ _TEMPLATE = """\
 # network: forbid
 # capture_outside: 100 MiB
 
+# The command of a rebuild must run in this sandbox (bwrap, landlock or none; auto takes what can be had):
+# sandbox: bwrap
+
 # Recorded with every run:
 # parameters: [params.yaml]
 # metrics: [out/metrics.json]

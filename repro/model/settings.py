@@ -10,6 +10,7 @@ from repro.errors import ReproError, UsageError
 from repro.model.links import Way
 from repro.model.names import RelPath, parse_path
 from repro.model.remote_encryption import REQUIRED, Encrypted, KeyKind, KeySource
+from repro.model.sandbox import SandboxKind
 from repro.model.strict_yaml import BadYaml, KeyPath, Position, load_yaml_marked, nearest
 from repro.model.watch_settings import NETWORK, WISHES, parse_size
 
@@ -51,6 +52,7 @@ class Settings:
     watch: str | None = None
     capture_outside: int | None = None
     network: str | None = None
+    sandbox: SandboxKind | None = None
 
 
 KEYS = (
@@ -68,6 +70,7 @@ KEYS = (
     "watch",
     "capture_outside",
     "network",
+    "sandbox",
 )
 ENVIRONMENT_KEYS = ("kind", "python", "lock")
 ENVIRONMENT_KINDS = ("pip",)
@@ -116,6 +119,7 @@ def parse_settings(data: bytes, what: str, committed: bool = False) -> Settings:
         watch=reader.word(top, ("watch",), WISHES),
         capture_outside=_size(reader, top.get("capture_outside")),
         network=reader.word(top, ("network",), NETWORK),
+        sandbox=_sandbox(reader, top),
     )
 
 
@@ -142,6 +146,7 @@ def merge_settings(nearer: Settings, farther: Settings) -> Settings:
         watch=nearer.watch or farther.watch,
         capture_outside=farther.capture_outside if nearer.capture_outside is None else nearer.capture_outside,
         network=nearer.network or farther.network,
+        sandbox=nearer.sandbox or farther.sandbox,
     )
 
 
@@ -218,6 +223,11 @@ def _variable(text: str) -> str:
     if not text.isidentifier() or not text.isascii():
         raise BadSettings(f"{text!r} is not the name of an environment variable")
     return text
+
+
+def _sandbox(reader: _Reader, top: dict[str, Any]) -> SandboxKind | None:
+    word = reader.word(top, ("sandbox",), tuple(SandboxKind))
+    return SandboxKind(word) if word else None
 
 
 def _ways(reader: _Reader, value: Any) -> tuple[Way, ...]:
