@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -31,6 +32,7 @@ SMALL = 1 / 16
 
 def main() -> None:
     """Measure what was asked for."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that data is removed all the same
     given = _arguments()
     rows = _chosen(given.only, given.without)
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "repro-benchmarks"

@@ -39,6 +39,19 @@ def test_a_row_is_measured_and_nothing_is_left(tmp_path: Path) -> None:
     assert list(work.iterdir()) == []
 
 
+def test_nothing_is_left_of_one_that_is_told_to_end(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.benchmarks.store.compare", "--scale", "0.01", "--only", "add-d2"]
+    command += ["--no-install", "--work", str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        while "is set up" not in process.stderr.readline():
+            assert process.poll() is None
+        process.terminate()
+        process.stderr.read()
+    assert process.returncode == 143
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_target_is_judged_by_the_median_of_the_rounds() -> None:
     ours = [Sample(Cost(wall, 0, 0, 0)) for wall in (1.0, 9.0, 3.0)]
     theirs = [Sample(Cost(wall, 0, 0, 0)) for wall in (2.0, 3.0, 2.0)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -75,10 +76,16 @@ def _cost(step: Step) -> Cost:
                 stdout=said,
                 stderr=subprocess.STDOUT,
                 pass_fds=[writing],
+                process_group=0,
             )
         finally:
             os.close(writing)
-        process.wait()
+        try:
+            process.wait()
+        except BaseException:  # we are told to end: nothing may go on writing into what is being removed
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
         numbers = report.read().split()
         said.seek(0)
         words = said.read().decode(errors="replace")
