@@ -88,11 +88,9 @@ def _check_here(workspace: Workspace, jobs: int, repair: bool, progress: Progres
 
 def _check_far(workspace: Workspace, remote: Remote, jobs: int, repair: bool, progress: Progress) -> Checked:
     records = records_far(remote)
-    walk = _walked(FilesFar(remote), jobs, progress)
+    walk = _walked(FilesFar(remote, workspace.cache().root), jobs, progress)
     mender = MendFar(workspace.cache(), remote) if repair else None
     checked = _needs_checked(walk, records, mender)
-    if repair:
-        remote.flush()
     hint = None if repair else "`--repair` sends it from the store here, if that has it"
     findings = [*checked.findings, *checked.needs.findings, *_troubles(walk, hint)]
     information = [*checked.unfinished, *walk.stray_findings]

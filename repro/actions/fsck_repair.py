@@ -17,14 +17,15 @@ from repro.model.digest import Digest, hex_of
 from repro.model.names import check_path, name_to_text
 from repro.model.store_check import Need, Trouble
 from repro.model.tree import Entry
-from repro.model.tree_objects import MAX_TREE_BYTES
 from repro.project import Project
 from repro.store.cache import Cache, CorruptObject
+from repro.store.fetch import Fetch
 from repro.store.hashing import DigestOnly, copy_and_hash, hash_descriptor
+from repro.store.push import Push
 from repro.store.remote import Remote
-from repro.store.remote_errors import NotOnRemote, TooLong
-from repro.store.remote_names import object_name
-from repro.store.set_aside import copy_aside, set_aside
+from repro.store.remote_errors import MissingOnRemote
+from repro.store.remote_objects import RemoteObjects
+from repro.store.set_aside import set_aside
 
 
 @dataclass(slots=True)
@@ -126,10 +127,12 @@ class MendHere:
     def _fetch(self, remote: Remote, digest: Digest, size: int | None) -> None:
         if remote.shown in self.unreachable:
             return
-        limit = MAX_TREE_BYTES if size is None else size
+        objects = RemoteObjects(remote, self.cache.root)
         try:
-            self._receive(digest, size, lambda target: remote.get_to(object_name(digest), target, limit))
-        except (NotOnRemote, TooLong):
+            found = objects.size(digest)
+            if found is not None and size in (None, found):
+                Fetch(self.cache, objects).bring([ObjectRef(digest, found)])
+        except (MissingOnRemote, IntegrityError):
             return
         except RemoteError as error:
             self.unreachable[remote.shown] = error.message
@@ -148,7 +151,7 @@ class MendHere:
 
 @dataclass(slots=True)
 class MendFar:
-    """Brings objects back to a remote, from the store here. Its wrong bytes are kept in the quarantine here."""
+    """Brings objects back to a remote, from the store here, in packs of their own; damaged ones stay beside."""
 
     cache: Cache
     remote: Remote
@@ -175,14 +178,9 @@ class MendFar:
             self.cache.verify(ObjectRef(digest, found))
         except IntegrityError:
             return None
-        name = object_name(digest)
-        if trouble.kind == "corrupt-object":
-            limit = 2**63 - 1
-            kept = copy_aside(self.cache.root, hex_of(digest), lambda target: self.remote.get_to(name, target, limit))
-            trouble.what += f" (kept as {kept})"
-        if size is None:
-            self.remote.flush()  # a tree must not survive a power cut that what is below it does not
-        self.remote.put_file(name, self.cache.path_of(digest), replace=True)
+        with Push(self.cache, self.remote, distrusted=[digest]) as push:
+            push.send([ObjectRef(digest, found)])
+            push.flush()
         return f"the store {self.cache.root}"
 
 

@@ -17,22 +17,21 @@ from repro.store.cache import Cache
 from repro.store.records import Records
 from repro.store.remote import Remote
 from repro.store.remote_errors import MissingOnRemote
-from repro.store.transfer import Transferred, fetch_objects, missing_here
-
-JOBS = 8
+from repro.store.transfer import Fetch, RemoteObjects, missing_here
 
 
 @dataclass(frozen=True, slots=True)
 class RunSource:
     """A manifest, where its records are kept, and where its objects can be had.
 
-    `remote` is None where there is none: then the store must have everything.
+    `remote` is None where there is none: then the store must have everything. `objects` is what it has.
     """
 
     manifest: Manifest
     records: Records
     cache: Cache
     remote: Remote | None
+    objects: RemoteObjects | None
 
     def bring_trees(self, root: Content) -> None:
         """Bring a directory's trees, without its files, as far as they can be had.
@@ -40,9 +39,9 @@ class RunSource:
         Raises:
             RemoteError, IntegrityError: the remote cannot be asked, or has other bytes.
         """
-        if self.remote is not None:
+        if self.objects is not None:
             with contextlib.suppress(MissingOnRemote):  # then the directory is compared as a whole
-                fetch_objects(self.cache, self.remote, [root], JOBS, files=False)
+                Fetch(self.cache, self.objects).bring([root], files=False)
 
 
 def open_run(workspace: Workspace, text: str, source: str | None) -> RunSource:
@@ -64,18 +63,19 @@ def open_run(workspace: Workspace, text: str, source: str | None) -> RunSource:
         records = records_of(workspace)
         keep_fetched(records, run, data)
         fetch_rebuilds(records, remote, run)
-        return RunSource(manifest, records, cache, remote)
+        return RunSource(manifest, records, cache, remote, RemoteObjects(remote, cache.root))
     path = os.path.join(workspace.cwd, text)
     if text.endswith(".yaml") and os.path.isfile(path):
         with open(path, "rb") as file:
-            return RunSource(parse_manifest(file.read(), text), records_of(workspace), cache, _default(workspace))
+            manifest = parse_manifest(file.read(), text)
+        return RunSource(manifest, records_of(workspace), cache, *_default(workspace, cache))
     if not isinstance(workspace, Project):
         raise CannotProceed(
             f"{workspace.cwd} is not inside a git repository, so {text} is not known here",
             f"`repro rebuild {text} --from URL` takes it from a remote",
         )
     records = workspace.records()
-    return RunSource(records.read(records.select(text)), records, cache, _default(workspace))
+    return RunSource(records.read(records.select(text)), records, cache, *_default(workspace, cache))
 
 
 def bring(source: RunSource, roots: Iterable[Content | ObjectRef], progress: Progress = SILENT) -> int:
@@ -85,9 +85,9 @@ def bring(source: RunSource, roots: Iterable[Content | ObjectRef], progress: Pro
         MissingOnRemote, CorruptRemoteObject, RemoteError: it cannot be had.
     """
     wanted = list(roots)
-    if source.remote is None or not missing_here(source.cache, wanted):
+    if source.objects is None or not missing_here(source.cache, wanted):
         return 0
-    brought: Transferred = fetch_objects(source.cache, source.remote, wanted, JOBS, progress)
+    brought = Fetch(source.cache, source.objects, progress=progress).bring(wanted)
     source.cache.flush()
     return brought.objects
 
@@ -99,8 +99,9 @@ def records_of(workspace: Workspace) -> Records:
     return Records(os.path.join(workspace.places.store, "records"))
 
 
-def _default(workspace: Workspace) -> Remote | None:
+def _default(workspace: Workspace, cache: Cache) -> tuple[Remote, RemoteObjects] | tuple[None, None]:
     if not workspace.settings.remotes:
-        return None
+        return None, None
     _, url = workspace.remote_url(None)
-    return workspace.open_remote(url)
+    remote = workspace.open_remote(url)
+    return remote, RemoteObjects(remote, cache.root)

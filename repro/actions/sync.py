@@ -1,4 +1,4 @@
-"""Between here and a remote: push, fetch, pull. A manifest goes last, after every object that it names."""
+"""From a remote to here: fetch, pull. Manifests and rebuild records on remotes."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ from repro.model.run_id import NoSuchRun, RunId, RunName, is_run_id, parse_run_i
 from repro.model.run_state import State
 from repro.model.strict_yaml import MAX_BYTES
 from repro.project import Project, Workspace
-from repro.store.cache import Cache
 from repro.store.records import Records
 from repro.store.remote import Remote
 from repro.store.remote_errors import RemoteListsNothing
-from repro.store.transfer import Transferred, fetch_objects, push_objects
+from repro.store.transfer import Fetch, RemoteObjects, Transferred, fetch_objects
 
 
 class ManifestMismatch(IntegrityError):
@@ -42,62 +41,6 @@ def remote_of(workspace: Workspace, source: str | None) -> Remote:
             return workspace.open_remote(source)
     _, url = workspace.remote_url(source)
     return workspace.open_remote(url)
-
-
-def push(project: Project, runs: Sequence[str], source: str | None, jobs: int, progress: Progress = SILENT) -> Synced:
-    """Send sealed runs (all, or those named) and, if none is named, the tracked data that the store has.
-
-    Raises:
-        RemoteError: the remote cannot be reached, or refuses; what was sent stays and counts next time.
-        MissingObject: something that is to be sent is neither here nor there.
-    """
-    remote = remote_of(project, source)
-    remote.prepare()  # the first to be pushed may be asked for before anything has been sent
-    records, cache = project.records(), project.cache()
-    total = Transferred()
-    selected = [records.select(run) for run in runs] or records.run_ids()
-    if not runs:
-        roots = [item.content for item in tracked_items(project) if item.content.digest]
-        total = _plus(total, push_objects(cache, remote, roots, jobs, progress))
-    sent = []
-    for run in selected:
-        pushed = push_run(records, cache, remote, run, jobs, progress)
-        if pushed is not None:
-            sent.append(run)
-            total = _plus(total, pushed)
-        _push_rebuilds(records, remote, run)
-    return Synced(remote.shown, tuple(sent), total.objects, total.bytes)
-
-
-def push_run(
-    records: Records, cache: Cache, remote: Remote, run: RunId, jobs: int, progress: Progress = SILENT
-) -> Transferred | None:
-    """Send one run; None if it is there already, or not sealed.
-
-    Raises:
-        ManifestMismatch: the remote has another manifest of this run.
-    """
-    data = records.read_bytes(run)
-    manifest = records.read(run)
-    if manifest.state is State.OPEN:
-        return None
-    name = manifest_name(run)
-    if remote.size(name) is not None:
-        if remote.read(name, MAX_BYTES) != data:
-            raise ManifestMismatch(
-                f"{remote.shown} has another manifest of {run} than .repro/runs/{run}.yaml",
-                "one of them was edited; `repro verify` tells which is intact",
-            )
-        return None
-    sent = push_objects(cache, remote, [piece.root for piece in pieces_of(manifest)], jobs, progress)
-    remote.put_bytes(name, data)
-    return sent
-
-
-def push_rebuild(records: Records, remote: Remote, run: RunId, name: str) -> None:
-    """Send one rebuild record."""
-    with open(records.rebuild_path(run, name), "rb") as file:
-        remote.put_bytes(f"rebuilds/{run}/{name}", file.read())
 
 
 def fetch(
@@ -123,11 +66,12 @@ def fetch(
         cache.flush()
         return Synced(remote.shown, (), brought.objects, brought.bytes)
     selected = remote_runs(remote) if everything else [select_remote_run(remote, run) for run in runs]
+    fetching = Fetch(cache, RemoteObjects(remote, cache.root, jobs), jobs, progress)
     total = Transferred()
     for run in selected:
         manifest, data = read_remote_manifest(remote, run)
         pieces = [piece.root for piece in pieces_of(manifest)]
-        total = _plus(total, fetch_objects(cache, remote, pieces, jobs, progress))
+        total = _plus(total, fetching.bring(pieces))
         cache.flush()
         keep_fetched(records, run, data)
         fetch_rebuilds(records, remote, run)
@@ -235,14 +179,10 @@ def fetch_rebuilds(records: Records, remote: Remote, run: RunId) -> None:
             records.write_rebuild(run, name, data)
 
 
-def _push_rebuilds(records: Records, remote: Remote, run: RunId) -> None:
-    names = records.rebuild_names(run)
-    if not names:
-        return
-    there = {full.rsplit("/", 1)[-1] for full in remote.list(f"rebuilds/{run}")}
-    for name in names:
-        if name not in there:
-            push_rebuild(records, remote, run, name)
+def push_rebuild(records: Records, remote: Remote, run: RunId, name: str) -> None:
+    """Send one rebuild record."""
+    with open(records.rebuild_path(run, name), "rb") as file:
+        remote.put_bytes(f"rebuilds/{run}/{name}", file.read())
 
 
 def _plus(one: Transferred, two: Transferred) -> Transferred:

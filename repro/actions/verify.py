@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,10 +16,13 @@ from repro.model.run_id import RunId
 from repro.model.tree import MAX_DEPTH, BadTree, decode_tree, total_size
 from repro.model.tree_objects import MAX_TREE_BYTES
 from repro.project import Workspace
-from repro.store.hashing import hash_descriptor
-from repro.store.remote import Remote
-from repro.store.remote_errors import NotOnRemote
-from repro.store.remote_names import object_name
+from repro.store.object_faults import SizeLie
+from repro.store.remote_errors import MissingOnRemote
+from repro.store.remote_objects import JOBS
+from repro.store.remote_reading import read_records
+
+_AT_ONCE = 50_000
+"""Files that are noted before they are read on the remote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ def verify(workspace: Workspace, text: str, source: str | None, progress: Progre
     pieces = pieces_of(run.manifest)
     progress.begin("verify", sum(piece.root.size for piece in pieces), by_file=True)
     findings = [finding for piece in pieces for finding in checker.piece(piece)]
+    findings += checker.far()
     if run.manifest.recipe.environment is not None:
         findings += [
             Finding("environment-unlocked", "is not pinned by content", name, run=run.manifest.run)
@@ -65,6 +67,7 @@ class _Checker:
         self.remote_only = remote_only
         self.progress = progress
         self.seen: set[Digest] = set()
+        self._far: dict[Digest, tuple[Piece, int]] = {}
 
     def piece(self, piece: Piece) -> Iterator[Finding]:
         """Yield what is wrong with one piece."""
@@ -77,12 +80,12 @@ class _Checker:
         self.seen.add(digest)
         is_tree = isinstance(root, Content) and root.kind is Kind.DIRECTORY
         try:
-            data = self._read(digest, None if is_tree else root.size)
-            if data is None:
-                yield self._finding("missing", piece, f"{digest} is {self._nowhere()}", "`repro push` where it is")
-                return
             if not is_tree:
-                self.progress(root.size)
+                yield from self._file(piece, ObjectRef(digest, root.size))
+                return
+            data = self._tree(digest)
+            if data is None:
+                yield self._missing(piece, digest)
                 return
             if depth > MAX_DEPTH:
                 raise BadTree("nested too deeply")
@@ -90,21 +93,61 @@ class _Checker:
             if total_size(entries) != root.size:
                 raise BadTree(f"{digest} says {root.size} bytes, and its entries add up to {total_size(entries)}")
         except IntegrityError as error:
-            yield self._finding("corrupt", piece, error.message, error.hint)
+            yield self._corrupt(piece, error)
             return
         for entry in entries:
             yield from self._look(piece, entry.content, depth + 1)
 
-    def _read(self, digest: Digest, size: int | None) -> bytes | None:
-        """Check an object; return a tree's bytes (`size` None), nothing of a file's, None if it is nowhere."""
-        cache, remote = self.source.cache, self.source.remote
+    def far(self) -> Iterator[Finding]:
+        """Read those files that are to be read on the remote, many at a time; yield what is wrong with them."""
+        wanted, self._far = self._far, {}
+        objects = self.source.objects
+        if objects is None or not wanted:
+            return
+
+        def compared(digest: Digest, data: bytes) -> None:
+            if len(data) == wanted[digest][1]:
+                self.progress(len(data))
+
+        unread = read_records(objects, [(digest, None) for digest in wanted], compared, JOBS)
+        for digest, (piece, size) in wanted.items():
+            found = objects.size(digest)
+            try:
+                if digest in unread.missing:
+                    yield self._missing(piece, digest)
+                elif digest in unread.faults:
+                    raise unread.faults[digest]
+                elif found != size:
+                    raise SizeLie(f"the object {digest} has {found} bytes where {size} were declared")
+                elif digest in unread.large:
+                    objects.verify(ObjectRef(digest, size), lambda count: None)
+                    self.progress(size)
+            except MissingOnRemote as error:
+                yield self._missing(piece, error.digests[0])
+            except IntegrityError as error:
+                yield self._corrupt(piece, error)
+
+    def _file(self, piece: Piece, ref: ObjectRef) -> Iterator[Finding]:
+        """Compare a file that is here; note one that is to be read on the remote."""
+        if not self.remote_only and self.source.cache.has(ref.digest):
+            self.source.cache.verify(ref)
+            self.progress(ref.size)
+        elif self.source.objects is None:
+            yield self._missing(piece, ref.digest)
+        else:
+            self._far[ref.digest] = piece, ref.size
+            if len(self._far) >= _AT_ONCE:
+                yield from self.far()
+
+    def _tree(self, digest: Digest) -> bytes | None:
+        """Return a tree's bytes, None if it is nowhere."""
+        cache, objects = self.source.cache, self.source.objects
         if not self.remote_only and cache.has(digest):
-            if size is not None:
-                cache.verify(ObjectRef(digest, size))
-                return b""
-            ref = cache.ref_of(digest)
-            return cache.read(ref)
-        return None if remote is None else _read_remote(remote, digest, size)
+            return cache.read(cache.ref_of(digest))
+        try:
+            return None if objects is None else objects.read(digest, MAX_TREE_BYTES)
+        except MissingOnRemote:
+            return None
 
     def _nowhere(self) -> str:
         remote = self.source.remote
@@ -112,27 +155,11 @@ class _Checker:
             return f"not on {remote.shown}"
         return f"neither here nor on {remote.shown}" if remote else "not here"
 
+    def _missing(self, piece: Piece, digest: Digest) -> Finding:
+        return self._finding("missing", piece, f"{digest} is {self._nowhere()}", "`repro push` where it is")
+
+    def _corrupt(self, piece: Piece, error: IntegrityError) -> Finding:
+        return self._finding("corrupt", piece, error.message, error.hint)
+
     def _finding(self, kind: str, piece: Piece, detail: str, hint: str | None) -> Finding:
         return Finding(kind, f"{piece.part}: {detail}", piece.path, run=self.source.manifest.run, hint=hint)
-
-
-def _read_remote(remote: Remote, digest: Digest, size: int | None) -> bytes | None:
-    with tempfile.TemporaryFile() as file:
-        try:
-            remote.get_to(object_name(digest), file.fileno(), MAX_TREE_BYTES if size is None else size)
-        except NotOnRemote:
-            return None
-        os.lseek(file.fileno(), 0, os.SEEK_SET)
-        found = hash_descriptor(file.fileno())
-        if found.digest != digest or size not in (None, found.size):
-            raise CorruptOnRemote(f"{object_name(digest)} in {remote.shown} is not what its name says")
-        if size is not None:
-            return b""
-        os.lseek(file.fileno(), 0, os.SEEK_SET)
-        return file.read()
-
-
-class CorruptOnRemote(IntegrityError):
-    """A remote has other bytes under an object's name."""
-
-    id = "corrupt-on-remote"

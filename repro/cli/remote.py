@@ -171,7 +171,7 @@ def push(runs: tuple[str, ...], remote: str | None, jobs: int, as_json: bool) ->
       repro push
       repro push @last -r store
     """
-    from repro.actions.sync import push as send
+    from repro.actions.push import push as send
 
     with ProgressLine("push") as progress:
         synced = send(here(), runs, remote, jobs, progress)

@@ -19,7 +19,7 @@ class BadDigest(IntegrityError):
     id = "bad-digest"
 
 
-def digest_of(data: bytes) -> Digest:
+def digest_of(data: bytes | memoryview) -> Digest:
     """Return the digest of bytes held in memory; files are hashed in `repro.store.hashing`."""
     from blake3 import blake3
 

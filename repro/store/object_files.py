@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import heapq
+import itertools
 import os
 import re
 import stat
 from collections.abc import Callable, Generator, Iterator
 from typing import Protocol
 
-from repro.errors import IntegrityError
-from repro.model.digest import Digest, digest_of
+from repro.model.content import ObjectRef
+from repro.model.digest import Digest
 from repro.model.store_check import LookedAt
 from repro.model.tree import Entry, decode_tree
 from repro.model.tree_objects import MAX_TREE_BYTES
@@ -20,8 +22,8 @@ from repro.store.cache import Cache
 from repro.store.hashing import hash_descriptor
 from repro.store.parallel import Stop, run_in_order
 from repro.store.remote import Remote
-from repro.store.remote_errors import NotOnRemote, RemoteRefused
-from repro.store.remote_names import object_name
+from repro.store.remote_errors import CorruptRemoteObject, MissingOnRemote, RemoteRefused
+from repro.store.remote_objects import RemoteObjects
 
 Progress = Callable[[int], None]
 
@@ -119,16 +121,19 @@ class FilesHere:
 
 
 class FilesFar:
-    """The objects of a remote. Files that are not called as objects are not part of it."""
+    """The objects of a remote, as its indexes name them."""
 
-    def __init__(self, remote: Remote) -> None:
-        self._remote = remote
+    def __init__(self, remote: Remote, root: str) -> None:
+        """Take the remote, and the folder of the cache, where its indexes are kept."""
+        self.objects = RemoteObjects(remote, root)
         self.shown = remote.shown
 
     def folders(self) -> Iterator[list[str]]:
-        """As `ObjectFiles`."""
-        for number in range(256):
-            yield self._remote.list(f"objects/{number:02x}")
+        """As `ObjectFiles`; a name is made of the object's digest, under which there is no file."""
+        named = heapq.merge(*((digest for digest, _ in index.entries()) for index in self.objects.indexes()))
+        each = (digest for digest, _ in itertools.groupby(named))
+        while names := [f"objects/{digest[3:5]}/{digest[5:]}" for digest in itertools.islice(each, 4096)]:
+            yield names
 
     def look(self, name: str, told: Progress) -> LookedAt | None:
         """As `ObjectFiles`.
@@ -136,23 +141,28 @@ class FilesFar:
         Raises:
             RemoteUnreachable: the connection is lost.
         """
-        try:
-            return LookedAt(name, self._remote.hash(name, told))
-        except NotOnRemote:
+        digest = Digest("b3:" + name.removeprefix("objects/").replace("/", ""))
+        size = self.objects.size(digest)
+        if size is None:
             return None
+        try:
+            ref = ObjectRef(digest, size)
+            self.objects.verify(ref, told)
+            return LookedAt(name, ref)
+        except MissingOnRemote:
+            return None
+        except CorruptRemoteObject as error:
+            return LookedAt(name, None, "corrupt-object", f"is damaged: {error.message}")
         except RemoteRefused as error:
             return LookedAt(name, None, "unreadable-object", f"cannot be read: {error.message}")
 
     def size(self, digest: Digest) -> int | None:
         """As `ObjectFiles`."""
-        return self._remote.size(object_name(digest))
+        return self.objects.size(digest)
 
     def read_tree(self, digest: Digest) -> tuple[Entry, ...]:
         """As `ObjectFiles`."""
-        data = self._remote.read(object_name(digest), MAX_TREE_BYTES)
-        if digest_of(data) != digest:
-            raise IntegrityError(f"{object_name(digest)} in {self.shown} is not what its name says")
-        return decode_tree(data)
+        return decode_tree(self.objects.read(digest, MAX_TREE_BYTES))
 
 
 def _names(folder: str) -> list[str]:

@@ -20,6 +20,7 @@ from repro.model.pack import (
     head_start,
     parse_head,
 )
+from repro.model.pack_index import Place
 
 LEVEL = 3
 """zstd's default level: on numeric text 2.5 times smaller, at some 70 to 200 MB/s a core."""
@@ -90,6 +91,35 @@ def split_record(record: bytes | memoryview, digest: Digest) -> tuple[RecordHead
     if len(payload) != head.stored:
         raise BadPack(f"the record of {digest} is cut off: {len(payload)} of {head.stored} bytes")
     return head, payload
+
+
+def checked_head(data: bytes, digest: Digest, place: Place) -> RecordHead:
+    """Return the head of a record, if it is what an index says of it.
+
+    Raises:
+        BadPack: it is none, or another.
+    """
+    head = parse_head(data)
+    if (head.digest, head.size, head.stored, head.kind) != (digest, place.size, place.stored, place.kind):
+        raise BadPack(f"the index names {digest} there, and the record is another")
+    return head
+
+
+class PayloadCheck:
+    """The check of a record whose payload comes in parts."""
+
+    def __init__(self, head: RecordHead) -> None:
+        """Begin with what stands before the payload."""
+        self._wanted = head.check
+        self._hasher = _xxh3()(head_start(head.kind, head.size, head.stored, bytes.fromhex(head.digest[3:])))
+
+    def update(self, data: bytes | memoryview) -> None:
+        """Take the next bytes of the payload."""
+        self._hasher.update(data)
+
+    def agrees(self) -> bool:
+        """Whether the payload is the one that the head was written for."""
+        return self._hasher.intdigest() == self._wanted
 
 
 def check_of(start: bytes, payload: bytes | memoryview) -> int:

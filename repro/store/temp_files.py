@@ -49,9 +49,9 @@ def open_temp(directory: str) -> tuple[int, str]:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600), path
 
 
-def sweep(directory: str) -> None:
-    """Remove files under `directory` that nobody has written to for a day. Others may sweep at the same time."""
-    oldest = time.time() - LEFTOVER_AGE
+def sweep(directory: str, age: float = LEFTOVER_AGE) -> None:
+    """Remove files under `directory` that nobody wrote to for `age` seconds. Others may sweep at the same time."""
+    oldest = time.time() - age
     try:
         entries = list(os.scandir(directory))
     except FileNotFoundError:
@@ -67,3 +67,11 @@ def write_all(descriptor: int, data: bytes | memoryview) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
+
+
+def pwrite_all(descriptor: int, data: bytes | memoryview, offset: int) -> None:
+    """Write every byte at an offset, as `write_all`."""
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(descriptor, view, offset)
+        view, offset = view[written:], offset + written

@@ -8,8 +8,10 @@ import shutil
 
 import pytest
 
+from repro.model.digest import digest_of
 from tests.broken.conftest import MORE, NUMBERS, Sound, damage
 from tests.command_line import REPRO
+from tests.packed_remotes import spoil
 
 
 def test_a_sound_store_has_no_findings_and_is_not_changed(sound: Sound) -> None:
@@ -66,7 +68,7 @@ def test_a_remote_that_cannot_be_asked_is_no_answer(sound: Sound) -> None:
 
 def test_a_remote_that_has_wrong_bytes_too_is_no_source(sound: Sound) -> None:
     damage(sound.file_of(NUMBERS))
-    damage(sound.file_of(NUMBERS, sound.remote))
+    spoil(sound.remote, digest_of(NUMBERS))
     sound.lose_work_tree()
     assert sound.kinds("--repair", expect=1) == [("missing-object", "data/numbers.csv")]
 

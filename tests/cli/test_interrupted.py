@@ -160,14 +160,16 @@ def test_an_interrupted_rebuild_is_no_verdict_and_leaves_no_directory(plain: Per
 def test_ctrl_c_during_a_push_leaves_a_remote_without_the_run_and_the_next_push_ends_it(
     plain: Person, bob: Person, tmp_path: Path
 ) -> None:
-    for number in range(500):
-        plain.write(f"data/{number}", str(number))
+    (plain.cwd / "data").mkdir(exist_ok=True)
+    with (plain.cwd / "data/large").open("wb") as file:
+        for _ in range(40):
+            file.write(os.urandom(10_000_000))
     plain.repro("add", "data")
     (tmp_path / "wait").unlink()
     plain.repro("run", "--", "python", "job.py")
     remote = tmp_path / "remote"
     terminal = Terminal(plain, "push", "-r", str(remote), "-j", "1")
-    until(lambda: sum(len(files) for _, _, files in os.walk(remote)) > 20)
+    until(lambda: any(remote.glob(".repro-tmp-workshop/*")))
     terminal.press_ctrl_c()
     code, shown = terminal.end()
     assert (code, shown) == (130, "^Crepro: interrupted\n")

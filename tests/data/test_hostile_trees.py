@@ -1,7 +1,6 @@
 """Trees and records from elsewhere that lie or try to get out, by name. Each gets exit code 4 and writes nothing."""
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,13 +9,18 @@ import pytest
 from repro.data.checkout import place
 from repro.errors import IntegrityError
 from repro.model.content import Content, Kind, ObjectRef
-from repro.model.digest import Digest, digest_of
+from repro.model.digest import digest_of
 from repro.model.names import RelPath
+from repro.model.pack import HEAD_BYTES
 from repro.model.tree import HEADER, Entry, encode_tree
 from repro.store.cache import Cache
 from repro.store.open_remote import open_remote
-from repro.store.remote_names import object_name
+from repro.store.remote import Remote
+from repro.store.remote_directory import DirectoryStorage
+from repro.store.remote_names import pack_name
+from repro.store.remote_storage import ListsNothing, StoredFile
 from repro.store.transfer import fetch_objects
+from tests.packed_remotes import put_objects, spoil
 
 TARGET = RelPath(b"data")
 HELLO = digest_of(b"hello")
@@ -100,59 +104,51 @@ def test_a_hostile_tree_in_the_cache_is_refused_and_nothing_leaves_the_target(tm
 def test_a_hostile_tree_on_a_remote_is_refused(tmp_path: Path, name: str) -> None:
     case = CASES[name]
     remote = open_remote(str(tmp_path / "remote"))
-    for data in (b"hello", case.tree):
-        remote.put_bytes(object_name(digest_of(data)), data)
+    pack = put_objects(remote, [b"hello", case.tree])
     content = Content(Kind.DIRECTORY, case.size, digest=digest_of(case.tree))
     cache = Cache(str(tmp_path / "cache"))
     with pytest.raises(IntegrityError) as caught:
         fetch_objects(cache, remote, [content])
     assert caught.value.exit_code == 4
-    assert remote.size(object_name(HELLO)) == 5
-
-
-def _truncate(data: bytes) -> bytes:
-    return data[:-1]
-
-
-def _flip(data: bytes) -> bytes:
-    return data[:-1] + bytes([data[-1] ^ 1])
-
-
-def _endless(data: bytes) -> bytes:
-    return data + b"x" * 5_000_000
+    assert remote.size(pack_name(pack.digest)) == pack.length
 
 
 @pytest.mark.parametrize("of", ["tree", "file"])
-@pytest.mark.parametrize("damage", [_truncate, _flip, _endless])
-def test_wrong_bytes_on_a_remote_are_named_and_stay_there(
-    tmp_path: Path, damage: Callable[[bytes], bytes], of: str
-) -> None:
+@pytest.mark.parametrize(("at", "cut"), [(0, False), (40, False), (-1, False), (3, True), (-1, True)])
+def test_wrong_bytes_on_a_remote_are_named_and_stay_there(tmp_path: Path, of: str, at: int, cut: bool) -> None:
     remote = open_remote(str(tmp_path / "remote"))
     tree = encode_tree([Entry(b"a", Content(Kind.FILE, 5, digest=HELLO))])
-    for data in (b"hello", tree):
-        remote.put_bytes(object_name(digest_of(data)), data)
-    victim = digest_of(tree) if of == "tree" else HELLO
-    file = tmp_path / "remote" / object_name(victim)
-    wrong = damage(file.read_bytes())
-    os.chmod(file, 0o644)
-    file.write_bytes(wrong)
+    victim = tree if of == "tree" else b"hello"
+    put_objects(remote, [tree, b"hello"] if of == "file" else [b"hello", tree])
+    file = spoil(tmp_path / "remote", digest_of(victim), HEAD_BYTES + len(victim) + at if at < 0 else at, cut)
+    if cut:  # a pack of another length is none, whatever its name says; unless nothing lists the lengths
+
+        class Unlisted(DirectoryStorage):
+            def entries_below(self, prefix: str) -> list[StoredFile]:
+                raise ListsNothing(prefix)
+
+        remote.put_bytes("index-list", "\n".join(remote.list("indexes")).encode())
+        remote = Remote(Unlisted(str(tmp_path / "remote")), "unlisted")
+    wrong = file.read_bytes()
     cache = Cache(str(tmp_path / "cache"))
-    with pytest.raises(IntegrityError, match=object_name(victim)) as caught:
+    with pytest.raises(IntegrityError, match=f"{digest_of(victim)}.*{file.name} at ") as caught:
         fetch_objects(cache, remote, [Content(Kind.DIRECTORY, 5, digest=digest_of(tree))])
     assert caught.value.id == "corrupt-remote-object"
     assert file.read_bytes() == wrong
-    assert not cache.has(victim)
+    assert not cache.has(digest_of(victim))
 
 
 def test_a_tree_of_more_than_512_levels_is_refused(tmp_path: Path) -> None:
     cache = Cache(str(tmp_path / "cache"))
     remote = open_remote(str(tmp_path / "remote"))
     data = encode_tree([])
+    trees = []
     for _ in range(514):
         cache.add_bytes(data)
-        remote.put_bytes(object_name(digest_of(data)), data)
+        trees.append(data)
         top = Content(Kind.DIRECTORY, 0, digest=digest_of(data))
         data = encode_tree([Entry(b"n", top)])
+    put_objects(remote, trees)
     (tmp_path / "project").mkdir()
     with pytest.raises(IntegrityError, match="deeper than 512"):
         fetch_objects(Cache(str(tmp_path / "empty")), remote, [top])
@@ -186,11 +182,12 @@ def test_a_digest_that_names_a_file_is_not_a_directory(tmp_path: Path) -> None:
 def test_a_tree_that_shares_one_subtree_everywhere_is_fetched_once(tmp_path: Path) -> None:
     remote = open_remote(str(tmp_path / "remote"))
     data, content = b"hello", Content(Kind.FILE, 5, digest=HELLO)
+    objects = [data]
     for _ in range(60):  # 2^60 files, 61 objects
-        remote.put_bytes(object_name(Digest(content.digest or "")), data)
         data = encode_tree([Entry(b"a", content), Entry(b"b", content)])
+        objects.append(data)
         content = Content(Kind.DIRECTORY, content.size * 2, digest=digest_of(data))
-    remote.put_bytes(object_name(digest_of(data)), data)
+    put_objects(remote, objects)
     brought = fetch_objects(Cache(str(tmp_path / "cache")), remote, [content])
     assert brought.objects == 61
 

@@ -20,7 +20,7 @@ from repro.store.remote_errors import (
     RemoteUnreachable,
     UnsupportedRemote,
 )
-from repro.store.transfer import fetch_objects, push_objects
+from repro.store.transfer import Fetch, RemoteObjects, fetch_objects, push_objects
 from tests.faulty_servers import FaultyProxy, faulty_proxy
 
 OBJECT = "objects/ab/" + "c" * 62
@@ -60,16 +60,18 @@ def test_a_server_whose_tags_are_no_checksums_is_asked_for_the_length(
     assert proxy.seen == ["HEAD", "PUT", "HEAD"]
 
 
-@pytest.mark.parametrize("fault", ["flip", "short"])
+@pytest.mark.parametrize("fault", ["flip"])  # a range that is short is asked for again
 def test_what_comes_down_changed_is_named_and_never_seen(
     spoiled: Remote, proxy: FaultyProxy, local: Path, tmp_path: Path, fault: str
 ) -> None:
     here, there = Cache(str(tmp_path / "here")), Cache(str(tmp_path / "there"))
     ref = here.add_bytes(local.read_bytes())
     push_objects(here, spoiled, [ref])
+    objects = RemoteObjects(spoiled, there.root)
+    objects.indexes()
     proxy.spoil("GET", fault)
     with pytest.raises(CorruptRemoteObject, match=ref.digest[5:]) as caught:
-        fetch_objects(there, spoiled, [ref])
+        Fetch(there, objects).bring([ref])
     assert caught.value.exit_code == 4
     assert not there.has(ref.digest)
     fetch_objects(there, spoiled, [ref])

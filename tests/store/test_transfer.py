@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,20 +9,26 @@ from pathlib import Path
 
 import pytest
 
-from repro.errors import RemoteError
+from repro.errors import IntegrityError, RemoteError
 from repro.model.content import Content, Kind, ObjectRef
 from repro.model.digest import Digest, digest_of
+from repro.model.pack import SMALL_LIMIT
+from repro.model.progress import Silent
 from repro.model.tree import Entry, encode_tree, total_size
+from repro.store import outgoing
 from repro.store.cache import Cache, CorruptObject, MissingObject
 from repro.store.open_remote import open_remote
 from repro.store.parallel import run_all
 from repro.store.remote import Remote
 from repro.store.remote_directory import DirectoryStorage
 from repro.store.remote_errors import MissingOnRemote
-from repro.store.remote_names import object_name
-from repro.store.transfer import Transferred, fetch_objects, missing_here, push_objects
+from repro.store.remote_names import pack_name
+from repro.store.transfer import Push, Transferred, fetch_objects, missing_here, push_objects
+from tests.packed_remotes import digests_in, indexes_in, spoil
 
 LINK = Content(Kind.SYMLINK, 1, target=b"x")
+LARGE = b"".join(digest_of(b"%d" % number).encode() for number in range(50_000))
+"""3 MB in several chunks, always the same."""
 
 
 @pytest.fixture
@@ -39,6 +46,24 @@ def remote(tmp_path: Path) -> Remote:
     return open_remote(str(tmp_path / "remote"))
 
 
+class Counting(Silent):
+    """Progress that remembers."""
+
+    def __init__(self) -> None:
+        self.bytes = self.files = 0
+        self.totals: tuple[int | None, int | None] = (None, None)
+
+    def __call__(self, size: int, /) -> None:
+        self.bytes += size
+
+    def advance(self, size: int, files: int = 0) -> None:
+        self.bytes += size
+        self.files += files
+
+    def total(self, size: int | None = None, files: int | None = None) -> None:
+        self.totals = size, files
+
+
 def _file(cache: Cache, data: bytes) -> Content:
     ref = cache.add_bytes(data)
     return Content(Kind.FILE, ref.size, digest=ref.digest)
@@ -53,11 +78,18 @@ def _tree(cache: Cache) -> Content:
     """Two levels, 4 files with 3 contents, one subtree in two places: 7 objects."""
     inner = _directory(cache, a=_file(cache, b"one"), b=_file(cache, b"two"), link=LINK)
     nested = _directory(cache, inner=inner)
-    return _directory(cache, inner=inner, nested=nested, empty=_directory(cache), c=_file(cache, b"x" * 3_000_000))
+    return _directory(cache, inner=inner, nested=nested, empty=_directory(cache), c=_file(cache, LARGE))
 
 
-def _objects(place: Path) -> set[str]:
-    return {f.parent.name + f.name for f in (place / "objects").rglob("*") if f.is_file()}
+def _many(cache: Cache, count: int, size: int = 1000) -> Content:
+    """A directory of many small files, in packs here."""
+    with cache.batch() as batch:
+        refs = [batch.add_bytes(f"{number} ".encode() * (size // 6)) for number in range(count)]
+    return _directory(cache, **{f"f{n:06}": Content(Kind.FILE, r.size, digest=r.digest) for n, r in enumerate(refs)})
+
+
+def _packs(place: Path) -> int:
+    return sum(path.stat().st_size for path in (place / "packs").glob("*"))
 
 
 def test_what_was_pushed_can_be_fetched_elsewhere(cache: Cache, elsewhere: Cache, remote: Remote) -> None:
@@ -68,7 +100,9 @@ def test_what_was_pushed_can_be_fetched_elsewhere(cache: Cache, elsewhere: Cache
     assert sent.objects == brought.objects == 8
     assert sent.bytes == brought.bytes
     assert missing_here(elsewhere, [tree, lock]) == ()
-    assert _objects(Path(cache.root)) == _objects(Path(elsewhere.root))
+    assert elsewhere.read(ObjectRef(digest_of(LARGE), len(LARGE))) == LARGE
+    assert Path(elsewhere.path_of(digest_of(LARGE))).stat().st_mode & 0o777 == 0o444
+    assert not any(Path(elsewhere.root, "partial").iterdir())
 
 
 def test_nothing_travels_twice(cache: Cache, elsewhere: Cache, remote: Remote, tmp_path: Path) -> None:
@@ -88,48 +122,120 @@ def test_only_what_is_new_travels(cache: Cache, elsewhere: Cache, remote: Remote
     assert fetch_objects(elsewhere, remote, [grown]).objects == 2
 
 
-def test_progress_counts_every_byte(cache: Cache, elsewhere: Cache, remote: Remote) -> None:
+def test_progress_knows_the_total_and_counts_every_byte(cache: Cache, elsewhere: Cache, remote: Remote) -> None:
     tree = _tree(cache)
-    sent: list[int] = []
-    brought: list[int] = []
-    total = push_objects(cache, remote, [tree], progress=sent.append).bytes
-    fetch_objects(elsewhere, remote, [tree], progress=brought.append)
-    assert sum(sent) == sum(brought) == total
+    sent, brought = Counting(), Counting()
+    total = push_objects(cache, remote, [tree], progress=sent)
+    fetch_objects(elsewhere, remote, [tree], progress=brought)
+    assert sent.bytes == brought.bytes == total.bytes
+    assert sent.totals == (total.bytes, 7)
+    assert brought.totals == (len(LARGE) + 6, 3)
 
 
-class Recording(DirectoryStorage):
-    """A directory that remembers in which order files came."""
+@pytest.mark.parametrize("count", [10, 3000])
+def test_many_small_files_are_few_files_on_the_remote_and_here(
+    cache: Cache, elsewhere: Cache, remote: Remote, tmp_path: Path, count: int
+) -> None:
+    tree = _many(cache, count)
+    assert push_objects(cache, remote, [tree]).objects == count + 1
+    assert len([path for path in (tmp_path / "remote").rglob("*") if path.is_file()]) <= 5
+    assert fetch_objects(elsewhere, remote, [tree]).objects == count + 1
+    assert missing_here(elsewhere, [tree]) == ()
+    assert sum(path.is_file() for path in Path(elsewhere.root, "objects").rglob("*")) < 64
+
+
+def test_a_pack_that_is_wanted_whole_goes_as_it_is(cache: Cache, remote: Remote, tmp_path: Path) -> None:
+    tree = _many(cache, 3000)
+    [pack] = Path(cache.root, "packs").iterdir()
+    push_objects(cache, remote, [tree])
+    assert (tmp_path / "remote/packs" / pack.name).read_bytes() == pack.read_bytes()
+
+
+def test_of_a_pack_that_is_there_in_part_only_the_rest_goes(cache: Cache, remote: Remote, tmp_path: Path) -> None:
+    tree = _many(cache, 3000)
+    entries = cache.read_tree(Digest(tree.digest or ""))
+    some = _directory(cache, **{entry.name.decode(): entry.content for entry in entries[:2000]})
+    push_objects(cache, remote, [some])
+    before = _packs(tmp_path / "remote")
+    assert push_objects(cache, remote, [tree]).objects == 1001
+    assert _packs(tmp_path / "remote") < before * 0.9 + 300_000
+
+
+def test_an_inserted_byte_costs_a_chunk_or_two(cache: Cache, elsewhere: Cache, remote: Remote, tmp_path: Path) -> None:
+    data = os.urandom(24_000_000)
+    push_objects(cache, remote, [cache.add_bytes(data)])
+    before = _packs(tmp_path / "remote")
+    changed = cache.add_bytes(data[:12_000_000] + b"!" + data[12_000_000:])
+    sent = push_objects(cache, remote, [changed])
+    assert sent.bytes < 2 * 2**20
+    assert _packs(tmp_path / "remote") - before < 2 * 2**20
+    fetch_objects(elsewhere, remote, [changed])
+    elsewhere.verify(changed)
+
+
+@pytest.mark.parametrize("size", [SMALL_LIMIT, SMALL_LIMIT + 1, 600_000, 2 * 2**20, 2 * 2**20 + 1, 9_000_000])
+@pytest.mark.parametrize("fill", ["zeros", "noise"])
+def test_objects_of_any_size_come_back(cache: Cache, elsewhere: Cache, remote: Remote, size: int, fill: str) -> None:
+    ref = cache.add_bytes(bytes(size) if fill == "zeros" else os.urandom(size))
+    push_objects(cache, remote, [ref])
+    assert fetch_objects(elsewhere, remote, [ref]).objects == 1
+    elsewhere.verify(ref)
+
+
+def test_a_tree_too_large_for_a_record_comes_back(cache: Cache, elsewhere: Cache, remote: Remote) -> None:
+    file = _file(cache, b"x")
+    tree = _directory(cache, **{f"name-{number:070}": file for number in range(8000)})
+    push_objects(cache, remote, [tree])
+    assert fetch_objects(elsewhere, remote, [tree]).objects == 2
+    assert len(elsewhere.read_tree(Digest(tree.digest or ""))) == 8000
+
+
+class Watching(DirectoryStorage):
+    """A directory that remembers, of each index, what the indexes and packs were when it came."""
 
     def __init__(self, root: str) -> None:
         super().__init__(root)
-        self.order: list[str] = []
-        self.lock = threading.Lock()
+        self.seen: list[set[Digest]] = []
 
-    def put_file(self, name: str, path: str, move: bool = False) -> None:
-        super().put_file(name, path, move)
-        with self.lock:
-            self.order.append(name)
+    def put_bytes(self, name: str, data: bytes) -> None:
+        super().put_bytes(name, data)
+        if name.startswith("indexes/"):
+            root = Path(self._root)
+            self.seen.append(digests_in(root))
+            for index in indexes_in(root):
+                assert all((root / pack_name(pack.digest)).stat().st_size == pack.length for pack in index.packs)
 
 
-def test_children_are_there_before_the_tree_that_names_them(cache: Cache, tmp_path: Path) -> None:
-    storage = Recording(str(tmp_path / "remote"))
-    push_objects(cache, Remote(storage, "recording"), [_tree(cache)], jobs=4)
-    place = {name: index for index, name in enumerate(storage.order)}
-    checked = 0
-    for name in storage.order:
-        digest = Digest("b3:" + name[len("objects/") :].replace("/", ""))
-        data = cache.read(cache.ref_of(digest))
-        if not data.startswith(b"repro-tree"):
-            continue
-        for entry in cache.read_tree(digest):
-            if entry.content.digest:
-                assert place[object_name(entry.content.digest)] < place[name]
-                checked += 1
-    assert checked == 7
+def _trees_without_children(cache: Cache, there: set[Digest], tree: Content) -> list[Digest]:
+    found, waiting = [], [tree]
+    while waiting:
+        content = waiting.pop()
+        if content.kind is Kind.DIRECTORY and content.digest:
+            below = [entry.content for entry in cache.read_tree(content.digest)]
+            waiting += below
+            if content.digest in there and any(c.digest not in there for c in below if c.digest):
+                found.append(content.digest)
+    return found
+
+
+@pytest.fixture
+def small_packs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outgoing, "PACK_SIZE", 100_000)
+    monkeypatch.setattr(outgoing, "_PACKS_AT_ONCE", 2)
+
+
+@pytest.mark.usefixtures("small_packs")
+def test_no_index_names_a_tree_before_all_that_is_below_it(cache: Cache, tmp_path: Path) -> None:
+    storage = Watching(str(tmp_path / "remote"))
+    tree = _directory(cache, many=_many(cache, 3000), tree=_tree(cache), noise=_file(cache, os.urandom(2_000_000)))
+    push_objects(cache, Remote(storage, "watching"), [tree], jobs=4)
+    assert len(storage.seen) > 5
+    assert [_trees_without_children(cache, there, tree) for there in storage.seen] == [[]] * len(storage.seen)
+    assert tree.digest in storage.seen[-1]
 
 
 class Dying(DirectoryStorage):
-    """A directory whose disk breaks after some files."""
+    """A directory whose disk breaks after some packs."""
 
     def __init__(self, root: str, after: int) -> None:
         super().__init__(root)
@@ -144,17 +250,18 @@ class Dying(DirectoryStorage):
         super().put_file(name, path, move)
 
 
-@pytest.mark.parametrize("after", range(7))
-def test_a_push_that_broke_off_is_finished_by_the_next(
+@pytest.mark.usefixtures("small_packs")
+@pytest.mark.parametrize("after", [0, 1, 3, 5, 8])
+def test_a_push_that_broke_off_is_finished_by_the_next_which_sends_the_rest(
     cache: Cache, elsewhere: Cache, remote: Remote, tmp_path: Path, after: int
 ) -> None:
-    tree = _tree(cache)
+    refs = [cache.add_bytes(os.urandom(30_000)) for _ in range(40)]
+    tree = _directory(cache, **{f"f{n}": Content(Kind.FILE, r.size, digest=r.digest) for n, r in enumerate(refs)})
     with pytest.raises(RemoteError):
         push_objects(cache, Remote(Dying(str(tmp_path / "remote"), after), "dying"), [tree], jobs=2)
-    sent = len(_objects(tmp_path / "remote"))
-    assert sent == after
-    assert push_objects(cache, remote, [tree]).objects == 7 - after
-    assert fetch_objects(elsewhere, remote, [tree]).objects == 7
+    assert os.listdir(tmp_path / "remote/.repro-tmp-workshop") == []
+    assert push_objects(cache, remote, [tree]).objects == 41 - 4 * after
+    assert fetch_objects(elsewhere, remote, [tree]).objects == 41
 
 
 def test_what_is_missing_everywhere_is_named_before_anything_is_sent(
@@ -164,10 +271,22 @@ def test_what_is_missing_everywhere_is_named_before_anything_is_sent(
     os.unlink(cache.path_of(digest_of(b"two")))
     with pytest.raises(MissingObject, match=digest_of(b"two")):
         push_objects(cache, remote, [tree])
-    assert _objects(tmp_path / "remote") == set()
+    assert not (tmp_path / "remote/packs").exists()
     gone = ObjectRef(digest_of(b"never seen"), 3)
     with pytest.raises(MissingObject, match="2 objects"):
         push_objects(cache, remote, [tree, gone])
+
+
+def test_what_was_sent_before_something_was_missing_is_published(
+    cache: Cache, elsewhere: Cache, remote: Remote
+) -> None:
+    tree = _tree(cache)
+    with Push(cache, remote) as pushing:
+        pushing.send([tree])
+        with pytest.raises(MissingObject):
+            pushing.send([ObjectRef(digest_of(b"never seen"), 3)])
+        pushing.flush()
+    assert fetch_objects(elsewhere, remote, [tree]).objects == 7
 
 
 def test_what_the_remote_has_need_not_be_here(cache: Cache, elsewhere: Cache, remote: Remote) -> None:
@@ -176,29 +295,53 @@ def test_what_the_remote_has_need_not_be_here(cache: Cache, elsewhere: Cache, re
     assert push_objects(elsewhere, remote, [tree]) == Transferred()
 
 
-def test_a_damaged_object_is_not_pushed(cache: Cache, remote: Remote, tmp_path: Path) -> None:
+@pytest.mark.parametrize("data", [b"two", LARGE])
+def test_a_damaged_object_is_not_pushed(cache: Cache, remote: Remote, tmp_path: Path, data: bytes) -> None:
     tree = _tree(cache)
-    victim = Path(cache.path_of(digest_of(b"two")))
+    victim = Path(cache.path_of(digest_of(data)))
     victim.chmod(0o644)
-    victim.write_bytes(b"tw0")
-    with pytest.raises(CorruptObject, match=digest_of(b"two")):
+    victim.write_bytes(data[:-1] + b"0")
+    with pytest.raises(CorruptObject, match=digest_of(data)):
         push_objects(cache, remote, [tree])
-    assert remote.size(object_name(digest_of(b"two"))) is None
+    assert digest_of(data) not in digests_in(tmp_path / "remote")
+    assert tree.digest not in digests_in(tmp_path / "remote")
+
+
+def test_a_damaged_record_is_not_pushed(cache: Cache, remote: Remote, tmp_path: Path) -> None:
+    tree = _many(cache, 500)
+    victim = cache.read_tree(Digest(tree.digest or ""))[7].content
+    spoil(Path(cache.root), Digest(victim.digest or ""))
+    with pytest.raises(CorruptObject, match=victim.digest):
+        push_objects(Cache(cache.root), remote, [tree])
+    assert not {victim.digest, tree.digest} & digests_in(tmp_path / "remote")
 
 
 def test_everything_the_remote_lacks_is_named_and_the_rest_is_brought(
     cache: Cache, elsewhere: Cache, remote: Remote, tmp_path: Path
 ) -> None:
+    lost = [cache.add_bytes(b"lost %d" % number) for number in range(5)]
+    push_objects(cache, remote, lost)
+    for path in (tmp_path / "remote/packs").iterdir():
+        path.unlink()
     tree = _tree(cache)
     push_objects(cache, remote, [tree])
-    lost = {digest_of(b"one"), digest_of(b"two")}
-    for digest in lost:
-        (tmp_path / "remote" / object_name(digest)).unlink()
     with pytest.raises(MissingOnRemote) as caught:
-        fetch_objects(elsewhere, remote, [tree])
-    assert set(caught.value.digests) == lost
+        fetch_objects(elsewhere, remote, [*lost, tree])
+    assert set(caught.value.digests) == {ref.digest for ref in lost}
     assert caught.value.exit_code == 3
-    assert len(_objects(Path(elsewhere.root))) == 5
+    assert missing_here(elsewhere, [tree]) == ()
+
+
+def test_a_push_brings_back_what_an_accident_took_from_the_remote(
+    cache: Cache, elsewhere: Cache, remote: Remote, tmp_path: Path
+) -> None:
+    tree = _tree(cache)
+    push_objects(cache, remote, [tree])
+    for path in (tmp_path / "remote/packs").iterdir():
+        path.chmod(0o644)
+        os.truncate(path, path.stat().st_size - 1)
+    assert push_objects(cache, open_remote(str(tmp_path / "remote")), [tree]).objects == 7
+    assert fetch_objects(elsewhere, remote, [tree]).objects == 7
 
 
 @pytest.mark.parametrize("what", ["tree", "file"])
@@ -218,16 +361,37 @@ def test_a_fetch_heals_what_was_set_aside_here(cache: Cache, remote: Remote, wha
     cache.verify(ref)
 
 
-def test_a_push_replaces_an_object_that_an_accident_cut_short_on_the_remote(
+def test_an_object_that_is_in_a_sound_pack_as_well_comes_from_there(
     cache: Cache, elsewhere: Cache, remote: Remote, tmp_path: Path
 ) -> None:
-    content = _file(cache, b"hello")
-    push_objects(cache, remote, [content])
-    file = tmp_path / "remote" / object_name(digest_of(b"hello"))
-    file.chmod(0o644)
-    file.write_bytes(b"he")
-    assert push_objects(cache, remote, [content]).objects == 1
-    assert fetch_objects(elsewhere, remote, [content]).objects == 1
+    ref = cache.add_bytes(b"hello" * 100)
+    push_objects(cache, remote, [ref])
+    damaged = spoil(tmp_path / "remote", ref.digest)
+    shutil.move(tmp_path / "remote/indexes", tmp_path / "kept")
+    push_objects(cache, remote, [cache.add_bytes(b"other"), ref])
+    for path in (tmp_path / "kept").iterdir():
+        shutil.move(path, tmp_path / "remote/indexes" / path.name)
+    assert fetch_objects(elsewhere, remote, [ref]).objects == 1
+    damaged.unlink()
+    assert fetch_objects(Cache(str(tmp_path / "third")), remote, [ref]).objects == 1
+
+
+def test_a_broken_off_download_of_a_large_file_is_gone_on_with(
+    cache: Cache, elsewhere: Cache, remote: Remote, tmp_path: Path
+) -> None:
+    ref = cache.add_bytes(os.urandom(12_000_000))
+    push_objects(cache, remote, [ref])
+    chunks = sorted(path for path in (tmp_path / "remote/packs").iterdir())
+    spoil_at = max(chunks, key=lambda path: path.stat().st_size)
+    sound = spoil_at.read_bytes()
+    spoil_at.chmod(0o644)
+    spoil_at.write_bytes(sound[:9_000_000] + b"?" + sound[9_000_001:])
+    with pytest.raises(IntegrityError):
+        fetch_objects(elsewhere, remote, [ref])
+    assert not elsewhere.has(ref.digest)
+    spoil_at.write_bytes(sound)
+    assert 0 < fetch_objects(elsewhere, remote, [ref]).bytes < 3_000_000
+    elsewhere.verify(ref)
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 16])
@@ -250,20 +414,21 @@ def test_the_first_failure_ends_the_rest() -> None:
 
 
 _FETCH = """
-import sys
+import sys, time
+from repro.model import ranges
 from repro.model.content import ObjectRef
 from repro.store.cache import Cache
 from repro.store.remote import Remote
 from repro.store.remote_directory import DirectoryStorage
 from repro.store.transfer import fetch_objects
-import time
+
+ranges.MAX_RANGE = 1
 
 class Slow(DirectoryStorage):
-    def open(self, name):
-        if name != "repro-remote":
-            print("started", flush=True)
-            time.sleep(0.05)
-        return super().open(name)
+    def read_range(self, name, offset, length):
+        print("started", flush=True)
+        time.sleep(0.05)
+        return super().read_range(name, offset, length)
 
 refs = [ObjectRef(d, int(s)) for d, s in (a.split("=") for a in sys.argv[3:])]
 try:
@@ -276,7 +441,7 @@ except KeyboardInterrupt:
 def test_ctrl_c_ends_a_fetch_at_once_and_the_next_one_finishes_it(
     cache: Cache, elsewhere: Cache, remote: Remote, tmp_path: Path
 ) -> None:
-    refs = [cache.add_bytes(b"%d" % number * 1000) for number in range(200)]
+    refs = [cache.add_bytes(os.urandom(150_000)) for _ in range(200)]
     push_objects(cache, remote, refs)
     command = [sys.executable, "-c", _FETCH, str(tmp_path / "remote"), elsewhere.root]
     with subprocess.Popen([*command, *(f"{r.digest}={r.size}" for r in refs)], stdout=subprocess.PIPE) as child:
@@ -288,6 +453,6 @@ def test_ctrl_c_ends_a_fetch_at_once_and_the_next_one_finishes_it(
         assert child.wait(timeout=20) == 130
     assert time.monotonic() - started < 4  # all of them would take five seconds
     assert os.listdir(os.path.join(elsewhere.root, "tmp")) == []
-    there = len(_objects(Path(elsewhere.root)))
+    there = sum(elsewhere.has(ref.digest) for ref in refs)
     assert 0 < there < 200
     assert fetch_objects(elsewhere, remote, refs).objects == 200 - there

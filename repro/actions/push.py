@@ -1,0 +1,129 @@
+"""To a remote: a manifest or a pointer goes last, after every object that it names is there to stay."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from repro.actions.sync import ManifestMismatch, manifest_name, push_rebuild, remote_of
+from repro.actions.tracked import tracked_data
+from repro.errors import CannotProceed, IntegrityError
+from repro.model.data_state import Synced
+from repro.model.digest import digest_of
+from repro.model.manifest import parse_manifest
+from repro.model.pieces import pieces_of
+from repro.model.pointer import Pointer, render_pointer
+from repro.model.progress import SILENT, Progress
+from repro.model.run_id import RunId
+from repro.model.run_state import State
+from repro.model.strict_yaml import MAX_BYTES
+from repro.project import Project
+from repro.store.push import Push
+from repro.store.records import Records
+from repro.store.remote import Remote
+from repro.store.remote_names import pointer_name
+
+_SECONDS = 60.0
+"""After which runs whose objects were sent get their manifests, for whoever is killed."""
+
+
+def push(project: Project, runs: Sequence[str], source: str | None, jobs: int, progress: Progress = SILENT) -> Synced:
+    """Send sealed runs (all, or those named) and, if none is named, the tracked data that the store has.
+
+    Raises:
+        RemoteError: the remote cannot be reached, or refuses; what was sent stays and counts next time.
+        MissingObject: something that is to be sent is neither here nor there; the runs before it were sent.
+        ManifestMismatch: the remote has another manifest of a run.
+    """
+    remote = remote_of(project, source)
+    records = project.records()
+    selected = [records.select(run) for run in runs] or records.run_ids()
+    with Push(project.cache(), remote, jobs, progress) as pushing:
+        sending = _Sending(records, remote, pushing, named=bool(runs))
+        try:
+            if not runs:
+                sending.data([tracked.pointer for tracked in tracked_data(project)])
+            for run in selected:
+                sending.run(run)
+        except (CannotProceed, IntegrityError):
+            sending.publish()  # what is whole is not held up by what is not
+            raise
+        sending.publish()
+    for run in selected:
+        _push_rebuilds(records, remote, run)
+    sent = pushing.transferred
+    return Synced(remote.shown, tuple(sending.runs), sent.objects, sent.bytes)
+
+
+class _Sending:
+    """One push of records: their objects are sent, then all of them are published."""
+
+    def __init__(self, records: Records, remote: Remote, pushing: Push, *, named: bool) -> None:
+        self._records = records
+        self._remote = remote
+        self._push = pushing
+        self._named = named
+        self._there = {entry.name: entry.size for entry in remote.entries("runs")}
+        self._waiting: list[tuple[str, bytes]] = []
+        self._since = time.monotonic()
+        self.runs: list[RunId] = []
+
+    def data(self, pointers: Sequence[Pointer]) -> None:
+        """Send what pointers name, and themselves."""
+        pointers = [pointer for pointer in pointers if pointer.content.digest]
+        if not pointers:
+            return
+        self._push.send([pointer.content for pointer in pointers])
+        there = set(self._remote.list("pointers"))
+        for pointer in pointers:
+            data = render_pointer(pointer)
+            name = pointer_name(digest_of(data))
+            if name not in there:
+                self._waiting.append((name, data))
+
+    def run(self, run: RunId) -> None:
+        """Send what a run needs, unless it is there already, or not sealed.
+
+        Raises:
+            ManifestMismatch: the remote has another manifest of this run. Of runs that nobody named, the lengths are
+                compared.
+        """
+        data = self._records.read_bytes(run)
+        name = manifest_name(run)
+        if name in self._there:
+            same = self._there[name] == len(data)
+            if not same or (self._named and self._remote.read(name, MAX_BYTES) != data):
+                manifest = parse_manifest(data, f".repro/runs/{run}.yaml")
+                if manifest.state is State.OPEN:
+                    return
+                raise ManifestMismatch(
+                    f"{self._remote.shown} has another manifest of {run} than .repro/runs/{run}.yaml",
+                    "one of them was edited; `repro verify` tells which is intact",
+                )
+            return
+        manifest = parse_manifest(data, f".repro/runs/{run}.yaml")
+        if manifest.state is State.OPEN:
+            return
+        self._push.send([piece.root for piece in pieces_of(manifest)])
+        self._waiting.append((name, data))
+        self.runs.append(run)
+        if time.monotonic() - self._since > _SECONDS:
+            self.publish()
+
+    def publish(self) -> None:
+        """Write what names objects, when these are all there."""
+        self._push.flush()
+        for name, data in self._waiting:
+            self._remote.put_bytes(name, data)
+        self._waiting = []
+        self._since = time.monotonic()
+
+
+def _push_rebuilds(records: Records, remote: Remote, run: RunId) -> None:
+    names = records.rebuild_names(run)
+    if not names:
+        return
+    there = {full.rsplit("/", 1)[-1] for full in remote.list(f"rebuilds/{run}")}
+    for name in names:
+        if name not in there:
+            push_rebuild(records, remote, run, name)

@@ -1,0 +1,135 @@
+"""From a remote to the cache: what is missing here comes by pack, and is verified before it can be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from threading import Lock
+
+from repro.model.content import Content, Kind, ObjectRef
+from repro.model.digest import Digest
+from repro.model.progress import SILENT, Progress
+from repro.model.tree import MAX_DEPTH, BadTree, Entry
+from repro.store.cache import Cache, CorruptObject
+from repro.store.fetched_files import FetchedFiles
+from repro.store.fetched_packs import FetchedPacks
+from repro.store.push import Transferred
+from repro.store.reached import Root, Walk
+from repro.store.remote_errors import MissingOnRemote
+from repro.store.remote_objects import JOBS, RemoteObjects
+from repro.store.remote_reading import Unread, read_records
+
+
+class Fetch:
+    """Brings objects of one remote into the cache."""
+
+    def __init__(self, cache: Cache, objects: RemoteObjects, jobs: int = JOBS, progress: Progress = SILENT) -> None:
+        """Nothing comes yet.
+
+        Args:
+            cache: where the objects go.
+            objects: where they come from.
+            jobs: requests at a time.
+            progress: told the bytes that came.
+        """
+        self._cache = cache
+        self._objects = objects
+        self._jobs = jobs
+        self._told = progress
+        self._unread = Unread()
+        self._brought = Transferred()
+        self._total = Transferred()
+
+    def bring(self, roots: Sequence[Root], *, files: bool = True) -> Transferred:
+        """Bring what the roots need, as far as it is not here; call `cache.flush()` before relying on it.
+
+        Args:
+            roots: contents and objects.
+            files: whether more than trees is to come.
+
+        Raises:
+            MissingOnRemote: objects are neither here nor there; all others were brought.
+            CorruptRemoteObject: the remote has other bytes under an object's name; likewise.
+            BadTree, WrongSize, SizeLie, UnsafePath: a tree is malformed, too deep, or lies about sizes.
+            RemoteError: the remote cannot be reached, or refuses. What was brought stays.
+        """
+        self._bring_trees(roots)
+        if files:
+            self._bring(self._lacking_files(roots))
+        for error in self._unread.faults.values():
+            raise error
+        if self._unread.missing:
+            raise MissingOnRemote(self._objects.shown, tuple(self._unread.missing))
+        brought, self._brought = self._brought, Transferred()
+        return brought
+
+    def _bring_trees(self, roots: Iterable[Root]) -> None:
+        """Bring trees level by level: what is in one is known when it is here."""
+        seen: set[Digest] = set()
+        level = _directories(root for root in roots if isinstance(root, Content))
+        for _ in range(MAX_DEPTH + 1):
+            new = [digest for digest in level if digest not in seen]
+            if not new:
+                return
+            seen.update(new)
+            self._bring((digest, None) for digest in new if not self._has_sound_tree(digest))
+            level = _directories(e.content for digest in new for e in self._tree_here(digest) or ())
+        if not seen.issuperset(level):
+            raise BadTree(f"the directory {next(iter(level))} is nested deeper than {MAX_DEPTH} levels")
+
+    def _lacking_files(self, roots: Sequence[Root]) -> Iterator[tuple[Digest, int]]:
+        count = size = 0
+        for ref in Walk(roots, self._tree_here).files():
+            if self._cache.size(ref.digest) != ref.size:
+                count += 1
+                size += ref.size
+                yield ref.digest, ref.size
+        self._total = Transferred(self._total.objects + count, self._total.bytes + size)
+        self._told.total(self._total.bytes, self._total.objects)
+
+    def _tree_here(self, digest: Digest) -> tuple[Entry, ...] | None:
+        if digest in self._unread.missing or digest in self._unread.faults:
+            return None
+        return self._cache.read_tree(digest)
+
+    def _has_sound_tree(self, digest: Digest) -> bool:
+        """Whether the tree is here and intact; a damaged one is fetched again."""
+        size = self._cache.size(digest)
+        if size is None:
+            return False
+        try:
+            self._cache.verify(ObjectRef(digest, size))
+        except CorruptObject:
+            return False
+        return True
+
+    def _bring(self, wanted: Iterable[tuple[Digest, int | None]]) -> None:
+        packs = FetchedPacks(self._cache, self._objects.remote, self._told)
+        lock = Lock()
+        count = size = 0
+
+        def take(digest: Digest, data: bytes) -> None:
+            nonlocal count, size
+            batch.add_bytes(data)
+            self._told.advance(len(data), 1)
+            with lock:
+                count += 1
+                size += len(data)
+
+        with self._cache.batch() as batch:
+            try:
+                unread = read_records(self._objects, wanted, take, self._jobs, packs.take)
+            finally:
+                packs.finish()
+        large = FetchedFiles(self._cache, self._objects, self._jobs, self._told)
+        large.bring(unread.large, unread)
+        self._unread.missing |= unread.missing
+        self._unread.faults |= unread.faults
+        self._brought = Transferred(
+            self._brought.objects + count + packs.objects + large.objects,
+            self._brought.bytes + size + packs.bytes + large.bytes,
+        )
+
+
+def _directories(contents: Iterable[Content]) -> dict[Digest, None]:
+    """Return the trees among contents, each once."""
+    return {c.digest: None for c in contents if c.kind is Kind.DIRECTORY and c.digest}

@@ -1,0 +1,134 @@
+"""A pack of a remote that is mostly wanted: it comes whole, and is the cache's from then on."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+from repro.errors import IntegrityError
+from repro.model.digest import Digest
+from repro.model.pack import HEAD_BYTES, PACK_HEADER, SMALL_LIMIT, BadPack, RecordKind, is_pack_header, parse_head
+from repro.model.pack_index import PackFile
+from repro.model.progress import Progress
+from repro.model.ranges import is_mostly
+from repro.model.tree import HEADER
+from repro.store.cache import Cache
+from repro.store.hashing import BLOCK, hash_descriptor
+from repro.store.marks import Marked
+from repro.store.pack_records import unpack_object
+from repro.store.pack_writer import Spot, WrittenPack
+from repro.store.parallel import Stop
+from repro.store.remote import Remote
+from repro.store.remote_names import pack_name
+from repro.store.temp_files import open_temp
+
+_WORTH_KEEPING = 1024 * 1024
+"""Bytes of a pack below which what is in it is put together with other small objects here."""
+
+_AT_ONCE = 8
+"""Packs that are named together: what is killed finds its work again."""
+
+
+class FetchedPacks:
+    """Takes packs from a remote into the cache; used by several threads."""
+
+    def __init__(self, cache: Cache, remote: Remote, told: Progress) -> None:
+        """Nothing comes yet. `told` hears of what was wanted."""
+        cache.prepare()
+        self._cache = cache
+        self._remote = remote
+        self._told = told
+        self._lock = threading.Lock()
+        self._waiting: list[WrittenPack] = []
+        self.objects = 0
+        self.bytes = 0
+
+    def take(self, pack: PackFile, marked: list[Marked], stop: Stop) -> bool:
+        """Fetch the pack, if most of it is wanted, and all that is are small objects; else return False, as of a pack
+        that is not what its name says.
+
+        Raises:
+            NotOnRemote: it is not there.
+            RemoteError: the remote cannot be reached, or refuses.
+            OSError: the disk is full, or refuses.
+        """
+        if pack.length < _WORTH_KEEPING or not is_mostly(marked, pack.length):
+            return False
+        if any(one.place.size > SMALL_LIMIT for one in marked):
+            return False
+        written = self._fetch(pack, {one.digest for one in marked}, stop)
+        if written is None:
+            return False
+        with self._lock:
+            self._waiting.append(written)
+            self.objects += len(marked)
+            self.bytes += sum(one.place.size for one in marked)
+            if len(self._waiting) >= _AT_ONCE:
+                self._publish()
+        return True
+
+    def finish(self) -> None:
+        """Name what is not named yet.
+
+        Raises:
+            OSError: the disk is full, or refuses.
+        """
+        with self._lock:
+            self._publish()
+
+    def _publish(self) -> None:
+        packs, self._waiting = self._waiting, []
+        if packs:
+            self._cache.publish(packs)
+
+    def _fetch(self, pack: PackFile, wanted: set[Digest], stop: Stop) -> WrittenPack | None:
+        descriptor, path = open_temp(os.path.join(self._cache.root, "tmp"))
+        try:
+            self._remote.get_to(pack_name(pack.digest), descriptor, pack.length, lambda count: stop.check())
+            spots = self._verified(descriptor, pack, wanted, stop)
+            os.fchmod(descriptor, 0o444)
+            os.fsync(descriptor)
+        except IntegrityError:
+            os.unlink(path)
+            return None
+        except BaseException:
+            os.unlink(path)
+            raise
+        finally:
+            os.close(descriptor)
+        return WrittenPack(pack, path, spots)
+
+    def _verified(self, descriptor: int, pack: PackFile, wanted: set[Digest], stop: Stop) -> dict[Digest, Spot]:
+        """Compare the pack with its name, and each record with its own; return what the cache is to know of it.
+
+        Raises:
+            IntegrityError: anything is wrong.
+        """
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        found = hash_descriptor(descriptor)
+        if (found.digest, found.size) != (pack.digest, pack.length):
+            raise BadPack("it is not what its name says")
+        spots: dict[Digest, Spot] = {}
+        with open(descriptor, "rb", buffering=BLOCK, closefd=False) as file:
+            file.seek(0)
+            if not is_pack_header(file.read(len(PACK_HEADER))):
+                raise BadPack("it is none")
+            at = len(PACK_HEADER)
+            while at < pack.length:
+                stop.check()
+                head = parse_head(file.read(HEAD_BYTES))
+                if at + HEAD_BYTES + head.stored > pack.length:
+                    raise BadPack("a record is longer than the pack")
+                if head.kind is RecordKind.CHUNKS or head.size > SMALL_LIMIT:
+                    file.seek(head.stored, os.SEEK_CUR)
+                else:
+                    data = unpack_object(head, file.read(head.stored))
+                    # A tree that was not asked for may have come without what is below it.
+                    if head.digest in wanted or not data.startswith(HEADER):
+                        spots[head.digest] = (at, head.size, head.stored, head.kind)
+                    if head.digest in wanted:
+                        self._told.advance(head.size, 1)
+                at += HEAD_BYTES + head.stored
+        if not wanted <= spots.keys():
+            raise BadPack("it lacks what an index says of it")
+        return spots

@@ -1,0 +1,161 @@
+"""A large object cut into chunks where its content says so, and its bytes compared with its digest on the way."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import BinaryIO, Protocol
+
+from repro.errors import CannotProceed
+from repro.model.chunk_list import (
+    CHUNK_AVERAGE,
+    CHUNK_MAX,
+    CHUNK_MIN,
+    CHUNK_NORMALIZATION,
+    chunk_bytes,
+    list_start,
+)
+from repro.model.content import ObjectRef
+from repro.model.digest import Digest, digest_of
+from repro.model.pack import RecordKind
+from repro.store.hashing import finish, new_hasher
+from repro.store.pack_records import Packed, pack_chunk_list, pack_object
+from repro.store.parallel import Stop, run_in_order
+
+_BLOCK = 8 * 1024 * 1024
+_THREADS = 3
+
+
+class NoChunker(CannotProceed):
+    """The library that finds where large files are cut is here without its compiled part."""
+
+    id = "no-chunker"
+
+
+class ChunkSink(Protocol):
+    """Where chunks go."""
+
+    def kind_of(self, digest: Digest) -> RecordKind | None:
+        """Return what the object's record is, if there is one already."""
+        ...
+
+    def add(self, digest: Digest, packed: Packed, *, is_tree: bool, of_large: bool) -> None:
+        """Take a record."""
+        ...
+
+
+def send_large(
+    file: BinaryIO, ref: ObjectRef, sink: ChunkSink, told: Callable[[int], None], is_tree: bool = False
+) -> int | None:
+    """Cut an object, and give the sink those chunks that it does not have, then the list of all.
+
+    Args:
+        file: the object's bytes.
+        ref: what they must be.
+        sink: takes the records.
+        told: hears the bytes of each chunk.
+        is_tree: whether the object is a tree.
+
+    Returns:
+        The bytes of the chunks that the sink did not have; None where the file's bytes are not those of `ref`: the
+        sink has got chunks then, and no list.
+
+    Raises:
+        NoChunker: the chunker has no compiled part here.
+        OSError: reading or writing fails.
+    """
+    sent = count = 0
+    listed = bytearray()
+    with _Hashing() as hashing:
+        work = run_in_order(_pack(sink), _cut(file, hashing), _THREADS)
+        for digest, length, packed in work:
+            if packed is not None and sink.kind_of(digest) in (None, RecordKind.CHUNKS):
+                sink.add(digest, packed, is_tree=is_tree and digest == ref.digest, of_large=True)
+                sent += length
+            listed += chunk_bytes(bytes.fromhex(digest[3:]), length)
+            count += 1
+            told(length)
+        if hashing.ref() != ref:
+            return None
+    if count > 1:
+        packed = pack_chunk_list(ref, list_start(ref.size, count) + listed)
+        sink.add(ref.digest, packed, is_tree=is_tree, of_large=True)
+    return sent
+
+
+def _pack(sink: ChunkSink) -> Callable[[memoryview, Stop], tuple[Digest, int, Packed | None]]:
+    def work(chunk: memoryview, stop: Stop) -> tuple[Digest, int, Packed | None]:
+        stop.check()
+        digest = digest_of(chunk)
+        there = sink.kind_of(digest) not in (None, RecordKind.CHUNKS)
+        return digest, len(chunk), None if there else pack_object(digest, chunk)
+
+    return work
+
+
+def _cut(file: BinaryIO, hashing: _Hashing) -> Iterator[memoryview]:
+    """Yield the chunks, as parts of blocks that live as long as they do."""
+    try:
+        from pyfastcdc.cy import FastCDC
+    except ImportError as error:
+        raise NoChunker(
+            f"files above 128 KiB cannot be pushed: the compiled part of pyfastcdc does not load ({error})",
+            "`pip install --only-binary :all: --force-reinstall pyfastcdc` installs it, for this Python",
+        ) from error
+    chunker = FastCDC(
+        CHUNK_AVERAGE, min_size=CHUNK_MIN, max_size=CHUNK_MAX, normalized_chunking=CHUNK_NORMALIZATION, seed=0
+    )
+    rest = memoryview(b"")
+    ended = False
+    while not ended:
+        block = bytearray(len(rest) + _BLOCK)
+        block[: len(rest)] = rest
+        end = _fill(file, memoryview(block), len(rest))
+        ended = end < len(block)
+        hashing.update(memoryview(block)[len(rest) : end])
+        rest = memoryview(block)[:end]
+        for chunk in chunker.cut_buf(rest):
+            if len(rest) < CHUNK_MAX and not ended:
+                break  # what follows may move this cut
+            yield rest[: chunk.length]
+            rest = rest[chunk.length :]
+
+
+def _fill(file: BinaryIO, block: memoryview, start: int) -> int:
+    """Read until the block is full or the file ends; return how far it is filled."""
+    while start < len(block):
+        count = os.readv(file.fileno(), [block[start:]])
+        if not count:
+            break
+        start += count
+    return start
+
+
+class _Hashing:
+    """The digest of what is read, made in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._hasher = new_hasher()
+        self._thread = ThreadPoolExecutor(1, "repro-hash")
+        self._last: Future[object] | None = None
+        self._size = 0
+
+    def update(self, block: memoryview) -> None:
+        """Take the next bytes; at most two blocks wait."""
+        if self._last is not None:
+            self._last.result()
+        self._size += len(block)
+        self._last = self._thread.submit(self._hasher.update, block)
+
+    def ref(self) -> ObjectRef:
+        """Return digest and length of all."""
+        if self._last is not None:
+            self._last.result()
+        return ObjectRef(finish(self._hasher), self._size)
+
+    def __enter__(self) -> _Hashing:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown(wait=True)

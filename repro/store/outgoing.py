@@ -1,0 +1,291 @@
+"""Records on their way to a remote: put together to packs, sent several at a time, and named by an index.
+
+An index never names a tree, nor a chunk list, before everything that it needs is named: trees wait for `flush`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+
+from repro.errors import RemoteError
+from repro.model.digest import Digest, digest_of
+from repro.model.pack import PACK_SIZE, RecordKind
+from repro.model.pack_index import PackFile, encode_index, place_bytes
+from repro.store.pack_records import Packed
+from repro.store.pack_writer import PackWriter, Spot
+from repro.store.remote_names import index_name, pack_name
+from repro.store.remote_objects import RemoteObjects
+from repro.store.remote_reaching import reaching
+
+_PACKS_AT_ONCE = 16
+_RECORDS_AT_ONCE = 131_072
+_SECONDS_AT_MOST = 60.0
+"""What an index names at the most, and how old its oldest pack becomes: what is killed finds its work again."""
+
+_RECORDS_OF_A_PACK = 65_536
+"""More, and the notes on what is where fill memory before the pack is full."""
+
+
+@dataclass(slots=True, eq=False)
+class _Sent:
+    """A pack on its way, what in it is wanted, and which of that are trees."""
+
+    pack: PackFile
+    spots: Mapping[Digest, Spot]
+    trees: set[Digest]
+    arrives: Future[None]
+
+
+@dataclass(slots=True, eq=False)
+class _Writing:
+    """A pack in the making."""
+
+    writer: PackWriter
+    trees: set[Digest] = field(default_factory=set)
+
+
+class Outgoing:
+    """What one push sends. One thread calls it; `flush` or `give_up`, then `close`, end it."""
+
+    def __init__(self, objects: RemoteObjects, workshop: str | None, folder: str, jobs: int) -> None:
+        """Begin to send.
+
+        Args:
+            objects: of the remote, which is prepared.
+            workshop: the remote's own folder for packs in the making, where it has one.
+            folder: where they are made else.
+            jobs: packs sent at a time.
+        """
+        self._objects = objects
+        self._remote = objects.remote
+        self._workshop = workshop
+        self._folder = workshop or folder
+        self._uploads = ThreadPoolExecutor(jobs, "repro-push")
+        self._publisher = ThreadPoolExecutor(1, "repro-index")
+        self._slots = threading.BoundedSemaphore(jobs + 1)  # packs on the disk that wait
+        self._writing: dict[bool, _Writing] = {}
+        self._pending: dict[Digest, RecordKind] = {}
+        self._unpublished: list[_Sent] = []
+        self._batch: list[_Sent] = []
+        self._with_trees: list[_Sent] = []
+        self._complete: set[Digest] = set()
+        self._begun: list[Digest] = []
+        self._published: list[Future[None]] = []
+        self._since = time.monotonic()
+        self.indexes = 0
+        """How many indexes were written."""
+
+    def may_name(self, pack: PackFile) -> bool:
+        """Whether a pack may come to the remote under this name: not if that is to be deleted."""
+        return pack_name(pack.digest) not in self._objects.condemned
+
+    def kind_of(self, digest: Digest) -> RecordKind | None:
+        """Return what an object's record is, on the remote or on its way there; None where it is neither."""
+        kind = self._pending.get(digest)  # first: what leaves here is on the remote by then
+        if kind is None:
+            place = self._objects.find(digest)
+            kind = None if place is None else place.kind
+        return kind
+
+    def is_pending(self, digest: Digest) -> bool:
+        """Whether an object is on its way, and no index names it yet."""
+        return digest in self._pending
+
+    def add(self, digest: Digest, packed: Packed, *, is_tree: bool = False, of_large: bool = False) -> None:
+        """Send a record that is neither on the remote nor on its way.
+
+        Args:
+            digest: of the object.
+            packed: its record.
+            is_tree: whether it is a tree: then it is named by an index only after all that is below it.
+            of_large: whether it is a chunk, or a list of chunks: these share no packs with small objects, since who
+                fetches small objects keeps their packs.
+
+        Raises:
+            RemoteError: something before it could not be sent.
+            OSError: the disk is full, or refuses.
+        """
+        with self._making():
+            writing = self._writing.get(of_large)
+            if writing is None:
+                writing = self._writing[of_large] = _Writing(PackWriter(self._folder))
+            writing.writer.add(digest, packed)
+        self._pending[digest] = packed.kind
+        if is_tree:
+            writing.trees.add(digest)
+            self._begun.append(digest)
+        if writing.writer.length >= PACK_SIZE or len(writing.writer.spots) >= _RECORDS_OF_A_PACK:
+            self._close_pack(of_large)
+
+    def send_pack(
+        self, pack: PackFile, path: str, spots: Mapping[Digest, Spot], trees: set[Digest], told: Callable[[], None]
+    ) -> None:
+        """Send a pack of this machine as it is; errors as `add`.
+
+        Args:
+            pack: what the file is, compared just now.
+            path: where it is.
+            spots: what in it is wanted.
+            trees: those of them that are trees.
+            told: called when it has arrived.
+        """
+        self._pending.update((digest, spot[3]) for digest, spot in spots.items())
+        self._begun += trees
+        self._send(pack, path, spots, trees, move=False, told=told)
+
+    def complete(self) -> None:
+        """Say that everything was added that the trees which were added need."""
+        self._complete.update(self._begun)
+        self._begun = []
+
+    def flush(self) -> None:
+        """Return when everything has arrived, and indexes name it.
+
+        Raises:
+            RemoteError: the remote cannot be reached, or refuses.
+            OSError: the disk is full, or refuses.
+        """
+        for of_large in list(self._writing):
+            self._close_pack(of_large)
+        self._cut(with_trees=True)
+        for published in self._published:
+            published.result()
+        self._published = []
+
+    def give_up(self) -> None:
+        """Let an index name those packs that have arrived, as far as that is possible."""
+        self._uploads.shutdown(wait=True, cancel_futures=True)
+        self._publisher.shutdown(wait=True, cancel_futures=True)
+        arrived = [sent for sent in self._unpublished if _has_arrived(sent)]
+        spots = {
+            sent.pack: {d: spot for d, spot in sent.spots.items() if d not in sent.trees and spot[3] is not _LIST}
+            for sent in arrived
+        }
+        with contextlib.suppress(RemoteError):  # that may be why: the first error is the one to hear of
+            self._write_index(spots)
+
+    def close(self) -> None:
+        """End the threads, and remove what is left on the disk."""
+        self._uploads.shutdown(wait=True, cancel_futures=True)
+        self._publisher.shutdown(wait=True, cancel_futures=True)
+        for writing in self._writing.values():
+            writing.writer.abandon()
+        self._writing = {}
+
+    def _making(self) -> AbstractContextManager[None]:
+        """Let the remote be what refuses, if its disk does."""
+        if self._workshop is None:
+            return contextlib.nullcontext()
+        return reaching(self._remote.shown, "making a pack", writing=True)
+
+    def _close_pack(self, of_large: bool) -> None:
+        writing = self._writing.pop(of_large)
+        with self._making():
+            written = writing.writer.close()
+        self._send(written.file, written.path, written.spots, writing.trees, move=True, told=lambda: None)
+
+    def _send(
+        self,
+        pack: PackFile,
+        path: str,
+        spots: Mapping[Digest, Spot],
+        trees: set[Digest],
+        *,
+        move: bool,
+        told: Callable[[], None],
+    ) -> None:
+        try:
+            self._raise_failures()
+            self._slots.acquire()
+            arrives = self._uploads.submit(self._upload, pack, path, move, told)
+        except BaseException:
+            if move:
+                os.unlink(path)
+            raise
+        sent = _Sent(pack, spots, trees, arrives)
+        self._unpublished.append(sent)
+        self._batch.append(sent)
+        if trees:
+            self._with_trees.append(sent)
+        if (
+            len(self._batch) >= _PACKS_AT_ONCE
+            or sum(len(one.spots) for one in self._batch) >= _RECORDS_AT_ONCE
+            or time.monotonic() - self._since >= _SECONDS_AT_MOST
+        ):
+            self._cut()
+
+    def _upload(self, pack: PackFile, path: str, move: bool, told: Callable[[], None]) -> None:
+        try:
+            self._remote.put_file(pack_name(pack.digest), path, move=move)
+        finally:
+            self._slots.release()
+            if move:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)
+        told()
+
+    def _raise_failures(self) -> None:
+        """Raise what went wrong in a thread."""
+        for sent in self._batch:
+            if sent.arrives.done():
+                sent.arrives.result()
+        for published in self._published:
+            if published.done():
+                published.result()
+
+    def _cut(self, with_trees: bool = False) -> None:
+        """Let an index name what was sent since the last one, when it has arrived."""
+        batch, self._batch = self._batch, []
+        trees: list[_Sent] = []
+        if with_trees:
+            trees, self._with_trees = self._with_trees, []
+        self._since = time.monotonic()
+        if batch or trees:
+            self._published.append(self._publisher.submit(self._publish, batch, trees))
+
+    def _publish(self, batch: Sequence[_Sent], with_trees: Sequence[_Sent]) -> None:
+        for before in self._published:
+            if before.done():
+                before.result()  # what comes after it may need what could not be named
+        for sent in batch:
+            sent.arrives.result()
+        spots = {sent.pack: {d: s for d, s in sent.spots.items() if d not in sent.trees} for sent in batch}
+        for sent in with_trees:
+            ready = {digest: sent.spots[digest] for digest in sent.trees if digest in self._complete}
+            spots[sent.pack] = spots.get(sent.pack, {}) | ready
+        self._write_index(spots)
+        for sent in batch:
+            self._unpublished.remove(sent)
+        for named in spots.values():
+            for digest in named:
+                self._pending.pop(digest, None)
+
+    def _write_index(self, spots: Mapping[PackFile, Mapping[Digest, Spot]]) -> None:
+        packs = [pack for pack, named in spots.items() if named]
+        entries = {
+            bytes.fromhex(digest[3:]): place_bytes(position, *spot)
+            for position, pack in enumerate(packs)
+            for digest, spot in spots[pack].items()
+        }
+        if not entries:
+            return
+        data = encode_index(packs, entries.items())
+        digest = digest_of(data)
+        self._remote.flush()  # an index must not survive a power cut that its packs do not
+        self._remote.put_bytes(index_name(digest), data)
+        self._objects.published(digest, data, packs)
+        self.indexes += 1
+
+
+_LIST = RecordKind.CHUNKS
+
+
+def _has_arrived(sent: _Sent) -> bool:
+    return sent.arrives.done() and not sent.arrives.cancelled() and sent.arrives.exception() is None

@@ -1,0 +1,80 @@
+"""Remotes with packs and indexes of one's own making, which say what they are told to say."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from repro.model.digest import Digest, digest_of
+from repro.model.pack import HEAD_BYTES, PACK_HEADER, RecordKind
+from repro.model.pack_index import PackFile, PackIndex, encode_index, place_bytes
+from repro.store.pack_records import Packed, pack_object
+from repro.store.remote import Remote
+from repro.store.remote_names import index_name, pack_name
+
+Spot = tuple[int, int, int, RecordKind]
+
+
+def pack_bytes(records: Iterable[tuple[Digest, Packed]]) -> tuple[bytes, dict[Digest, Spot]]:
+    """A pack of records, and where they are in it."""
+    data, spots = PACK_HEADER, {}
+    for digest, packed in records:
+        spots[digest] = (len(data), packed.size, len(packed.payload), packed.kind)
+        data += packed.head + bytes(packed.payload)
+    return data, spots
+
+
+def put_index(remote: Remote, packs: Mapping[PackFile, Mapping[Digest, Spot]]) -> str:
+    """Write an index and return what it is called."""
+    entries = {
+        bytes.fromhex(digest[3:]): place_bytes(number, *spot)
+        for number, spots in enumerate(packs.values())
+        for digest, spot in spots.items()
+    }
+    data = encode_index(list(packs), entries.items())
+    remote.put_bytes(index_name(digest_of(data)), data)
+    return index_name(digest_of(data))
+
+
+def put_records(remote: Remote, records: Sequence[tuple[Digest, Packed]]) -> PackFile:
+    """Write a pack of records, and an index of it."""
+    data, spots = pack_bytes(records)
+    pack = PackFile(digest_of(data), len(data))
+    remote.put_bytes(pack_name(pack.digest), data)
+    put_index(remote, {pack: spots})
+    return pack
+
+
+def put_objects(remote: Remote, objects: Iterable[bytes]) -> PackFile:
+    """Write small objects into a pack, and an index of it."""
+    return put_records(remote, [(digest_of(data), pack_object(digest_of(data), data)) for data in objects])
+
+
+def indexes_in(folder: Path) -> list[PackIndex]:
+    """The indexes of a remote in a directory."""
+    return [PackIndex(path.read_bytes()) for path in sorted((folder / "indexes").glob("*"))]
+
+
+def digests_in(folder: Path) -> set[Digest]:
+    """What the indexes of a remote in a directory name."""
+    return {digest for index in indexes_in(folder) for digest, _ in index.entries()}
+
+
+def spoil(folder: Path, digest: Digest, at: int = HEAD_BYTES, cut: bool = False) -> Path:
+    """Change a byte of an object's record (`at` counts from its head) or cut the pack there; return the pack."""
+    for index in indexes_in(folder):
+        place = index.find(digest)
+        if place is not None:
+            path = folder / pack_name(place.pack.digest)
+            path.chmod(0o644)
+            with path.open("r+b") as file:
+                if cut:
+                    os.truncate(file.fileno(), place.offset + at)
+                    return path
+                file.seek(place.offset + at)
+                byte = file.read(1)
+                file.seek(-1, os.SEEK_CUR)
+                file.write(bytes([byte[0] ^ 1]))
+            return path
+    raise AssertionError(f"no index names {digest}")
