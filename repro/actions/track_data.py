@@ -21,6 +21,7 @@ from repro.model.pointer import Pointer
 from repro.model.progress import SILENT, Progress
 from repro.model.run_id import RunId
 from repro.project import Project
+from repro.store.adoption import AdoptingCache
 from repro.store.cache import Cache
 from repro.store.hashing import DigestOnly
 from repro.store.object_links import linker_for
@@ -57,7 +58,8 @@ def add(project: Project, paths: Sequence[str], progress: Progress = SILENT) -> 
         if outer is not None:
             shown = name_to_text(outer)
             raise UsageError(f"{name_to_text(path)} is part of {shown}, which is tracked", f"`repro add {shown}`")
-        captured.append((path, capture_remembered(project, path, cache, progress)))
+        sink = cache if _linker(project, path) is None else AdoptingCache(cache)
+        captured.append((path, capture_remembered(project, path, sink, progress)))
     cache.flush()
     added = [_publish(project, path, content, files) for path, (content, files) in captured]
     for path, _ in captured:

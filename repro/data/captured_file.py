@@ -11,7 +11,7 @@ from repro.errors import CannotProceed
 from repro.model.content import ObjectRef
 from repro.model.names import name_to_text
 from repro.model.objects import Told
-from repro.model.tree_objects import KnowingSink
+from repro.model.tree_objects import AdoptingSink, KnowingSink
 
 READ_WHOLE = 128 * 1024
 """Bytes up to which a file is read at once and handed over as bytes: the size of a small object in a store."""
@@ -48,6 +48,11 @@ def capture_file(
         except OSError as error:
             raise named(error, shown, "reading it") from error
         try:
+            if row[2] > READ_WHOLE and isinstance(sink, AdoptingSink) and sink.hold(descriptor):
+                row, adopted = _adopted(descriptor, sink, told)
+                if adopted is not None:
+                    return row, adopted
+                continue
             ref = _add(descriptor, row[2], shown, sink, told)
             after = row_of(os.fstat(descriptor))
         finally:
@@ -58,6 +63,21 @@ def capture_file(
     raise ChangedWhileRead(
         f"{name_to_text(shown)} changed while it was being read", "try again when nothing writes to it"
     )
+
+
+def _adopted(descriptor: int, sink: AdoptingSink, told: Told) -> tuple[Row, ObjectRef | None]:
+    """Store a file that is held, and return what it is now; no object where it did not hold still."""
+    before = row_of(os.fstat(descriptor))
+    try:
+        ref = sink.add_descriptor(descriptor, told)
+        still = row_of(os.fstat(descriptor)) == before and ref.size == before[2]
+    except BaseException:
+        sink.release(descriptor)
+        raise
+    if not still:
+        sink.release(descriptor)
+    adopted = still and sink.adopt(descriptor, ref)
+    return row_of(os.fstat(descriptor)), ref if adopted else None
 
 
 def _add(descriptor: int, size: int, shown: bytes, sink: KnowingSink, told: Told) -> ObjectRef:

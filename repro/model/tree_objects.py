@@ -74,6 +74,27 @@ class BulkKnowing(Protocol):
         ...
 
 
+@runtime_checkable
+class AdoptingSink(ObjectSink, Protocol):
+    """A sink that may take over a large file as it is, so that it is hashed and not copied.
+
+    Who captures a file calls `hold` before reading it. Where that says yes, `add_descriptor` only hashes, and either
+    `adopt` or `release` follows. All three may change the file's mode and ctime.
+    """
+
+    def hold(self, descriptor: int) -> bool:
+        """Let nobody write to an open file any more, if it is one to take over, and nobody is writing; else False."""
+        ...
+
+    def adopt(self, descriptor: int, ref: ObjectRef) -> bool:
+        """Store the file that is held, which was hashed to `ref`; return False where its bytes are others after all."""
+        ...
+
+    def release(self, descriptor: int) -> None:
+        """Give up a file that is held."""
+        ...
+
+
 class WrongSize(BadTree):
     """A directory's declared size is not the sum of what is in it."""
 

@@ -212,6 +212,15 @@ class Cache(StoredObjects):
                 self._loose.publish(temp, path, ref.digest)
         return ref
 
+    def take_over(self, descriptor: int, digest: Digest) -> None:
+        """Take a file of the work tree as an object's own: it was hashed when nobody could write to it any more.
+
+        Raises:
+            OSError: no link can be made from where it is.
+        """
+        self.prepare()
+        self._loose.take_over(descriptor, digest)
+
     def prepare(self) -> None:
         """Make what every writer needs; once per process, before the first write.
 

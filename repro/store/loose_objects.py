@@ -5,6 +5,7 @@ A work tree may be linked to one of at least `LINK_FROM` bytes, so somebody may 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 
@@ -90,6 +91,24 @@ class LooseObjects:
         except FileNotFoundError:
             make_folder(os.path.dirname(path))
             os.rename(temp_path, path)
+        self._unflushed.add(path)
+
+    def take_over(self, descriptor: int, digest: Digest) -> None:
+        """Make an open, read-only file an object's file, by a second name for it.
+
+        Raises:
+            OSError: no link can be made from where it is.
+        """
+        path = self.path_of(digest)
+        make_folder(os.path.dirname(path))
+        folder = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            # By the descriptor, not by a name: what was hashed is what is linked. A folder is given, as Python follows
+            # the link in /proc only then.
+            with contextlib.suppress(FileExistsError):
+                os.link(f"/proc/self/fd/{descriptor}", os.path.basename(path), dst_dir_fd=folder)
+        finally:
+            os.close(folder)
         self._unflushed.add(path)
 
     def set_aside(self, digest: Digest) -> str:
