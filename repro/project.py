@@ -131,6 +131,13 @@ class Project(Workspace):
 
     root: str
 
+    def cache(self) -> Cache:
+        """Return the objects on this machine, which from now on keep what this project's records need."""
+        from repro.store.known_projects import note_project
+
+        note_project(self.places.store, self.root)
+        return _cache_at(self.places.store)
+
     @property
     def folder(self) -> str:
         """The folder `.repro/`."""

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from repro.errors import UsageError
+from repro.model.finding import Finding
 from repro.model.live_records import PackUse
-from repro.model.pack import PACK_HEADER
 
 DEFAULT_GRACE = 14 * 86400.0
 """Seconds; git's own, for the same reason: longer than any work that has stored something and not yet recorded it."""
 
-_REWRITE_BELOW = 0.5  # of a pack's bytes: to write the needed half again costs no more than the other half gives back
 _TIME = re.compile(r"(\d{1,6})\s*(d|h|min|s)?")
 _SECONDS = {"d": 86400.0, "h": 3600.0, "min": 60.0, "s": 1.0, None: 1.0}
 
@@ -26,23 +25,31 @@ class Fate(StrEnum):
     DROP = "drop"
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
-    """Some objects, packs or files, and their bytes."""
+@dataclass(slots=True)
+class Garbage:
+    """What a gc found, in bytes as they are stored.
 
-    count: int = 0
-    bytes: int = 0
+    `garbage_bytes` is all that nothing needs; of it `deletable_bytes` are older than the grace period, and
+    `deleted_bytes` are gone. `condemned_bytes` will be, a grace period later (remotes only).
+    """
 
-    def plus(self, count: int, size: int) -> Amount:
-        """Return the sum."""
-        return Amount(self.count + count, self.bytes + size)
+    needed_objects: int = 0
+    needed_bytes: int = 0
+    garbage_bytes: int = 0
+    deletable_bytes: int = 0
+    deleted_bytes: int = 0
+    condemned_bytes: int = 0
+    findings: list[Finding] = field(default_factory=list)
 
 
 def fate_of(use: PackUse) -> Fate:
-    """Return what happens to a pack that nobody is at work with."""
+    """Return what happens to a pack that nobody is at work with.
+
+    To write again what is needed must not cost more than the rest gives back.
+    """
     if not use.records:
         return Fate.DROP
-    return Fate.REWRITE if use.live < _REWRITE_BELOW * (use.length - len(PACK_HEADER)) else Fate.KEEP
+    return Fate.REWRITE if use.live < use.dead else Fate.KEEP
 
 
 def in_grace(changed: float, now: float, grace: float) -> bool:

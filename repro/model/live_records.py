@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from repro.model.digest import Digest
-from repro.model.pack import HEAD_BYTES
+from repro.model.pack import HEAD_BYTES, PACK_HEADER
 from repro.model.pack_index import PackFile, PackIndex, Place
 
 
@@ -17,6 +17,11 @@ class PackUse:
     length: int
     live: int = 0
     records: int = 0
+
+    @property
+    def dead(self) -> int:
+        """The bytes of records that are not needed."""
+        return self.length - len(PACK_HEADER) - self.live
 
 
 class LiveRecords:
@@ -44,6 +49,11 @@ class LiveRecords:
     def names(self, digest: Digest) -> bool:
         """Whether the index names the object, needed or not."""
         return self._index.position(digest) is not None
+
+    def is_needed(self, digest: Digest) -> bool:
+        """Whether the object was marked."""
+        position = self._index.position(digest)
+        return position is not None and bool(self._marks[position])
 
     def count(self) -> int:
         """Return how many objects are needed."""

@@ -9,7 +9,9 @@ from enum import IntEnum
 from repro.errors import IntegrityError
 from repro.model.digest import Digest
 
-PACK_HEADER = b"repro-pack 1\0\0\0\0"
+PACK_MAGIC = b"repro-pack 1"
+PACK_HEADER = PACK_MAGIC + b"\0\0\0\0"
+"""What a pack may begin with: the last four bytes may be any."""
 HEAD_BYTES = 64
 """Bytes of a record before its payload."""
 
@@ -62,6 +64,16 @@ class RecordHead:
     check: int
 
 
+def pack_header(salt: bytes) -> bytes:
+    """Return a pack's first bytes; `salt` is four bytes, by which packs of the same records have different names."""
+    return PACK_MAGIC + salt
+
+
+def is_pack_header(data: bytes) -> bool:
+    """Whether a file that begins with these 16 bytes may be a pack."""
+    return len(data) == len(PACK_HEADER) and data.startswith(PACK_MAGIC)
+
+
 def head_start(kind: RecordKind, size: int, stored: int, digest: bytes) -> bytes:
     """Return the first 56 bytes of a record's head; the check of these and of the payload follows them.
 
@@ -77,6 +89,11 @@ def head_start(kind: RecordKind, size: int, stored: int, digest: bytes) -> bytes
 def check_bytes(check: int) -> bytes:
     """Return the head's last 8 bytes."""
     return _CHECK.pack(check)
+
+
+def head_bytes(head: RecordHead) -> bytes:
+    """Return a head as it stands in a pack."""
+    return head_start(head.kind, head.size, head.stored, bytes.fromhex(head.digest[3:])) + check_bytes(head.check)
 
 
 def parse_head(data: bytes) -> RecordHead:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from repro.model.digest import Digest
-from repro.model.pack import HEAD_BYTES, PACK_HEADER, RecordKind
+from repro.model.pack import HEAD_BYTES, PACK_HEADER, RecordKind, pack_header
 from repro.model.pack_index import PackFile, place_bytes
 from repro.store.hashing import BLOCK, finish, new_hasher
 from repro.store.pack_records import Packed
@@ -39,7 +39,7 @@ class PackWriter:
         self._folder = folder
         self._descriptor, self._path = open_temp(folder)
         self._hasher = new_hasher()
-        self._parts: list[bytes | memoryview] = [PACK_HEADER]
+        self._parts: list[bytes | memoryview] = [pack_header(os.urandom(4))]
         self._buffered = self.length = len(PACK_HEADER)
         self.spots: dict[Digest, Spot] = {}
 

@@ -43,15 +43,17 @@ def publish_packs(root: str, packs: Sequence[WrittenPack]) -> None:
         _name_index(root, descriptor, path, digest_of(data))
 
 
-def merge_many(root: str, indexes: PackIndexes) -> None:
-    """Make one index of all that the cache has, if they are many. Others may do the same at the same time.
+def merge_many(root: str, indexes: PackIndexes, most: int = MANY_INDEXES) -> None:
+    """Make one index of all that the cache has, if there are more than `most`. Others may do the same at the same time.
+
+    What an index says of packs that are gone is left out.
 
     Raises:
         BadIndex: one of them is none.
         OSError: the disk is full, or refuses; the old ones are then there still.
     """
     old = dict(indexes.current())
-    if len(old) <= MANY_INDEXES:
+    if len(old) <= most:
         return
     with temp_file(f"{root}/tmp") as (descriptor, path):
         merged = merge_indexes(list(old.values()), descriptor, f"{root}/tmp", lambda pack: _is_there(root, pack))

@@ -119,7 +119,10 @@ class DirectoryStorage:
             os.sync()
             return
         for path in [*paths, *{os.path.dirname(path) for path in paths}, *([self._root] if paths else [])]:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            except FileNotFoundError:
+                continue  # deleted by a garbage collection in the meantime
             try:
                 os.fsync(descriptor)
             finally:

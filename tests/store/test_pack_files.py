@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from repro.model.content import ObjectRef
 from repro.model.digest import Digest, digest_of
-from repro.model.pack import HEAD_BYTES, MAX_RECORD, PACK_HEADER, BadPack, RecordKind, head_start, parse_head
+from repro.model.pack import HEAD_BYTES, MAX_RECORD, PACK_MAGIC, BadPack, RecordKind, head_start, parse_head
 from repro.model.pack_index import BadIndex, PackFile, PackIndex, encode_index, place_bytes
 from repro.store.merge_indexes import merge_indexes
 from repro.store.pack_indexes import PackIndexes
@@ -110,7 +110,7 @@ def test_a_pack_is_named_by_its_bytes_and_holds_its_records_in_order(tmp_path: P
     pack = _pack(tmp_path / "tmp", objects)
     data = Path(pack.path).read_bytes()
     assert pack.file == PackFile(digest_of(data), len(data))
-    assert data.startswith(PACK_HEADER)
+    assert data.startswith(PACK_MAGIC)
     for known, (offset, size, stored, kind) in zip(objects, pack.spots.values(), strict=True):
         head, payload = split_record(data[offset : offset + HEAD_BYTES + stored], digest_of(known))
         assert (head.size, head.kind, unpack_object(head, payload)) == (size, kind, known)

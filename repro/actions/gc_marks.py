@@ -1,0 +1,86 @@
+"""Following what records need through trees, marking what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from repro.errors import CannotProceed, IntegrityError
+from repro.model.content import Content, Kind, ObjectRef
+from repro.model.digest import Digest
+from repro.model.tree import Entry
+
+
+class NeedsUnknown(CannotProceed):
+    """A tree that is needed is damaged: what is below it could be taken for garbage."""
+
+    id = "needs-unknown"
+
+
+class MarkedPlace(Protocol):
+    """Somewhere that garbage is collected: it knows what it has, and notes what is needed."""
+
+    @property
+    def shown(self) -> str:
+        """What the place is called in messages."""
+        ...
+
+    def mark(self, digest: Digest) -> None:
+        """Note that an object is needed, be it there or not."""
+        ...
+
+    def read_tree(self, digest: Digest) -> tuple[Entry, ...] | None:
+        """Return the entries of a tree, None where it is not there.
+
+        Raises:
+            IntegrityError: it is damaged, or none.
+        """
+        ...
+
+    def was_lost(self, digest: Digest) -> bool:
+        """Whether an object that is not there once was, and was found damaged."""
+        ...
+
+
+@dataclass(slots=True)
+class Marker:
+    """Marks everything that is reachable from the roots, each object once."""
+
+    place: MarkedPlace
+    _looked: set[Digest] = field(default_factory=set)
+
+    def mark_all(self, roots: Iterable[Content | ObjectRef]) -> None:
+        """Mark roots and all that is below them.
+
+        Raises:
+            NeedsUnknown: a tree that is needed is damaged.
+        """
+        pending = list(roots)
+        while pending:
+            root = pending.pop()
+            if root.digest is None:
+                continue
+            if isinstance(root, ObjectRef) or root.kind is not Kind.DIRECTORY:
+                self.place.mark(root.digest)
+            elif root.digest not in self._looked:
+                # A file may have the bytes of a tree: that it was marked says nothing of what is below.
+                self._looked.add(root.digest)
+                self.place.mark(root.digest)
+                pending += [entry.content for entry in self._entries(root.digest)]
+
+    def _entries(self, digest: Digest) -> tuple[Entry, ...]:
+        try:
+            entries = self.place.read_tree(digest)
+        except IntegrityError as error:
+            raise self._unknown(digest, error.message) from error
+        if entries is None and self.place.was_lost(digest):
+            raise self._unknown(digest, "it was found damaged, and is no longer there")
+        return entries or ()
+
+    def _unknown(self, digest: Digest, reason: str) -> NeedsUnknown:
+        return NeedsUnknown(
+            f"the tree {digest} in {self.place.shown} is needed and cannot be read, so what is below it is not known: "
+            f"{reason}",
+            "`repro fsck --repair` brings it back from who has it; nothing was deleted",
+        )
