@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
+from repro.actions.rebuild_outside import missing_outside
 from repro.actions.run_source import RunSource, bring
 from repro.env import pip
+from repro.execution.machine import describe_machine
 from repro.model.content import Content, ObjectRef
 from repro.model.finding import Finding
 from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
 from repro.model.pieces import Part, Piece, pieces_of
+from repro.model.processor import ask_for, lacking
 from repro.model.progress import SILENT, Progress
 from repro.model.run_state import State
 from repro.store.remote_errors import MissingOnRemote
@@ -21,11 +24,15 @@ from repro.store.transfer import missing_here
 
 @dataclass(frozen=True, slots=True)
 class RebuildPlan:
-    """What stands in the way (`blocking`), what to know (`warnings`), and the interpreter to use."""
+    """What stands in the way (`blocking`), what to know (`warnings`), and the interpreter to use.
+
+    `asked` are variables that ask numerical libraries for no more than the run's processor could.
+    """
 
     blocking: tuple[Finding, ...]
     warnings: tuple[Finding, ...]
     interpreter: str | None
+    asked: Mapping[str, str] = field(default_factory=dict)
 
 
 def plan_rebuild(
@@ -42,6 +49,10 @@ def plan_rebuild(
     warnings = [_tainted(manifest)] if manifest.tainted else []
     if not blocking:
         blocking += _missing_pieces(source, progress)
+        blocking += missing_outside(manifest, environ.get("HOME") or "/")
+    here = describe_machine().cpu_features
+    asked = _asked(manifest, here)
+    warnings += _processor(manifest, here, asked)
     environment = manifest.recipe.environment
     interpreter = None
     if environment is None:
@@ -51,7 +62,28 @@ def plan_rebuild(
         interpreter = plan.interpreter
         blocking += plan.blocking
         warnings += plan.warnings
-    return RebuildPlan(tuple(blocking), tuple(warnings), interpreter)
+    return RebuildPlan(tuple(blocking), tuple(warnings), interpreter, asked)
+
+
+def _asked(manifest: Manifest, here: Sequence[str]) -> dict[str, str]:
+    environment = manifest.recipe.environment
+    numpy = dict(environment.packages).get("numpy") if environment else None
+    return ask_for(manifest.observations.machine.cpu_features, here, numpy)
+
+
+def _processor(manifest: Manifest, here: Sequence[str], asked: Mapping[str, str]) -> list[Finding]:
+    """Say what the processor here has less than the run's, and what libraries are asked for where it has more."""
+    machine = manifest.observations.machine
+    findings = []
+    if less := lacking(machine.cpu_features, here):
+        detail = f"the processor here has no {', '.join(less)}, the run's ({machine.processor or 'unknown'}) had"
+        findings.append(Finding("processor-lacks", f"{detail}: libraries take other code, which rounds otherwise"))
+    if asked:
+        detail = (
+            f"the processor here can more than the run's: libraries are asked for as much ({', '.join(sorted(asked))})"
+        )
+        findings.append(Finding("processor-exceeds", detail))
+    return findings
 
 
 def _unfit(manifest: Manifest) -> list[Finding]:

@@ -96,6 +96,9 @@ def rebuild(
     source = open_run(workspace, text, options.source)
     say(f"rebuilding {source.manifest.run}: {' '.join(source.manifest.recipe.command)}")
     plan = plan_rebuild(source, workspace.environ, options.python, progress)
+    for warning in plan.warnings:
+        if warning.kind == "processor-lacks":
+            say(warning.detail)  # before hours are spent on it, and among the findings in the end
     if plan.blocking:
         return Rebuilt(_unbuildable(source.manifest, plan), started=False)
     room = make_room(workspace, source.manifest.run, options.into)
@@ -159,7 +162,7 @@ def _rebuild_in(
     setting = set_up(kind, manifest, workspace.environ, realised, room)
     findings = [*plan.warnings, *(() if options.discard else setting.findings)]
     say(_running(setting.guarantee.kind))
-    outcome = execute_recipe(manifest.run, recipe, setting, {}, findings)
+    outcome = execute_recipe(manifest.run, recipe, setting, plan.asked, findings)
     for folder in setting.made:
         with contextlib.suppress(OSError):  # the command has put something there: it is its own
             os.rmdir(folder)

@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from repro.actions.rebuild_sandbox import Setting
 from repro.errors import IntegrityError
 from repro.execution.machine import processors_for
+from repro.execution.pinning import PINNING_SITE
 from repro.execution.process import CommandNotExecutable, CommandNotFound, Outcome
 from repro.model.determinism import rebuild_environment
 from repro.model.finding import Finding
 from repro.model.names import name_to_text
 from repro.model.parameters import parameter_variables
+from repro.model.pins import is_pinned, with_site
 from repro.model.recipe import ROOT, Recipe
 from repro.model.run_id import RunId
 
@@ -46,6 +48,7 @@ def execute_recipe(
     environ |= dict(realised.variables) if realised else {}
     environ |= parameter_variables(recipe.parameters)
     environ |= {"REPRO_RUN_ID": run, "REPRO_ROOT": root}
+    environ = with_site(environ, PINNING_SITE) if is_pinned(recipe.variables) else environ
     cwd = root if recipe.directory == ROOT else os.path.join(root, os.fsdecode(recipe.directory))
     umask = int(recipe.umask, 8)
     try:

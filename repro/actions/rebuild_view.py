@@ -10,10 +10,12 @@ from repro.actions.rebuild_outside import outside_files
 from repro.actions.rebuild_room import Room
 from repro.env.kinds import Realised
 from repro.env.which_python import which
+from repro.execution.pinning import PINNING_SITE
 from repro.model.content import Kind
 from repro.model.manifest import Manifest
 from repro.model.names import is_within
 from repro.model.outside import absolute_path
+from repro.model.pins import is_pinned
 from repro.model.sandbox import Account, Mount, View, account_of, in_order, is_inside, is_usable, place_of
 from repro.model.sandbox_rules import SYSTEM
 
@@ -53,6 +55,7 @@ def needs_of(manifest: Manifest, environ: Mapping[str, str], realised: Realised 
     if program is not None and not any(_is_below(program, place) for place in (*own, *interpreter)):
         folder = _installation_of(program, environ)
     named = [part for name in _MACHINE_FOLDERS for part in environ.get(name, "").split(":")]
+    named += [PINNING_SITE] if is_pinned(manifest.recipe.variables) else []
     variables = [part for part in named if os.path.isabs(part) and os.path.isdir(part) and not is_of_system(part)]
     return Needs(
         tuple(os.fsencode(path) for path in interpreter),

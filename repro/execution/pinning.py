@@ -7,6 +7,10 @@ Source: personality(2), ADDR_NO_RANDOMIZE.
 from __future__ import annotations
 
 import ctypes
+import os
+
+PINNING_SITE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "pinning_site")
+"""A folder whose `sitecustomize` makes libraries deterministic, for the PYTHONPATH of a pinned command."""
 
 _ADDR_NO_RANDOMIZE = 0x0040000
 _ASK = 0xFFFFFFFF

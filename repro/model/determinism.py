@@ -2,7 +2,8 @@
 
 Sources: Python's documentation (PYTHONHASHSEED), reproducible-builds.org (SOURCE_DATE_EPOCH), POSIX (LANG,
 LC_*, TZ), the OpenMP, OpenBLAS and oneMKL manuals (*_NUM_THREADS, OPENBLAS_CORETYPE, MKL_CBWR), NumPy's
-"CPU/SIMD optimizations" (NPY_DISABLE_CPU_FEATURES), PyTorch's (ATEN_CPU_CAPABILITY, CUBLAS_WORKSPACE_CONFIG).
+"CPU/SIMD optimizations" (NPY_DISABLE_CPU_FEATURES), PyTorch's (ATEN_CPU_CAPABILITY, CUBLAS_WORKSPACE_CONFIG); for
+those of `run --pin`, `docs/explanation/what-makes-bytes-differ.md`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from repro.errors import CannotProceed
+
+PIN = "REPRO_PIN"
+"""Set to `strict` by `run --pin`: the command's Python processes make their libraries deterministic."""
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -28,6 +32,13 @@ OBSERVED = (
     "OPENBLAS_CORETYPE",
     "ATEN_CPU_CAPABILITY",
     "CUBLAS_WORKSPACE_CONFIG",
+    "GLIBC_TUNABLES",
+    "MKL_DYNAMIC",
+    "NVIDIA_TF32_OVERRIDE",
+    "OMP_DYNAMIC",
+    "TF_DETERMINISTIC_OPS",
+    "TF_ENABLE_ONEDNN_OPTS",
+    PIN,
     "PYTHONPATH",
     "PYTHONUTF8",
     "PYTHONOPTIMIZE",
