@@ -12,11 +12,13 @@ from repro.actions.seal import Ending, seal
 from repro.actions.start_marks import forget_start, mark_start
 from repro.code.kept_commits import drop_commit
 from repro.errors import CannotProceed, ReproError, UsageError
+from repro.execution.pinning import PINNING_SITE, pin_addresses
 from repro.execution.process import CommandNotExecutable, CommandNotFound, execute
 from repro.model.determinism import run_environment
 from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
 from repro.model.parameters import parameter_variables
+from repro.model.pins import is_pinned, with_site
 from repro.project import Project
 
 
@@ -71,6 +73,9 @@ def _execute(project: Project, options: RunOptions, manifest: Manifest) -> Endin
     environ = run_environment(project.environ, recipe.variables, project.root)
     environ |= parameter_variables(recipe.parameters)
     environ |= {"REPRO_RUN_ID": manifest.run, "REPRO_ROOT": project.root}
+    if is_pinned(recipe.variables):
+        environ = with_site(environ, PINNING_SITE)
+        pin_addresses()  # of what this process starts; its own stay
     mark_start(project, manifest.run)
     started = datetime.now(UTC)
     try:

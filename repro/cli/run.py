@@ -44,6 +44,7 @@ def snapshot(
 
 @click.command(context_settings={"allow_interspersed_args": False})
 @recipe_options
+@click.option("--pin", is_flag=True, help="Strict settings for numerical libraries, recorded with the run.")
 @click.option("--twice", is_flag=True, help="Execute it once more, varied, and say what the result depends on.")
 @command_argument
 def run(
@@ -53,6 +54,7 @@ def run(
     inputs: tuple[str, ...],
     outputs: tuple[str, ...],
     offline: bool,
+    pin: bool,
     twice: bool,
     command: tuple[str, ...],
 ) -> int:
@@ -65,10 +67,11 @@ def run(
       repro run -n baseline -p lr=0.1 -o out -- python train.py --lr 0.1
     """
     from repro.actions.freeze import RunOptions
+    from repro.actions.pin import with_pins
     from repro.actions.run import run as execute
 
     options = RunOptions(command, name, message, parameters, inputs, outputs, offline)
-    project = here()
+    project = with_pins(here()) if pin else here()
     manifest = execute(project, options, say_frozen)
     say_sealed(manifest)
     if twice and manifest.state is State.COMPLETE:
