@@ -9,11 +9,12 @@ from repro.model.content import Content, Kind, ObjectRef
 from repro.model.digest import Digest
 from repro.model.progress import SILENT, Progress
 from repro.model.tree import MAX_DEPTH, BadTree, Entry
+from repro.model.tree_objects import WrongSize
 from repro.store.cache import Cache, CorruptObject
 from repro.store.fetched_files import FetchedFiles
 from repro.store.fetched_packs import FetchedPacks
 from repro.store.push import Transferred
-from repro.store.reached import Root, Walk
+from repro.store.reached import Root, check_size
 from repro.store.remote_errors import MissingOnRemote
 from repro.store.remote_objects import JOBS, RemoteObjects
 from repro.store.remote_reading import Unread, read_records
@@ -52,9 +53,7 @@ class Fetch:
             BadTree, WrongSize, SizeLie, UnsafePath: a tree is malformed, too deep, or lies about sizes.
             RemoteError: the remote cannot be reached, or refuses. What was brought stays.
         """
-        self._bring_trees(roots)
-        if files:
-            self._bring(self._lacking_files(roots))
+        self._bring(self._lacking(roots, files))
         for error in self._unread.faults.values():
             raise error
         if self._unread.missing:
@@ -62,29 +61,47 @@ class Fetch:
         brought, self._brought = self._brought, Transferred()
         return brought
 
-    def _bring_trees(self, roots: Iterable[Root]) -> None:
-        """Bring trees level by level: what is in one is known when it is here."""
-        seen: set[Digest] = set()
-        level = _directories(root for root in roots if isinstance(root, Content))
-        for _ in range(MAX_DEPTH + 1):
-            new = [digest for digest in level if digest not in seen]
-            if not new:
-                return
-            seen.update(new)
-            self._bring((digest, None) for digest in new if not self._has_sound_tree(digest))
-            level = _directories(e.content for digest in new for e in self._tree_here(digest) or ())
-        if not seen.issuperset(level):
-            raise BadTree(f"the directory {next(iter(level))} is nested deeper than {MAX_DEPTH} levels")
-
-    def _lacking_files(self, roots: Sequence[Root]) -> Iterator[tuple[Digest, int]]:
+    def _lacking(self, roots: Iterable[Root], files: bool) -> Iterator[tuple[Digest, int]]:
+        """Bring trees level by level, since what is in one is known when it is here; yield the files that are not."""
         count = size = 0
-        for ref in Walk(roots, self._tree_here).files():
-            if self._cache.size(ref.digest) != ref.size:
-                count += 1
-                size += ref.size
-                yield ref.digest, ref.size
+        seen: dict[Digest, int] = {}
+        level: dict[Digest, int] = {}
+        for ref in self._taken(roots, seen, level, files):
+            count, size = count + 1, size + ref.size
+            yield ref.digest, ref.size
+        for _ in range(MAX_DEPTH + 1):
+            if not level:
+                break
+            self._bring((digest, None) for digest in level if not self._has_sound_tree(digest))
+            below: dict[Digest, int] = {}
+            for digest, declared in level.items():
+                entries = self._tree_here(digest)
+                if entries is None:
+                    continue
+                check_size(digest, declared, entries)
+                for ref in self._taken((entry.content for entry in entries), seen, below, files):
+                    count, size = count + 1, size + ref.size
+                    yield ref.digest, ref.size
+            level = below
+        if level:
+            raise BadTree(f"the directory {next(iter(level))} is nested deeper than {MAX_DEPTH} levels")
         self._total = Transferred(self._total.objects + count, self._total.bytes + size)
         self._told.total(self._total.bytes, self._total.objects)
+
+    def _taken(
+        self, contents: Iterable[Root], seen: dict[Digest, int], level: dict[Digest, int], files: bool
+    ) -> Iterator[ObjectRef]:
+        """Note the trees that are new in `level`; yield the files that are not here."""
+        for content in contents:
+            if content.digest is None:
+                continue
+            if isinstance(content, Content) and content.kind is Kind.DIRECTORY:
+                if content.digest not in seen:
+                    seen[content.digest] = level[content.digest] = content.size
+                elif seen[content.digest] != content.size:
+                    raise WrongSize(f"the directory {content.digest} is declared with two sizes")
+            elif files and self._cache.size(content.digest) != content.size:
+                yield ObjectRef(content.digest, content.size)
 
     def _tree_here(self, digest: Digest) -> tuple[Entry, ...] | None:
         if digest in self._unread.missing or digest in self._unread.faults:
@@ -128,8 +145,3 @@ class Fetch:
             self._brought.objects + count + packs.objects + large.objects,
             self._brought.bytes + size + packs.bytes + large.bytes,
         )
-
-
-def _directories(contents: Iterable[Content]) -> dict[Digest, None]:
-    """Return the trees among contents, each once."""
-    return {c.digest: None for c in contents if c.kind is Kind.DIRECTORY and c.digest}
