@@ -17,13 +17,12 @@ if TYPE_CHECKING:
     from repro.store.pack_stream import PackStream
 
 _FEW_OBJECTS = 64
-"""Fewer objects than this, of less than a megabyte, are files of their own: no pack for three of them."""
+_FEW_BYTES = 1024 * 1024
+"""Fewer objects than this, of fewer bytes, are files of their own: no pack for three of them."""
 
 _PACKS_AT_ONCE = 16
 _RECORDS_AT_ONCE = 131_072
 """What is published at the latest, so that memory is bounded and what was killed finds its work again."""
-
-_HANDED_OVER = 1024 * 1024  # bytes of objects that go to the writing thread together; as many are no few
 
 
 class BatchStore(Protocol):
@@ -130,7 +129,6 @@ class Batch:
                 for digest, data in self._held:
                     self._store.store_alone(data, ObjectRef(digest, len(data)))
             else:
-                self._hand_over()
                 self._publish(self._stream)
         finally:
             self._end()
@@ -146,20 +144,23 @@ class Batch:
             self._end()
 
     def _take(self, digest: Digest, data: bytes) -> None:
+        if self._stream is not None:
+            self._write(self._stream, digest, data)
+            return
         self._held.append((digest, data))
         self._held_bytes += len(data)
-        if self._held_bytes >= _HANDED_OVER or (self._stream is None and len(self._held) >= _FEW_OBJECTS):
-            self._hand_over()
-
-    def _hand_over(self) -> None:
-        if self._stream is None:
+        if len(self._held) >= _FEW_OBJECTS or self._held_bytes >= _FEW_BYTES:
             from repro.store.pack_stream import PackStream
 
             self._stream = PackStream(self._tmp)
-        held, self._held, self._held_bytes = self._held, [], 0
-        self._stream.write(held)
-        if len(self._stream) >= _PACKS_AT_ONCE or len(self._pending) >= _RECORDS_AT_ONCE:
-            self._publish(self._stream)
+            held, self._held = self._held, []
+            for known, bytes_of_it in held:
+                self._write(self._stream, known, bytes_of_it)
+
+    def _write(self, stream: PackStream, digest: Digest, data: bytes) -> None:
+        stream.add(digest, data)
+        if len(stream) >= _PACKS_AT_ONCE or len(self._pending) >= _RECORDS_AT_ONCE:
+            self._publish(stream)
 
     def _publish(self, stream: PackStream) -> None:
         packs = stream.take()
