@@ -53,7 +53,7 @@ def put_objects(remote: Remote, objects: Iterable[bytes]) -> PackFile:
 
 def indexes_in(folder: Path) -> list[PackIndex]:
     """The indexes of a remote in a directory."""
-    return [PackIndex(path.read_bytes()) for path in sorted((folder / "indexes").glob("*"))]
+    return [PackIndex(path.read_bytes()) for path in sorted((folder / "indexes").glob("[0-9a-f]*"))]
 
 
 def digests_in(folder: Path) -> set[Digest]:

@@ -71,7 +71,7 @@ def fetch(
     for run in selected:
         manifest, data = read_remote_manifest(remote, run)
         pieces = [piece.root for piece in pieces_of(manifest)]
-        total = _plus(total, fetching.bring(pieces))
+        total += fetching.bring(pieces)
         cache.flush()
         keep_fetched(records, run, data)
         fetch_rebuilds(records, remote, run)
@@ -183,7 +183,3 @@ def push_rebuild(records: Records, remote: Remote, run: RunId, name: str) -> Non
     """Send one rebuild record."""
     with open(records.rebuild_path(run, name), "rb") as file:
         remote.put_bytes(f"rebuilds/{run}/{name}", file.read())
-
-
-def _plus(one: Transferred, two: Transferred) -> Transferred:
-    return Transferred(one.objects + two.objects, one.bytes + two.bytes)

@@ -13,11 +13,11 @@ from repro.model.tree_objects import WrongSize
 from repro.store.cache import Cache, CorruptObject
 from repro.store.fetched_files import FetchedFiles
 from repro.store.fetched_packs import FetchedPacks
-from repro.store.push import Transferred
 from repro.store.reached import Root, check_size
 from repro.store.remote_errors import MissingOnRemote
 from repro.store.remote_objects import JOBS, RemoteObjects
 from repro.store.remote_reading import Unread, read_records
+from repro.store.transferred import Transferred
 
 
 class Fetch:
@@ -85,7 +85,7 @@ class Fetch:
             level = below
         if level:
             raise BadTree(f"the directory {next(iter(level))} is nested deeper than {MAX_DEPTH} levels")
-        self._total = Transferred(self._total.objects + count, self._total.bytes + size)
+        self._total += Transferred(count, size)
         self._told.total(self._total.bytes, self._total.objects)
 
     def _taken(
@@ -141,7 +141,4 @@ class Fetch:
         large.bring(unread.large, unread)
         self._unread.missing |= unread.missing
         self._unread.faults |= unread.faults
-        self._brought = Transferred(
-            self._brought.objects + count + packs.objects + large.objects,
-            self._brought.bytes + size + packs.bytes + large.bytes,
-        )
+        self._brought += Transferred(count + packs.objects + large.objects, size + packs.bytes + large.bytes)

@@ -169,9 +169,16 @@ class FetchedFiles:
         if not chunks.lengths:
             return
         unread = read_records(self._objects, chunks.lengths.items(), take, self._jobs)
-        for chunk in (*unread.missing, *unread.large):
+        for chunk in unread.missing:
             for partial, _ in chunks.targets[chunk]:
                 partial.is_missing = True
+        for chunk in unread.large:
+            for partial, _ in chunks.targets[chunk]:
+                partial.fault = CorruptRemoteObject(
+                    f"{partial.ref.digest} in {self._objects.shown} is not what its name says: "
+                    f"its chunk {chunk} is a list of chunks itself",
+                    "nothing was deleted there; push it again from where it is intact",
+                )
         for chunk, error in unread.faults.items():
             for partial, _ in chunks.targets[chunk]:
                 partial.fault = error

@@ -16,6 +16,7 @@ from repro.model.progress import SILENT, Progress
 from repro.model.tree import Entry, decode_tree
 from repro.model.tree_objects import MAX_TREE_BYTES
 from repro.store.cache import Cache, CorruptObject, MissingObject, SizeLie
+from repro.store.fetch import Fetch
 from repro.store.hashing import hash_file
 from repro.store.large_objects import send_large
 from repro.store.marks import Marked, Marks
@@ -26,17 +27,10 @@ from repro.store.reached import Root, Walk
 from repro.store.remote import Remote
 from repro.store.remote_indexes import write_index_list
 from repro.store.remote_objects import JOBS, RemoteObjects
+from repro.store.transferred import Transferred
 
 _STEP = 4 * 1024 * 1024
 """Bytes of a pack of the cache that are read at a time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Transferred:
-    """What actually travelled: objects, and their bytes before compression; of a large one, the chunks that did."""
-
-    objects: int = 0
-    bytes: int = 0
 
 
 @dataclass(slots=True)
@@ -119,7 +113,7 @@ class Push:
         """
         self._roots += roots
         sent = self._send(roots)
-        self.transferred = Transferred(self.transferred.objects + sent.objects, self.transferred.bytes + sent.bytes)
+        self.transferred += sent
         return sent
 
     def flush(self) -> None:
@@ -145,6 +139,8 @@ class Push:
 
     def _send(self, roots: Sequence[Root]) -> Transferred:
         wanted = self._look(roots)
+        while wanted.missing and self._objects.condemned and self._save(wanted.missing):
+            wanted = self._look(roots)
         if wanted.missing:
             raise MissingObject(
                 f"{len(wanted.missing)} objects are neither here nor on {self._remote.shown}: "
@@ -158,13 +154,20 @@ class Push:
             if workshop is None:
                 self._cache.prepare()
             self._outgoing = Outgoing(self._objects, workshop, os.path.join(self._cache.root, "tmp"), self._jobs)
-        self._total = Transferred(self._total.objects + wanted.objects, self._total.bytes + wanted.bytes)
+        self._total += Transferred(wanted.objects, wanted.bytes)
         self._told.total(self._total.bytes, self._total.objects)
         sending = _Sending(self._cache, self._outgoing, wanted, self._told)
         sending.packs()
         sending.files()
         self._outgoing.complete()
         return Transferred(sending.objects, sending.bytes)
+
+    def _save(self, digests: Iterable[Digest]) -> bool:
+        """Whether any of these objects could be brought here from packs that are to be deleted."""
+        there = RemoteObjects(self._remote, self._cache.root, self._jobs)
+        sizes = {digest: there.size(digest) for digest in digests}
+        refs = [ObjectRef(digest, size) for digest, size in sizes.items() if size is not None]
+        return bool(refs) and Fetch(self._cache, there, self._jobs).bring(refs).objects > 0
 
     def _look(self, roots: Iterable[Root]) -> _Wanted:
         """Find what is to be sent. A tree that is there is there with all that is below it, as a rule."""

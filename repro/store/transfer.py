@@ -10,11 +10,11 @@ from repro.model.tree import Entry
 from repro.store.cache import Cache
 from repro.store.fetch import Fetch as Fetch
 from repro.store.push import Push as Push
-from repro.store.push import Transferred as Transferred
 from repro.store.reached import Root, Walk
 from repro.store.remote import Remote
 from repro.store.remote_objects import JOBS as JOBS
 from repro.store.remote_objects import RemoteObjects as RemoteObjects
+from repro.store.transferred import Transferred as Transferred
 
 
 def missing_here(cache: Cache, roots: Sequence[Root]) -> tuple[Digest, ...]:
