@@ -38,7 +38,14 @@ def full(what, call, kind, below):
     assert not os.path.isdir(os.path.join(small, "cache/tmp")) or os.listdir(os.path.join(small, "cache/tmp")) == []
 
 
+def store_many():
+    with cache.batch() as batch:
+        for _ in range(300):
+            batch.add_bytes(os.urandom(8_000))
+
+
 from repro.errors import RemoteError
+full("batch", store_many, OSError, "cache")
 full("add", lambda: capture(root, b"data", cache), OSError, "cache")
 full("place", lambda: place(content, root, b"small/out", big), OSError, "out")
 full("push", lambda: push_objects(big, open_remote(os.path.join(small, "remote")), [content]), RemoteError, "remote")
