@@ -17,6 +17,7 @@ from repro.model.gc_plan import Fate, Garbage, fate_of, in_grace
 from repro.model.live_records import LiveRecords, PackUse
 from repro.model.pack import HEAD_BYTES
 from repro.model.pack_index import PackFile, PackIndex, Place
+from repro.model.progress import SILENT, Progress
 from repro.model.tree import Entry
 from repro.store.cache import Cache
 from repro.store.discard import StoredFile, discard, leftovers_of, object_files_of, packs_of, take_back
@@ -29,7 +30,7 @@ from repro.store.rewrite_packs import NeededRecord, rewrite
 from repro.store.temp_files import temp_file
 
 
-def collect_here(cache: Cache, roots: Roots, grace: float, *, delete: bool) -> Garbage:
+def collect_here(cache: Cache, roots: Roots, grace: float, *, delete: bool, told: Progress = SILENT) -> Garbage:
     """Find what nothing needs, and delete what of it is older than `grace` seconds, if `delete`.
 
     Raises:
@@ -40,7 +41,7 @@ def collect_here(cache: Cache, roots: Roots, grace: float, *, delete: bool) -> G
         take_back(cache.root)
     with _one_index(cache.root) as index:
         place = _Here(cache, LiveRecords(index))
-        Marker(place).mark_all(roots.needed)
+        Marker(place, told).mark_all(roots.needed)
         work = _Sweep(cache.root, place, time.time(), grace, delete)
         work.files()
         work.packs()

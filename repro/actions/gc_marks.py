@@ -9,6 +9,7 @@ from typing import Protocol
 from repro.errors import CannotProceed, IntegrityError
 from repro.model.content import Content, Kind, ObjectRef
 from repro.model.digest import Digest
+from repro.model.progress import SILENT, Progress
 from repro.model.tree import Entry
 
 
@@ -48,6 +49,7 @@ class Marker:
     """Marks everything that is reachable from the roots, each object once."""
 
     place: MarkedPlace
+    told: Progress = SILENT
     _looked: set[Digest] = field(default_factory=set)
 
     def mark_all(self, roots: Iterable[Content | ObjectRef]) -> None:
@@ -61,6 +63,7 @@ class Marker:
             root = pending.pop()
             if root.digest is None:
                 continue
+            self.told.advance(0, 1)
             if isinstance(root, ObjectRef) or root.kind is not Kind.DIRECTORY:
                 self.place.mark(root.digest)
             elif root.digest not in self._looked:

@@ -30,6 +30,7 @@ COMMANDS = {
     "fetch": "repro.cli.remote:fetch",
     "pull": "repro.cli.remote:pull",
     "fsck": "repro.cli.fsck:fsck",
+    "gc": "repro.cli.gc:gc",
     "env": "repro.cli.env:env",
     "completion": "repro.cli.completion:completion",
 }
@@ -52,6 +53,7 @@ SUMMARIES = {
     "fetch": "Bring runs and data from a remote into the store.",
     "pull": "Fetch the tracked data and check it out.",
     "fsck": "Check every object and record, here or on a remote, and repair.",
+    "gc": "Show what nothing needs any more, and delete it.",
     "env": "Lock, show and create environments.",
     "completion": "Print a shell's completion script.",
 }

@@ -1,0 +1,254 @@
+"""Garbage of a remote: what nothing needs is condemned, and deleted a grace period later.
+
+Why two steps: a push that finds an object on the remote relies on it. From the moment that a pack is condemned no push
+does (each looks before it publishes a manifest), and of what a push before that moment relied on, the manifest is
+there a grace period later: it is written to another pack before the condemned one goes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import time
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+
+from repro.actions.gc_marks import Marker
+from repro.actions.gc_roots import Root, Roots, roots_of_remote
+from repro.model.digest import Digest, digest_of
+from repro.model.gc_plan import Fate, Garbage, fate_of, in_grace
+from repro.model.live_records import LiveRecords, PackUse
+from repro.model.pack import RecordKind, head_bytes
+from repro.model.pack_index import PackFile, PackIndex, encode_index
+from repro.model.progress import SILENT, Progress
+from repro.model.tree import Entry, decode_tree
+from repro.model.tree_objects import MAX_TREE_BYTES
+from repro.store.cache import Cache
+from repro.store.merge_indexes import merge_indexes
+from repro.store.pack_writer import WrittenPack
+from repro.store.remote import Remote
+from repro.store.remote_garbage import PacksThere, clock_of, condemn, condemnations, packs_there
+from repro.store.remote_indexes import listed_indexes, write_index_list
+from repro.store.remote_names import index_name, pack_name
+from repro.store.remote_objects import RemoteObjects
+from repro.store.rewrite_packs import NeededRecord, remove_written, rewrite
+from repro.store.temp_files import temp_file
+
+
+def collect_far(
+    cache: Cache,
+    remote: Remote,
+    roots: Roots,
+    grace: float,
+    *,
+    delete: bool,
+    sure: Callable[[], None],
+    told: Progress = SILENT,
+) -> Garbage:
+    """Find what nothing needs on a remote; if `delete`, condemn it, and delete what was condemned `grace` seconds ago.
+
+    Args:
+        cache: trees that are here need not be read from the remote.
+        remote: where garbage is collected.
+        roots: what projects need; what the remote's records need is added.
+        grace: in seconds, by the remote's clock.
+        delete: change something.
+        sure: raises if it is not known what is needed; asked before anything is changed.
+        told: of each object that is needed.
+
+    Raises:
+        NeedsUnknown, BadCondemned, CorruptRemoteObject: what is needed cannot be known.
+        RemoteError: the remote cannot be reached, refuses, or cannot say what it has.
+    """
+    there = packs_there(remote)  # before the records: what a push under way has sent and not yet recorded is young
+    condemned = condemnations(remote)
+    objects = RemoteObjects(remote, cache.root)
+    indexes = list(objects.indexes())
+    doomed = {name for one in condemned for name in one.packs}
+    mine = set(roots.needed)
+    roots_of_remote(remote, roots)
+    if delete:
+        sure()
+    now = clock_of(remote) if delete else time.time()
+    with contextlib.ExitStack() as stack:
+        solid = stack.enter_context(_index(cache, indexes, there, lambda name: name not in doomed))
+        dying = stack.enter_context(_index(cache, indexes, there, lambda name: name in doomed))
+        place = _Far(cache, objects, LiveRecords(solid), LiveRecords(dying))
+        _mark(Marker(place, told), place, roots, mine)
+        work = _Sweep(cache, remote, place, there, now, grace)
+        plan = work.plan()
+        if delete:
+            work.condemn(plan)
+            work.delete([one.name for one in condemnations(remote) if not in_grace(one.written, now, grace)])
+    return work.found
+
+
+def _mark(marker: Marker, place: _Far, roots: Roots, mine: Collection[Root]) -> None:
+    """Mark what projects here need, of which much may never have been pushed, and what the remote's records need."""
+    place.is_complete = True
+    marker.mark_all(roots.needed - set(mine))
+    place.is_complete = False
+    marker.mark_all(mine)
+
+
+@contextlib.contextmanager
+def _index(
+    cache: Cache, indexes: list[PackIndex], there: PacksThere, wanted: Callable[[str], bool]
+) -> Iterator[PackIndex]:
+    """Yield one index of the packs that are there and wanted."""
+    tmp = os.path.join(cache.root, "tmp")
+    with temp_file(tmp) as (descriptor, _):
+        merge_indexes(indexes, descriptor, tmp, lambda pack: pack in there.written and wanted(pack_name(pack.digest)))
+        yield PackIndex(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ))
+
+
+@dataclass(slots=True)
+class _Far:
+    """The remote as a place where garbage is marked."""
+
+    cache: Cache
+    objects: RemoteObjects
+    solid: LiveRecords
+    dying: LiveRecords
+    is_complete: bool = False
+    lacks: bool = False
+
+    @property
+    def shown(self) -> str:
+        return self.objects.shown
+
+    def mark(self, digest: Digest) -> None:
+        place = self.solid.mark(digest) or (None if self.solid.names(digest) else self.dying.mark(digest))
+        if place is None:
+            self.lacks |= self.is_complete and not (self.solid.names(digest) or self.dying.names(digest))
+        elif place.kind is RecordKind.CHUNKS:
+            for part in self.objects.chunks(digest):
+                for chunk, _ in part:
+                    self.mark(chunk)
+
+    def read_tree(self, digest: Digest) -> tuple[Entry, ...] | None:
+        if self.cache.has(digest):
+            return self.cache.read_tree(digest)
+        if not (self.solid.names(digest) or self.dying.names(digest)):
+            return None
+        return decode_tree(self.objects.read(digest, MAX_TREE_BYTES))
+
+    def was_lost(self, digest: Digest) -> bool:
+        return self.is_complete  # a manifest there whose tree is not
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What happens to packs: `drop` is not needed at all; of `copy`, what is needed is written again first."""
+
+    drop: list[PackFile] = field(default_factory=list)
+    copy: list[PackFile] = field(default_factory=list)
+    saved: list[PackFile] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Sweep:
+    cache: Cache
+    remote: Remote
+    place: _Far
+    there: PacksThere
+    now: float
+    grace: float
+    found: Garbage = field(default_factory=Garbage)
+
+    def plan(self) -> _Plan:
+        """Decide, and count. `saved` are condemned packs in which something is needed after all."""
+        plan = _Plan()
+        solid, dying = self.place.solid.uses(), self.place.dying.uses()
+        self.found.needed_objects = self.place.solid.count() + self.place.dying.count()
+        self.found.needed_bytes = sum(use.live for use in (*solid.values(), *dying.values()))
+        for pack, written in self.there.written.items():
+            if pack in dying:
+                self._count_dying(pack, dying[pack], plan)
+            elif not in_grace(written, self.now, self.grace):
+                self._judge(pack, solid.get(pack), plan)
+            else:
+                self.found.garbage_bytes += solid[pack].dead if pack in solid else pack.length
+        return plan
+
+    def _count_dying(self, pack: PackFile, use: PackUse, plan: _Plan) -> None:
+        self.found.garbage_bytes += use.length - use.live
+        self.found.condemned_bytes += use.length - use.live
+        if use.records:
+            plan.saved.append(pack)
+
+    def _judge(self, pack: PackFile, use: PackUse | None, plan: _Plan) -> None:
+        if use is None:  # a push that never wrote its index; if anything is missing, this may be where it is
+            use = PackUse(pack.length, pack.length if self.place.lacks else 0, int(self.place.lacks))
+        fate = fate_of(use)
+        self.found.garbage_bytes += pack.length if fate is Fate.DROP else use.dead
+        if fate is Fate.KEEP:
+            return
+        self.found.deletable_bytes += pack.length if fate is Fate.DROP else use.dead
+        (plan.drop if fate is Fate.DROP else plan.copy).append(pack)
+
+    def condemn(self, plan: _Plan) -> None:
+        """Write again what is needed of packs that go, then say that they go."""
+        for live, packs in ((self.place.solid, plan.copy), (self.place.dying, plan.saved)):
+            if packs:
+                self._copy(live, packs)
+        going = [*plan.drop, *plan.copy]
+        if going:
+            self.remote.flush()
+            condemn(self.remote, going)
+            self.found.condemned_bytes += self.found.deletable_bytes
+
+    def _copy(self, live: LiveRecords, packs: list[PackFile]) -> None:
+        folder = self.remote.workshop() or os.path.join(self.cache.root, "tmp")
+        written, damaged = rewrite(folder, self._records(live, packs))
+        try:
+            for error in damaged.values():
+                raise error  # it is needed and cannot be copied: the pack has to stay
+            for pack in written:
+                self.remote.put_file(pack_name(pack.file.digest), pack.path, move=True)
+            self._publish(written)
+        finally:
+            remove_written(written)
+
+    def _records(self, live: LiveRecords, packs: list[PackFile]) -> Iterator[NeededRecord]:
+        for pack in packs:
+            wanted = {place.offset: (digest, place) for digest, place in live.needed_in({pack})}
+            for offset, head, payload in self.place.objects.records(pack):
+                if offset in wanted:
+                    yield *wanted[offset], head_bytes(head) + payload
+
+    def _publish(self, written: list[WrittenPack]) -> None:
+        entries = {digest: place for number, pack in enumerate(written) for digest, place in pack.places(number)}
+        data = encode_index([pack.file for pack in written], entries.items())
+        self.remote.put_bytes(index_name(digest_of(data)), data)
+
+    def delete(self, names: list[str]) -> None:
+        """Delete the packs that are condemned by files of these names, and what indexes say of them."""
+        if not names:
+            return
+        packs = {pack for one in condemnations(self.remote) if one.name in names for pack in one.packs}
+        gone = {pack for pack in self.there.written if pack_name(pack.digest) in packs}
+        self._forget(gone)
+        for pack in gone:
+            self.remote.delete(pack_name(pack.digest))
+            self.found.deleted_bytes += pack.length
+        for name in names:
+            self.remote.delete(name)
+        self.found.condemned_bytes = max(0, self.found.condemned_bytes - self.found.deleted_bytes)
+
+    def _forget(self, gone: Collection[PackFile]) -> None:
+        """Replace all indexes by one that does not name packs that go."""
+        names = listed_indexes(self.remote)
+        indexes = RemoteObjects(self.remote, self.cache.root).indexes()
+        tmp = os.path.join(self.cache.root, "tmp")
+        with temp_file(tmp) as (descriptor, path):
+            digest = merge_indexes(indexes, descriptor, tmp, lambda pack: pack not in gone)
+            os.fsync(descriptor)
+            self.remote.put_file(index_name(digest), path)
+        self.remote.flush()
+        write_index_list(self.remote)
+        for name in names:
+            if name != digest[3:]:
+                self.remote.delete(f"indexes/{name}")
+        write_index_list(self.remote)
