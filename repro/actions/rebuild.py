@@ -14,6 +14,7 @@ from repro.actions.compare_outputs import compare_outputs
 from repro.actions.environment import realise_environment
 from repro.actions.plan_rebuild import RebuildPlan, plan_rebuild
 from repro.actions.rebuild_command import execute_recipe, make_working_directory
+from repro.actions.rebuild_misses import missed
 from repro.actions.rebuild_outside import place_outside
 from repro.actions.rebuild_room import Room, make_room
 from repro.actions.rebuild_sandbox import check_kind, set_up
@@ -162,7 +163,7 @@ def _rebuild_in(
     setting = set_up(kind, manifest, workspace.environ, realised, room)
     findings = [*plan.warnings, *(() if options.discard else setting.findings)]
     say(_running(setting.guarantee.kind))
-    outcome = execute_recipe(manifest.run, recipe, setting, plan.asked, findings)
+    outcome = execute_recipe(manifest, recipe, setting, plan.asked, findings)
     for folder in setting.made:
         with contextlib.suppress(OSError):  # the command has put something there: it is its own
             os.rmdir(folder)
@@ -177,6 +178,8 @@ def _rebuild_in(
         findings.append(Finding("exit-code", f"the command ended with {outcome.exit_code}, in the run with {was}"))
     elif not outputs:
         findings.append(Finding("nothing-to-compare", "the run has no outputs", hint="name them with -o"))
+    if not is_reproduced(verdict):
+        findings += missed(setting, manifest, room, verdict is Verdict.FAILED)
     return RebuildRecord(
         run=manifest.run,
         recipe=recipe_id(manifest.recipe),

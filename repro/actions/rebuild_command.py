@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from repro.actions.rebuild_misses import listening
 from repro.actions.rebuild_sandbox import Setting
 from repro.errors import IntegrityError
 from repro.execution.machine import processors_for
@@ -12,11 +13,11 @@ from repro.execution.pinning import PINNING_SITE
 from repro.execution.process import CommandNotExecutable, CommandNotFound, Outcome
 from repro.model.determinism import rebuild_environment
 from repro.model.finding import Finding
+from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
 from repro.model.parameters import parameter_variables
 from repro.model.pins import is_pinned, with_site
 from repro.model.recipe import ROOT, Recipe
-from repro.model.run_id import RunId
 
 _STDERR = 2
 
@@ -28,12 +29,13 @@ class DirectoryOutside(IntegrityError):
 
 
 def execute_recipe(
-    run: RunId, recipe: Recipe, setting: Setting, asked: Mapping[str, str], findings: list[Finding]
+    manifest: Manifest, recipe: Recipe, setting: Setting, asked: Mapping[str, str], findings: list[Finding]
 ) -> Outcome:
     """Run a recipe's command with its variables, umask and processors, and return how it ended.
 
     Args:
-        run: the run that is rebuilt; the command sees it as `REPRO_RUN_ID`.
+        manifest: of the run that is rebuilt; the command sees its id as `REPRO_RUN_ID`.
+        recipe: what is executed: the run's, or a variation of it.
         setting: where it runs.
         asked: variables that ask libraries for what the run had; the recipe's own count more.
         findings: gets what could not be given to the command as it was.
@@ -47,13 +49,14 @@ def execute_recipe(
     environ = {**asked, **rebuild_environment(base, recipe.variables, root, None if cpus else recipe.cpus)}
     environ |= dict(realised.variables) if realised else {}
     environ |= parameter_variables(recipe.parameters)
-    environ |= {"REPRO_RUN_ID": run, "REPRO_ROOT": root}
+    environ |= {"REPRO_RUN_ID": manifest.run, "REPRO_ROOT": root}
     environ = with_site(environ, PINNING_SITE) if is_pinned(recipe.variables) else environ
     cwd = root if recipe.directory == ROOT else os.path.join(root, os.fsdecode(recipe.directory))
     umask = int(recipe.umask, 8)
     try:
         # The command's stdout is talk here: a rebuild's own stdout is its verdict.
-        return setting.sandbox.execute(recipe.command, cwd, environ, umask=umask, cpus=cpus, stdout=_STDERR)
+        command = listening(setting, manifest, recipe.command, cwd)
+        return setting.sandbox.execute(command, cwd, environ, umask=umask, cpus=cpus, stdout=_STDERR)
     except (CommandNotFound, CommandNotExecutable) as error:
         findings.append(Finding(error.id, error.message, hint=error.hint))
         return Outcome(127 if isinstance(error, CommandNotFound) else 126, None, 0.0)

@@ -48,13 +48,18 @@ class Room:
         return os.path.join(self.folder, "outside")
 
     @property
+    def log(self) -> str:
+        """What is written down of calls that fail; its folder is the command's too."""
+        return os.path.join(self.folder, "log", "failed-calls")
+
+    @property
     def etc(self) -> str:
         """Where the files lie that stand for the system's in /etc."""
         return os.path.join(self.folder, "etc")
 
     def trim(self) -> None:
         """Take away what the kept files do not need: our folder, unless something is in it."""
-        for name in ("wheels", "staging", "home", "tmp", "outside", "etc", "packs"):
+        for name in ("wheels", "staging", "home", "tmp", "outside", "etc", "packs", "log"):
             _remove_tree(os.path.join(self.folder, name))
         with contextlib.suppress(OSError):
             os.rmdir(self.folder)

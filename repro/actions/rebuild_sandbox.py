@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from repro.actions.rebuild_outside import has_home_inputs, not_the_same_here, outside_files, place_in_home
 from repro.actions.rebuild_room import Room
 from repro.actions.rebuild_view import (
+    LOG_FOLDER,
     MAX_PROTECTED,
     Needs,
     made_folders,
@@ -44,7 +45,8 @@ _FROM_SHELL = (
 class Setting:
     """Where a command runs: the sandbox, what the command sees where, and the variables of the machine it gets.
 
-    `made` are folders that stand in the checkout for the sandbox's sake alone.
+    `made` are folders that stand in the checkout for the sandbox's sake alone; `log` is where the command may write
+    down what fails in it, as it sees that path; `kept` are folders of this machine that it sees as they are.
     """
 
     sandbox: Sandbox
@@ -54,6 +56,8 @@ class Setting:
     guarantee: Guarantee
     findings: tuple[Finding, ...] = ()
     made: tuple[str, ...] = ()
+    log: str = os.devnull
+    kept: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,7 @@ def set_up(
     Raises:
         NoSandbox: the kind was asked for and does not work here.
     """
-    for folder in (room.home, room.temporary, room.etc):
+    for folder in (room.home, room.temporary, room.etc, os.path.dirname(room.log)):
         os.makedirs(folder, exist_ok=True)
     subject = _Subject(manifest, environ, realised, room, needs_of(manifest, environ, realised, room.root))
     reasons: list[str] = []
@@ -146,8 +150,11 @@ def _in_bwrap(
         program = name_to_text(subject.needs.program)
         detail = f"the command is a program of this machine, installed in {program}: no record has it"
         findings.append(Finding("program-not-recorded", detail))
+    log = os.path.join(os.fsdecode(LOG_FOLDER), os.path.basename(subject.room.log))
     guarantee = Guarantee(SandboxKind.BWRAP, tuple(_missed_in_bwrap(subject, view, account)))
-    return Setting(InBubblewrap(bubblewrap), view, realised, environ, guarantee, tuple(findings), made)
+    return Setting(
+        InBubblewrap(bubblewrap), view, realised, environ, guarantee, tuple(findings), made, log, subject.needs.all
+    )
 
 
 def _landlock(subject: _Subject) -> Setting | str:
@@ -156,7 +163,8 @@ def _landlock(subject: _Subject) -> Setting | str:
     room, view = subject.room, own_view(subject.room, subject.realised, subject.room.home)
     place_in_home(subject.manifest, room, room.home)
     outside = [path for path, _ in outside_files(subject.manifest, room) if path.startswith(b"/")]
-    own = [os.fsencode(os.path.realpath(path)) for path in (room.root, room.home, room.temporary)]
+    places = (room.root, room.home, room.temporary, os.path.dirname(room.log))
+    own = [os.fsencode(os.path.realpath(path)) for path in places]
     readable = [*subject.needs.all, *([view.prefix] if view.prefix else []), *outside]
     environ = dict(subject.environ) | {"HOME": room.home}
     environ |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), room.temporary)
@@ -164,7 +172,8 @@ def _landlock(subject: _Subject) -> Setting | str:
     guarantee = Guarantee(SandboxKind.LANDLOCK, tuple(_missed_under_landlock(subject)))
     findings = tuple(not_the_same_here(subject.manifest))
     sandbox = UnderLandlock(tuple(readable), tuple(own))
-    return Setting(sandbox, view, subject.realised, environ, guarantee, findings)
+    kept = tuple(readable)
+    return Setting(sandbox, view, subject.realised, environ, guarantee, findings, log=room.log, kept=kept)
 
 
 def _none(subject: _Subject) -> Setting | str:

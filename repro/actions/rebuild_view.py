@@ -22,6 +22,7 @@ from repro.model.sandbox_rules import SYSTEM
 MAX_PROTECTED = 1000
 """How many inputs are made read-only: bubblewrap takes 9,000 arguments."""
 
+LOG_FOLDER = b"/run/repro"
 _MACHINE_FOLDERS = ("LD_LIBRARY_PATH", "CUDA_HOME")
 
 
@@ -73,6 +74,7 @@ def recorded_view(manifest: Manifest, room: Room, realised: Realised | None, nee
     if not is_inside(home, root):
         mounts.append(Mount(os.fsencode(room.home), home, True))
     mounts += [Mount(path, path) for path in needs.all]
+    mounts.append(Mount(os.fsencode(os.path.dirname(room.log)), LOG_FOLDER, True))
     prefix = None
     if realised is not None:
         own = os.fsencode(realised.prefix)
@@ -84,6 +86,21 @@ def recorded_view(manifest: Manifest, room: Room, realised: Realised | None, nee
     mounts += [Mount(own_root + b"/" + path, root + b"/" + path) for path in protected_inputs(manifest)[:MAX_PROTECTED]]
     mounts += [Mount(source, absolute_path(path, home)) for path, source in outside_files(manifest, room)]
     return View(root, home, prefix, in_order(mounts))
+
+
+def shown_folders(view: View, kept: Sequence[bytes]) -> tuple[bytes, ...]:
+    """Return the folders that a command sees as they are: what it does not find there is no gap in the record."""
+    prefix = (view.prefix,) if view.prefix else ()
+    return (
+        *prefix,
+        *kept,
+        *map(os.fsencode, SYSTEM),
+        b"/etc",
+        b"/proc",
+        b"/sys",
+        b"/dev",
+        b"/run",
+    )
 
 
 def own_view(room: Room, realised: Realised | None, home: str) -> View:

@@ -1,0 +1,87 @@
+"""Naming what the command of a rebuild looked for in vain: strace listens, where it works in the sandbox."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+
+from repro.actions.rebuild_room import Room
+from repro.actions.rebuild_sandbox import Setting
+from repro.actions.rebuild_view import shown_folders
+from repro.model.finding import Finding
+from repro.model.manifest import Manifest
+from repro.model.names import name_to_text
+from repro.model.sandbox import SandboxKind, is_inside
+from repro.model.sandbox_misses import CALLS, Miss, misses_of
+from repro.model.watch_record import Means
+
+_LAST = 3  # of what is nowhere: the last is what a program most likely failed for
+_MOST = 20
+_QUIET = ("/bin/sh", "-c", 'exec 2>/dev/null; exec "$@"', "sh")
+_HINT = "record it: let the run be watched, or name it with -i; `--sandbox none` shows this machine"
+
+
+def listening(setting: Setting, manifest: Manifest, command: Sequence[str], cwd: str) -> list[str]:
+    """Return the command, with strace writing down what fails in it, if that can be had.
+
+    Not where nothing is kept away, nor where the run itself could not be traced.
+    """
+    strace = shutil.which("strace", path=os.defpath)
+    untraceable = manifest.observations.watched == Means.AUDIT or "=" in command[0]
+    if strace is None or untraceable or setting.sandbox.kind is SandboxKind.NONE:
+        return list(command)
+    options = ["-f", "--seccomp-bpf", "-DDD", "-y", "-qq", "-s", "0", "-Z", "-e", "signal=none"]
+    options += ["-e", "trace=" + ",".join(f"?{call}" for call in CALLS)]
+    tried = setting.sandbox.execute(
+        [*_QUIET, strace, *options, "-o", "/dev/null", "--", "true"], cwd, {"PATH": os.defpath}
+    )
+    if tried.exit_code:
+        return list(command)
+    # `env` finds the command, and says by its exit code if there is none.
+    return [strace, *options, "-o", setting.log, "--", "/usr/bin/env", *command]
+
+
+def missed(setting: Setting, manifest: Manifest, room: Room, failed: bool) -> list[Finding]:
+    """Return what the command was refused; where it failed, also what it last looked for and is nowhere."""
+    try:
+        with open(room.log, "rb") as file:
+            found = misses_of(file, shown_folders(setting.view, setting.kept))
+    except FileNotFoundError:
+        return []
+    hosts = [miss.host for miss in found if miss.host is not None]
+    findings = [Finding("network-refused", f"the command tried to reach {host}: there is no network") for host in hosts]
+    there: list[Miss] = []
+    nowhere: list[Miss] = []
+    for miss in found:
+        if miss.path is None or os.path.lexists(_own(setting, room, miss.path)):
+            continue  # it was not there at first, and then the command made it
+        (there if miss.refused or _is_here(manifest, miss.path) else nowhere).append(miss)
+    findings += _told(there[-_MOST:], "this machine has it, and the record has not")
+    if failed:
+        findings += _told(nowhere[-_LAST:], "it is neither here nor in the record")
+    return findings
+
+
+def _told(found: Sequence[Miss], why: str) -> Iterator[Finding]:
+    for miss in found:
+        what = "the command was refused it" if miss.refused else f"the command looked for it in vain: {why}"
+        yield Finding("not-recorded", what, name_to_text(miss.path or b""), hint=_HINT)
+
+
+def _is_here(manifest: Manifest, path: bytes) -> bool:
+    """Whether this machine has what the command looked for, at its path or at the same place in its own home."""
+    place = manifest.observations.place
+    if place is not None and is_inside(path, place.home):
+        path = os.fsencode(os.path.expanduser("~")) + path[len(place.home) :]
+    return os.path.lexists(path)
+
+
+def _own(setting: Setting, room: Room, path: bytes) -> bytes:
+    """Return the path on this machine of a path in the rebuild's own folders, as the command sees it; of another, of
+    nothing."""
+    folders = ((setting.view.root, room.root), (setting.view.home, room.home))
+    for seen, own in folders:
+        if is_inside(path, seen):
+            return os.fsencode(own) + path[len(seen) :]
+    return b""
