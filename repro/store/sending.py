@@ -1,0 +1,124 @@
+"""What is wanted of the cache goes into outgoing packs: whole packs as they are, records, large files cut."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from repro.errors import IntegrityError
+from repro.model.content import ObjectRef
+from repro.model.digest import Digest, hex_of
+from repro.model.pack import HEAD_BYTES, PACK_HEADER, SMALL_LIMIT
+from repro.model.pack_index import PackFile
+from repro.model.progress import Progress
+from repro.store.cache import Cache, CorruptObject
+from repro.store.hashing import hash_file
+from repro.store.large_objects import send_large
+from repro.store.marks import Marked, Marks
+from repro.store.outgoing import Outgoing
+from repro.store.pack_records import Packed, checked_head, pack_object, unpack_object
+
+_STEP = 4 * 1024 * 1024
+"""Bytes of a pack of the cache that are read at a time."""
+
+
+@dataclass(slots=True)
+class Wanted:
+    """What the remote lacks of some roots, by where it is here."""
+
+    marks: Marks
+    alone: dict[Digest, int] = field(default_factory=dict)
+    trees: set[Digest] = field(default_factory=set)
+    """Those of `alone` that are trees."""
+    missing: list[Digest] = field(default_factory=list)
+    objects: int = 0
+    bytes: int = 0
+
+
+class Sending:
+    """Gives what is wanted to the outgoing packs, and counts it."""
+
+    def __init__(self, cache: Cache, outgoing: Outgoing, wanted: Wanted, told: Progress) -> None:
+        self._cache = cache
+        self._outgoing = outgoing
+        self._wanted = wanted
+        self._told = told
+        self.objects = 0
+        self.bytes = 0
+
+    def packs(self) -> None:
+        """Send what is in packs here: a pack of which everything is wanted goes as it is."""
+        for pack, marked in self._wanted.marks.by_pack():
+            path = f"{self._cache.root}/packs/{hex_of(pack.digest)}"
+            whole = _is_all_of(pack, marked) and self._outgoing.may_name(pack)
+            if whole and self._as_it_is(pack, path, marked):
+                continue
+            try:
+                descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            except FileNotFoundError:  # collected by now: what it had may be somewhere else
+                descriptor = -1
+            try:
+                self._records(descriptor, marked)
+            finally:
+                if descriptor >= 0:
+                    os.close(descriptor)
+
+    def files(self) -> None:
+        """Send what are files of their own here: the small ones as records, the large ones cut."""
+        for digest, size in self._wanted.alone.items():
+            ref = ObjectRef(digest, size)
+            is_tree = digest in self._wanted.trees
+            if size <= SMALL_LIMIT:
+                self._add(digest, pack_object(digest, self._cache.read(ref)), is_tree)
+                continue
+            with self._cache.open(ref) as file:
+                sent = send_large(file, ref, self._outgoing, self._told, is_tree)
+            if sent is None:
+                self._cache.verify(ref)
+                raise CorruptObject(f"the object {digest} changed while it was read")
+            self.objects += 1
+            self.bytes += sent
+
+    def _as_it_is(self, pack: PackFile, path: str, marked: Sequence[Marked]) -> bool:
+        """Whether the pack could be sent: its bytes are those that its name says."""
+        found = hash_file(path)
+        if found is None or found.digest != pack.digest or found.size != pack.length:
+            return False
+        spots = {m.digest: (m.place.offset, m.place.size, m.place.stored, m.place.kind) for m in marked}
+        size = sum(m.place.size for m in marked)
+
+        trees = {m.digest for m in marked if m.is_tree}
+        self._outgoing.send_pack(pack, path, spots, trees, lambda: self._told.advance(size, len(marked)))
+        self.objects += len(marked)
+        self.bytes += size
+        return True
+
+    def _records(self, descriptor: int, marked: Sequence[Marked]) -> None:
+        start, block = 0, b""
+        for one in marked:
+            length = HEAD_BYTES + one.place.stored
+            offset = one.place.offset
+            if descriptor >= 0 and not start <= offset <= offset + length <= start + len(block):
+                start, block = offset, os.pread(descriptor, max(length, _STEP), offset)
+            record = memoryview(block)[offset - start : offset - start + length]
+            self._add(one.digest, self._packed(one, record), one.is_tree)
+
+    def _packed(self, one: Marked, record: memoryview) -> Packed:
+        """Return the record as it is, once its object's bytes were compared; else of the bytes from elsewhere here."""
+        try:
+            head = checked_head(bytes(record[:HEAD_BYTES]), one.digest, one.place)
+            unpack_object(head, record[HEAD_BYTES:])
+            return Packed(bytes(record[:HEAD_BYTES]), record[HEAD_BYTES:], head.kind, head.size)
+        except IntegrityError:
+            return pack_object(one.digest, self._cache.read(ObjectRef(one.digest, one.place.size)))
+
+    def _add(self, digest: Digest, packed: Packed, is_tree: bool) -> None:
+        self._outgoing.add(digest, packed, is_tree=is_tree)
+        self.objects += 1
+        self.bytes += packed.size
+        self._told.advance(packed.size, 1)
+
+
+def _is_all_of(pack: PackFile, marked: Sequence[Marked]) -> bool:
+    return len(PACK_HEADER) + sum(HEAD_BYTES + one.place.stored for one in marked) == pack.length
