@@ -50,6 +50,7 @@ class RunOptions:
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     offline: bool = False
+    watch: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,7 +197,7 @@ def _rebuild_in(
 
 
 def _restore(source: RunSource, room: Room, say: Callable[[str], None], progress: Progress) -> None:
-    """Put code and data where the command finds them, and take away what it is to make."""
+    """Put code and data where the command finds them, without what it is to make: unless it had read that before."""
     manifest, cache, root = source.manifest, source.cache, room.root
     say(f"code: commit {manifest.code.commit}")
     submodules = [
@@ -205,15 +205,13 @@ def _restore(source: RunSource, room: Room, say: Callable[[str], None], progress
     ]
     restore_commit(manifest.code.commit, _as_file(cache, manifest.code.pack, room), root, submodules)
     _check_code(manifest, root)
-    inputs = {item.path for item in manifest.recipe.data}
+    for output in manifest.outputs:
+        remove(root, output.path)
     progress.begin("data", sum(item.content.size for item in manifest.recipe.data))
     for item in manifest.recipe.data:
         say(f"data: {name_to_text(item.path)}")
         place(item.content, root, item.path, cache, True, progress, room.staging)
     place_outside(manifest, room, cache)
-    for output in manifest.outputs:
-        if output.path not in inputs:
-            remove(root, output.path)
 
 
 def _as_file(cache: Cache, pack: ObjectRef, room: Room) -> str:

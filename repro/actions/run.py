@@ -5,15 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from repro.actions.freeze import RunOptions, freeze
 from repro.actions.seal import Ending, seal
-from repro.actions.start_marks import forget_start, mark_start
+from repro.actions.start_marks import forget_start, mark_start, watch_folder
+from repro.actions.tracked import inside
 from repro.code.kept_commits import drop_commit
 from repro.errors import CannotProceed, ReproError, UsageError
 from repro.execution.pinning import PINNING_SITE, pin_addresses
-from repro.execution.process import CommandNotExecutable, CommandNotFound, execute
+from repro.execution.process import CommandNotExecutable, CommandNotFound
+from repro.execution.watching import Watching, begin_watching, choose_watching, forget_watching
 from repro.model.determinism import run_environment
 from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
@@ -37,14 +40,17 @@ def run(project: Project, options: RunOptions, on_frozen: Callable[[Manifest], N
     Raises:
         CommandNotFound, CommandNotExecutable: it did not start; no record is left.
         NotSealed: it ran, and its outputs cannot be recorded now.
+        NoWatch: the means of watching that was asked for cannot be had.
         CannotProceed: an ingredient cannot be recorded.
     """
     if not options.command:
         raise UsageError("no command was given", "for example: repro run -- python train.py")
+    watching = _choose(project, options)
     manifest = freeze(project, options)
+    watching = replace(watching, folder=watch_folder(project, manifest.run))
     with project.records().hold(manifest.run):
         on_frozen(manifest)
-        ending = _execute(project, options, manifest)
+        ending = _execute(project, options, manifest, watching)
         try:
             return seal(project, manifest, ending)
         except ReproError as error:
@@ -54,6 +60,12 @@ def run(project: Project, options: RunOptions, on_frozen: Callable[[Manifest], N
         except OSError as error:
             named = f"{name_to_text(os.fsencode(error.filename))}: " if error.filename else ""
             raise _not_sealed(manifest, ending, f"{named}{error.strerror or error}") from error
+
+
+def _choose(project: Project, options: RunOptions) -> Watching:
+    """Before anything is recorded: a means that cannot be had is no reason to leave a record behind."""
+    wish = options.watch or project.settings.watch or "auto"
+    return choose_watching(wish, options.command, project.cwd, project.environ)
 
 
 def _not_sealed(manifest: Manifest, ending: Ending, reason: str) -> NotSealed:
@@ -68,7 +80,7 @@ def _completes(manifest: Manifest, ending: Ending) -> str:
     return f"`repro seal {manifest.run}{code}` completes the record"
 
 
-def _execute(project: Project, options: RunOptions, manifest: Manifest) -> Ending:
+def _execute(project: Project, options: RunOptions, manifest: Manifest, watching: Watching) -> Ending:
     recipe = manifest.recipe
     environ = run_environment(project.environ, recipe.variables, project.root)
     environ |= parameter_variables(recipe.parameters)
@@ -76,10 +88,11 @@ def _execute(project: Project, options: RunOptions, manifest: Manifest) -> Endin
     if is_pinned(recipe.variables):
         environ = with_site(environ, PINNING_SITE)
         pin_addresses()  # of what this process starts; its own stay
+    begin_watching(watching, [bytes(inside(project, path)) for path in options.inputs])
     mark_start(project, manifest.run)
     started = datetime.now(UTC)
     try:
-        outcome = execute(options.command, project.cwd, environ)
+        outcome = watching.execute(options.command, project.cwd, environ)
     except (CommandNotFound, CommandNotExecutable):
         _discard(project, manifest)
         raise
@@ -97,6 +110,7 @@ def _discard(project: Project, manifest: Manifest) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(project.records().path(manifest.run))
     forget_start(project, manifest.run)
+    forget_watching(watch_folder(project, manifest.run))
     drop_commit(project.root, manifest.run)
 
 

@@ -6,30 +6,24 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from repro.actions.earlier_outputs import EarlierOutputs
+from repro.actions.aftermath import Aftermath, unwatched_aftermath, written_since
 from repro.actions.freeze import declared_outputs
-from repro.actions.start_marks import forget_start, started_ns
-from repro.actions.tracked import capture_remembered, stands_as
-from repro.code.changes import changed_paths
-from repro.code.commit_contents import paths_in_commit
+from repro.actions.start_marks import forget_start, started_ns, watch_folder
+from repro.actions.tracked import capture_remembered
+from repro.actions.watched_aftermath import watched_aftermath, with_found_inputs
 from repro.code.filtered_tree import tree_without
-from repro.code.snapshot import snapshot_work_tree
 from repro.data.capture import capture
-from repro.data.memo import opened_memo
 from repro.data.scan import DataNotFound, NotKept
 from repro.errors import CannotProceed, ReproError
-from repro.execution.touched import touched_files
-from repro.model.content import Item
+from repro.execution.watching import forget_watching, read_watching
 from repro.model.finding import Finding
 from repro.model.manifest import Manifest, Output
 from repro.model.names import RelPath, is_within, name_to_text
-from repro.model.noise import NOISE_FOLDERS
-from repro.model.outputs import classify_touched
 from repro.model.recipe import Recipe
 from repro.model.run_state import State
 from repro.model.values import BadValues, read_values
+from repro.model.watch_record import Means
 from repro.project import Project
-from repro.store.hashing import DigestOnly
 
 _MISSING_HINT = "does the command write it under another name? A path after -o counts from the current directory"
 
@@ -76,7 +70,7 @@ def seal(
     made += found
     findings += _output_findings(project, declared, missing, since)
     values, unread = _metrics(project, metrics)
-    failed = bool(missing) or ending.exit_code not in (None, 0)
+    failed = bool(missing) or ending.exit_code not in (None, 0) or after.is_forbidden
     sealed = replace(
         manifest,
         state=State.FAILED if failed else State.COMPLETE,
@@ -84,7 +78,9 @@ def seal(
         outputs=made,
         missing_outputs=missing,
         metrics=values,
-        recipe=_final_recipe(project, manifest, declared, made, after.data),
+        unstored=after.unstored,
+        reads=after.reads,
+        recipe=_final_recipe(project, manifest, declared, made, after),
         observations=replace(
             manifest.observations,
             exit_code=ending.exit_code,
@@ -92,80 +88,29 @@ def seal(
             started=ending.started,
             finished=ending.finished,
             duration_s=ending.duration_s,
-            findings=(*manifest.observations.findings, *findings, *unkept, *unread),
+            watched=after.means,
+            watch=after.watch,
+            findings=(*manifest.observations.findings, *findings, *unkept, *unread, *after.findings),
         ),
     )
     project.cache().flush()
     project.records().replace(sealed)
     forget_start(project, manifest.run)
+    forget_watching(watch_folder(project, manifest.run))
     return sealed
 
 
-@dataclass(frozen=True, slots=True)
-class _Aftermath:
-    """What a run left: outputs nobody declared, paths that changed and should not have, and its true inputs.
-
-    An input that an earlier run had made, and that this one made again, was no input.
-    """
-
-    found: tuple[RelPath, ...]
-    tainted: tuple[bytes, ...]
-    data: tuple[Item, ...]
-
-
-def _aftermath(project: Project, manifest: Manifest, declared: Sequence[RelPath], since: int) -> _Aftermath:
-    start = manifest.code.commit
-    earlier = EarlierOutputs(project, manifest.run, start)
-    end = snapshot_work_tree(project.root).commit
-    inputs = [item.path for item in manifest.recipe.data]
-    in_code = paths_in_commit(project.root, start)
-    touched = touched_files(project.root, since, NOISE_FOLDERS, {bytes(path) for path in (*declared, *inputs)})
-    told = classify_touched(
-        touched,
-        {change.path for change in changed_paths(project.root, start, end)} & in_code,
-        in_code.__contains__,
-        earlier.made_code,
-        [*declared, *inputs],
-        project.settings.exclude,
-    )
-    data, remade, changed = _judge_inputs(project, manifest.recipe.data, declared, since, earlier)
-    return _Aftermath((*told.found, *remade), tuple(sorted({*told.tainted, *changed})), data)
-
-
-def _judge_inputs(
-    project: Project, items: Sequence[Item], declared: Sequence[RelPath], since: int, earlier: EarlierOutputs
-) -> tuple[tuple[Item, ...], list[RelPath], list[RelPath]]:
-    """Return the true inputs, those that were made again, and those that changed under the run."""
-    data: list[Item] = []
-    remade: list[RelPath] = []
-    changed: list[RelPath] = []
-    for item in items:
-        if not any(is_within(item.path, output) for output in declared) and not _stands_untouched(project, item):
-            if earlier.made(item.path, item.content) and _written_since(project, item.path, since):
-                remade.append(item.path)
-                continue
-            if _input_changed(project, item):
-                changed.append(item.path)
-        data.append(item)
-    return tuple(data), remade, changed
-
-
-def _stands_untouched(project: Project, item: Item) -> bool:
-    """Whether nothing wrote to an input since the run began, by its memo: then the earlier runs need not be asked,
-    which costs the reading of their manifests."""
-    try:
-        return stands_as(project, item.path, item.content)
-    except DataNotFound:
-        return False
-
-
-def _input_changed(project: Project, item: Item) -> bool:
-    try:
-        with opened_memo(project.memos, item.path) as memo:
-            found = capture(project.root, item.path, DigestOnly(), memo, store=project.store_root)
-    except DataNotFound:
-        return True
-    return found.content != item.content
+def _aftermath(project: Project, manifest: Manifest, declared: Sequence[RelPath], since: int) -> Aftermath:
+    """Return what the run left, by the best evidence that there is."""
+    folder = watch_folder(project, manifest.run)
+    cwd = os.path.normpath(os.path.join(project.root, os.fsdecode(manifest.recipe.directory)))
+    watched = read_watching(folder, cwd)
+    if watched is None or watched.means is Means.NONE:
+        return unwatched_aftermath(project, manifest, declared, since)
+    if watched.means is Means.STRACE:
+        return watched_aftermath(project, manifest, watched, declared, since)
+    before = unwatched_aftermath(project, manifest, declared, since)
+    return with_found_inputs(project, manifest, watched, before, since)
 
 
 def _capture_declared(project: Project, declared: Sequence[RelPath]) -> tuple[tuple[Output, ...], tuple[RelPath, ...]]:
@@ -202,11 +147,14 @@ def _final_recipe(
     manifest: Manifest,
     declared: Sequence[RelPath],
     made: Sequence[Output],
-    data: tuple[Item, ...],
+    after: Aftermath,
 ) -> Recipe:
     """The code counts without the run's own outputs, all of which are known only now; so do the inputs."""
     paths = sorted({*(bytes(path) for path in declared), *(bytes(output.path) for output in made)})
-    return replace(manifest.recipe, data=data, code=tree_without(project.root, manifest.code.commit, paths))
+    code = tree_without(project.root, manifest.code.commit, paths)
+    data = tuple(sorted(after.data, key=lambda item: item.path))
+    outside = tuple(sorted(after.outside, key=lambda item: item.path))
+    return replace(manifest.recipe, data=data, outside=outside, code=code)
 
 
 def _taint_findings(tainted: Sequence[bytes]) -> list[Finding]:
@@ -227,23 +175,11 @@ def _output_findings(
         for path in missing
     ]
     for path in declared:
-        if path not in missing and not _written_since(project, path, since):
+        if path not in missing and not written_since(project, path, since):
             shown = name_to_text(path)
             detail = "is a declared output that the command did not touch: it may be left over from before"
             findings.append(Finding("output-not-written", detail, shown, hint=f"remove {shown}, then run again"))
     return findings
-
-
-def _written_since(project: Project, path: RelPath, since: int) -> bool:
-    full = os.path.join(os.fsencode(project.root), path)
-    try:
-        if os.lstat(full).st_ctime_ns >= since:
-            return True
-    except FileNotFoundError:
-        return False
-    if not os.path.isdir(full) or os.path.islink(full):
-        return False
-    return bool(touched_files(os.fsdecode(full), since, (), ())) or not os.listdir(full)
 
 
 def _metrics(project: Project, named: Sequence[str]) -> tuple[dict[str, object], list[Finding]]:

@@ -35,5 +35,10 @@ def forget_start(project: Project, run: RunId) -> None:
         os.unlink(_path(project, run))
 
 
+def watch_folder(project: Project, run: RunId) -> str:
+    """Return where it is written down what a run does, until it is sealed."""
+    return os.path.join(project.folder, "local", f"{run}.watch")
+
+
 def _path(project: Project, run: RunId) -> str:
     return os.path.join(project.folder, "local", f"{run}.start")

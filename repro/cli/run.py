@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from repro.cli.options import command_argument, here, json_option, recipe_options, run_argument
 from repro.cli.outcome import RUN_FAILED
 from repro.model.run_state import State
+from repro.model.watch_settings import WISHES
 from repro.report import terminal
 from repro.report.runs import put_sealed, put_snapshot, say_frozen, say_repeated, say_sealed
+
+if TYPE_CHECKING:
+    from repro.model.finding import Finding
+    from repro.model.manifest import Manifest
 
 
 @click.command(context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False})
@@ -44,6 +51,9 @@ def snapshot(
 
 @click.command(context_settings={"allow_interspersed_args": False})
 @recipe_options
+@click.option(
+    "--watch", metavar="MEANS", type=click.Choice(WISHES), help="How it is watched: auto, strace, audit or off."
+)
 @click.option("--pin", is_flag=True, help="Strict settings for numerical libraries, recorded with the run.")
 @click.option("--twice", is_flag=True, help="Execute it once more, varied, and say what the result depends on.")
 @command_argument
@@ -54,6 +64,7 @@ def run(
     inputs: tuple[str, ...],
     outputs: tuple[str, ...],
     offline: bool,
+    watch: str | None,
     pin: bool,
     twice: bool,
     command: tuple[str, ...],
@@ -70,16 +81,22 @@ def run(
     from repro.actions.pin import with_pins
     from repro.actions.run import run as execute
 
-    options = RunOptions(command, name, message, parameters, inputs, outputs, offline)
+    options = RunOptions(command, name, message, parameters, inputs, outputs, offline, watch)
     project = with_pins(here()) if pin else here()
-    manifest = execute(project, options, say_frozen)
-    say_sealed(manifest)
+    said: list[Finding] = []
+
+    def begin(frozen: Manifest) -> None:
+        said.extend(frozen.observations.findings)
+        say_frozen(frozen)
+
+    manifest = execute(project, options, begin)
+    say_sealed(manifest, said)
     if twice and manifest.state is State.COMPLETE:
         from repro.actions.repeat import repeat
 
         repeated = repeat(project, manifest, offline, terminal.say)
         say_repeated(repeated.record, repeated.started, repeated.varied, repeated.depends_on)
-    if manifest.missing_outputs and not manifest.observations.exit_code:
+    if manifest.state is State.FAILED and not manifest.observations.exit_code:
         return RUN_FAILED
     return manifest.observations.exit_code or 0
 
@@ -108,8 +125,9 @@ def seal(run: str, outputs: tuple[str, ...], metrics: tuple[str, ...], exit_code
     records = project.records()
     selected = records.select(run)
     with records.hold(selected):
-        manifest = complete(project, records.read(selected), Ending(exit_code=exit_code), outputs, metrics)
-    say_sealed(manifest)
+        opened = records.read(selected)
+        manifest = complete(project, opened, Ending(exit_code=exit_code), outputs, metrics)
+    say_sealed(manifest, opened.observations.findings)
     if as_json:
         put_sealed(manifest)
     return int(bool(manifest.missing_outputs))

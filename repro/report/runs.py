@@ -8,6 +8,7 @@ from typing import Any
 from repro.model.compare import is_reproduced
 from repro.model.content import Item
 from repro.model.content_record import item_to_plain
+from repro.model.finding import Finding
 from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
 from repro.model.observations import finding_to_plain
@@ -33,10 +34,9 @@ def put_snapshot(manifest: Manifest, *, as_json: bool) -> None:
         put(manifest.run)
 
 
-def say_sealed(manifest: Manifest) -> None:
+def say_sealed(manifest: Manifest, before: Sequence[Finding] = ()) -> None:
     """Say how a run ended, and what was found on top of what was said before it began."""
-    known = {"tainted", "output-missing", "output-not-written", "output-not-kept", "metrics-not-read"}
-    say_some_findings(finding for finding in manifest.observations.findings if finding.kind in known)
+    say_some_findings(finding for finding in manifest.observations.findings if finding not in before)
     seen = manifest.observations
     ended = {State.COMPLETE: "complete", State.FAILED: "failed"}.get(manifest.state, str(manifest.state))
     if seen.signal:

@@ -92,7 +92,7 @@ def test_a_seal_says_which_named_output_is_not_there(plain: Person) -> None:
     ],
 )
 def test_what_changes_under_a_run_taints_it(project: Person, script: str, tainted: list[str]) -> None:
-    done = project.repro("run", "--", "sh", "-c", f"{script}; echo 1 > out.txt")
+    done = project.repro("run", "--watch", "off", "--", "sh", "-c", f"{script}; echo 1 > out.txt")
     manifest = project.manifest()
     assert manifest["tainted"] == tainted
     assert manifest["state"] == "complete"

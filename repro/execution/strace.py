@@ -1,0 +1,100 @@
+"""strace as the means of watching: whether it can be used here, how it is called, and reading along what it writes."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from repro.model.strace_log import StraceReader
+from repro.model.strace_syntax import CALLS
+from repro.model.trace import Trace
+
+LEAST = (5, 3)  # the first with --seccomp-bpf, without which every system call would stop the process
+_STRAGGLERS_S = 1.0
+_NAP_S = 0.005
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Strace:
+    """A strace that works here: its path and its version, `6.1`."""
+
+    path: str
+    version: str
+
+    def watching(self, log: str, command: Sequence[str]) -> list[str]:
+        """Return the command line that runs `command` and writes `log`.
+
+        With `-DDD` the process that is started becomes the command itself, and strace its detached grandchild in a
+        session of its own: exit code, signals, job control and the terminal are the command's as if nobody watched,
+        and what outlives the command keeps its tracer. (A filter, once set, cannot be taken away: without a tracer
+        the watched calls would fail. So the tracer must stay as long as any process of the run does.)
+        """
+        return [self.path, *_OPTIONS, "-o", log, "--", *command]
+
+
+_OPTIONS = (
+    *("-f", "--seccomp-bpf", "-DDD"),
+    *("-y", "-s", "0"),  # descriptors with their paths; strings that are no paths are not needed
+    *("-q", "-e", "signal=none"),
+    *("-e", "trace=" + ",".join(f"?{call}" for call in CALLS)),  # ?: an architecture may not have it
+)
+
+
+def find_strace(environ: Mapping[str, str]) -> Strace | str:
+    """Return a strace that can watch a command here, or why there is none."""
+    path = shutil.which("strace", path=environ.get("PATH", os.defpath))
+    if path is None:
+        return "strace is not installed"
+    version = _version(path)
+    if version is None or tuple(int(part) for part in version.split(".")[:2]) < LEAST:
+        return f"{path} is no strace of version 5.3 or newer"
+    strace = Strace(path, version)
+    # Only a try tells whether tracing is allowed: containers, security modules and tracers each have their own no.
+    tried = subprocess.run(
+        strace.watching(os.devnull, [path, "-V"]),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    if tried.returncode or tried.stderr:
+        said = tried.stderr.decode(errors="replace").strip().splitlines()
+        return f"strace cannot trace here: {said[-1] if said else 'it failed'}"
+    return strace
+
+
+def _version(path: str) -> str | None:
+    try:
+        done = subprocess.run([path, "-V"], stdin=subprocess.DEVNULL, capture_output=True)
+    except OSError:
+        return None
+    found = re.search(rb"version (\d+\.\d+(?:\.\d+)*)", done.stdout)
+    return found[1].decode() if found else None
+
+
+def read_log(path: str, cwd: str, preludes: int = 0, wait_s: float = _STRAGGLERS_S) -> tuple[Trace, int]:
+    """Read a log whose command has ended, and return its trace and how many of its processes are still there.
+
+    `preludes` is how many programs the first process was before it became the command: they are not the run's.
+
+    Processes that end within `wait_s` seconds are waited for: the last of a pipeline, a helper that cleans up.
+    """
+    reader = StraceReader(os.fsencode(cwd), preludes)
+    deadline = time.monotonic() + wait_s
+    rest = b""
+    with open(path, "rb") as file:
+        while True:
+            while data := file.read(_CHUNK):
+                *lines, rest = (rest + data).splitlines(keepends=True)
+                if rest.endswith(b"\n"):
+                    lines, rest = [*lines, rest], b""
+                reader.feed(lines)
+            left = sum(os.path.exists(b"/proc/" + pid) for pid in reader.alive)
+            if not left or time.monotonic() > deadline:
+                return reader.finish(), left
+            time.sleep(_NAP_S)
