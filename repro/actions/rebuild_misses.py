@@ -3,43 +3,34 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 
 from repro.actions.rebuild_room import Room
 from repro.actions.rebuild_sandbox import Setting
 from repro.actions.rebuild_view import shown_folders
+from repro.execution.sandbox_listener import find_listener, listened
 from repro.model.finding import Finding
 from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
-from repro.model.sandbox import SandboxKind, is_inside
-from repro.model.sandbox_misses import CALLS, Miss, misses_of
+from repro.model.sandbox import is_inside
+from repro.model.sandbox_misses import Miss, misses_of
 from repro.model.watch_record import Means
 
 _LAST = 3  # of what is nowhere: the last is what a program most likely failed for
 _MOST = 20
-_QUIET = ("/bin/sh", "-c", 'exec 2>/dev/null; exec "$@"', "sh")
 _HINT = "record it: let the run be watched, or name it with -i; `--sandbox none` shows this machine"
 
 
-def listening(setting: Setting, manifest: Manifest, command: Sequence[str], cwd: str) -> list[str]:
-    """Return the command, with strace writing down what fails in it, if that can be had.
+def listening(setting: Setting, manifest: Manifest, command: Sequence[str]) -> list[str]:
+    """Return the command, with strace writing down what fails in it, where that can be had.
 
     Not where nothing is kept away, nor where the run itself could not be traced.
     """
-    strace = shutil.which("strace", path=os.defpath)
     untraceable = manifest.observations.watched == Means.AUDIT or "=" in command[0]
-    if strace is None or untraceable or setting.sandbox.kind is SandboxKind.NONE:
-        return list(command)
-    options = ["-f", "--seccomp-bpf", "-DDD", "-y", "-qq", "-s", "0", "-Z", "-e", "signal=none"]
-    options += ["-e", "trace=" + ",".join(f"?{call}" for call in CALLS)]
-    tried = setting.sandbox.execute(
-        [*_QUIET, strace, *options, "-o", "/dev/null", "--", "true"], cwd, {"PATH": os.defpath}
-    )
-    if tried.exit_code:
+    if untraceable or not setting.sandbox.listens():
         return list(command)
     # `env` finds the command, and says by its exit code if there is none.
-    return [strace, *options, "-o", setting.log, "--", "/usr/bin/env", *command]
+    return listened(find_listener(), setting.log, ["/usr/bin/env", *command])
 
 
 def missed(setting: Setting, manifest: Manifest, room: Room, failed: bool) -> list[Finding]:

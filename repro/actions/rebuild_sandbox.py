@@ -25,7 +25,7 @@ from repro.execution import landlock
 from repro.execution.bubblewrap import Bubblewrap, arguments_for, find_programs, probe
 from repro.execution.machine import describe_machine
 from repro.execution.pinning import can_pin_addresses
-from repro.execution.sandbox import InBubblewrap, NoSandbox, Sandbox, Unconfined, UnderLandlock
+from repro.execution.sandbox import InBubblewrap, NoSandbox, Sandbox, Unconfined, UnderLandlock, landlock_rules
 from repro.model.finding import Finding
 from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
@@ -171,7 +171,7 @@ def _landlock(subject: _Subject) -> Setting | str:
     environ.pop("XDG_RUNTIME_DIR", None)
     guarantee = Guarantee(SandboxKind.LANDLOCK, tuple(_missed_under_landlock(subject)))
     findings = tuple(not_the_same_here(subject.manifest))
-    sandbox = UnderLandlock(tuple(readable), tuple(own))
+    sandbox = UnderLandlock(landlock_rules(readable, own))
     kept = tuple(readable)
     return Setting(sandbox, view, subject.realised, environ, guarantee, findings, log=room.log, kept=kept)
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from repro.execution.pinning import pin_addresses
 from repro.execution.process import Outcome, Start, execute
+from repro.execution.sandbox_listener import find_listener, listened
 from repro.model.sandbox import Account, View
 from repro.model.sandbox_rules import ETC, ETC_PREFIXES, GRAPHICS, GRAPHICS_KERNEL, KERNEL, SYSTEM
 
@@ -31,12 +32,13 @@ class Bubblewrap:
     """A `bwrap` that works here with these arguments.
 
     `lets_signals_through`: whether the command may be given its signals by the `env` inside, while bubblewrap
-    around it ignores them; else a signal ends them all.
+    around it ignores them; else a signal ends them all. `listens`: whether a listener works inside.
     """
 
     program: str
     arguments: tuple[bytes, ...]
     lets_signals_through: bool
+    listens: bool = False
 
 
 def find_programs(path: str) -> list[str]:
@@ -53,7 +55,10 @@ def find_programs(path: str) -> list[str]:
 
 def probe(program: str, arguments: Sequence[bytes]) -> Bubblewrap | str:
     """Return a bubblewrap that was seen to work with these arguments, or its own words why it does not."""
-    for tried in ([_ENV, "--default-signal=INT", "true"], [_ENV, "true"]):
+    listener = find_listener()
+    plain, signals = [_ENV, "true"], [_ENV, "--default-signal=INT", "true"]
+    listening = [*signals[:-1], *listened(listener, os.devnull, ["true"])]
+    for tried in (listening, signals, plain) if listener else (signals, plain):
         with _as_file(arguments) as fd:
             done = subprocess.run(
                 [program, "--args", str(fd), "--", *tried],
@@ -65,7 +70,7 @@ def probe(program: str, arguments: Sequence[bytes]) -> Bubblewrap | str:
                 check=False,
             )
         if done.returncode == 0:
-            return Bubblewrap(program, tuple(arguments), len(tried) > 2)
+            return Bubblewrap(program, tuple(arguments), tried is not plain, tried is listening)
     return done.stderr.decode("utf-8", "replace").strip() or f"bwrap ended with {done.returncode}"
 
 

@@ -12,6 +12,7 @@ from repro.execution import landlock
 from repro.execution.bubblewrap import Bubblewrap, run_inside
 from repro.execution.pinning import pin_addresses
 from repro.execution.process import Outcome, Start, execute
+from repro.execution.sandbox_listener import find_listener, listened
 from repro.model.sandbox import SandboxKind
 from repro.model.sandbox_rules import DEVICES, ETC, ETC_PREFIXES, GRAPHICS, GRAPHICS_KERNEL, KERNEL, MADE, SYSTEM
 
@@ -28,6 +29,10 @@ class Sandbox(Protocol):
     @property
     def kind(self) -> SandboxKind:
         """Which of the kinds it is."""
+        ...
+
+    def listens(self) -> bool:
+        """Whether there is something to listen to inside, and a listener works."""
         ...
 
     def execute(
@@ -56,6 +61,10 @@ class InBubblewrap:
     bubblewrap: Bubblewrap
     kind: SandboxKind = SandboxKind.BWRAP
 
+    def listens(self) -> bool:
+        """Whether a listener works inside."""
+        return self.bubblewrap.listens
+
     def execute(
         self,
         command: Sequence[str],
@@ -72,11 +81,17 @@ class InBubblewrap:
 
 @dataclass(frozen=True, slots=True)
 class UnderLandlock:
-    """A sandbox that refuses what is neither the system's nor among these paths of this machine."""
+    """A sandbox of Landlock rules; `rules` is their file descriptor, see `landlock_rules`."""
 
-    readable: tuple[bytes, ...]
-    writable: tuple[bytes, ...]
+    rules: int
     kind: SandboxKind = SandboxKind.LANDLOCK
+
+    def listens(self) -> bool:
+        """Whether a listener works inside."""
+        listener = find_listener()
+        quiet = ("/bin/sh", "-c", 'exec 2>/dev/null; exec "$@"', "sh")
+        tried = [*quiet, *listened(listener, os.devnull, ["true"])]
+        return bool(listener) and self.execute(tried, "/", {"PATH": os.defpath}).exit_code == 0
 
     def execute(
         self,
@@ -89,18 +104,13 @@ class UnderLandlock:
         stdout: int | None = None,
     ) -> Outcome:
         """Run the command under these rules."""
-        readable, devices = _of_the_system()
-        rules = landlock.make_rules((*readable, *self.readable), (*devices, *self.writable))
 
         def prepare() -> None:
             pin_addresses()
-            landlock.restrict_self(rules)
+            landlock.restrict_self(self.rules)
 
-        try:
-            start = Start(prepare=prepare)
-            return execute(command, cwd, environ, umask=umask, cpus=cpus, stdout=stdout, start=start)
-        finally:
-            os.close(rules)
+        start = Start(prepare=prepare)
+        return execute(command, cwd, environ, umask=umask, cpus=cpus, stdout=stdout, start=start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +118,10 @@ class Unconfined:
     """No sandbox: the command sees this machine."""
 
     kind: SandboxKind = SandboxKind.NONE
+
+    def listens(self) -> bool:
+        """Nothing is kept from the command: no need."""
+        return False
 
     def execute(
         self,
@@ -122,6 +136,17 @@ class Unconfined:
         """Run the command as it is."""
         start = Start(prepare=_pinned)
         return execute(command, cwd, environ, umask=umask, cpus=cpus, stdout=stdout, start=start)
+
+
+def landlock_rules(readable: Sequence[bytes], writable: Sequence[bytes]) -> int:
+    """Return the rules by which a command may read the system and these paths, and write to these; they are kept until
+    this process ends.
+
+    Raises:
+        LandlockRefused: the kernel makes none.
+    """
+    system, devices = _of_the_system()
+    return landlock.make_rules((*system, *readable), (*devices, *writable))
 
 
 def _pinned() -> None:
