@@ -68,6 +68,14 @@ def rebuild(place: Place) -> Iterator[Row]:
     yield Row(_repro(person, "rebuild", "made"), _train(person), "1 s", difference=True)
 
 
+def sandbox(place: Place) -> Iterator[Row]:
+    """What a sandbox adds to a rebuild: its tries, its start, and the listening to what fails in it."""
+    person = projects.small_project(place.folder / "sandbox", place.venv)
+    unconfined = _repro(person, "rebuild", "--sandbox", "none", "made")
+    for kind in ("bwrap", "landlock"):
+        yield Row(_repro(person, "rebuild", "--sandbox", kind, "made"), unconfined, "50 ms", difference=True)
+
+
 def run(place: Place) -> Iterator[Row]:
     """What a run costs beyond its command."""
     person = projects.small_project(place.folder / "run", place.venv)
@@ -117,6 +125,7 @@ GROUPS: dict[str, Callable[[Place], Iterator[Row]]] = {
     "start": start,
     "peers": peers,
     "rebuild": rebuild,
+    "sandbox": sandbox,
     "run": run,
     "packages": packages,
     "files": files,
