@@ -22,7 +22,7 @@ MANIFESTS = {
     "complete": (COMPLETE, "b3:6437c0453027e7da452a5ac80b163dc6a14c10cf27134bf2b30edfdd1a7fcbb8"),
     "open": (OPEN, "b3:21089d3254998b1c26f450e0afe14b421a04b6e5b747d9cee4fe0317bd33e558"),
 }
-ELSEWHERE = ("tree", "pointer", "pack", "pack-index", "chunk-list")
+ELSEWHERE = ("tree", "pointer", "pack", "pack-index", "chunk-list", "encrypted-remote")
 PACK_COMMIT = "9de8656a4905a4176665293b8e1a0ce3aba15de5"
 
 
