@@ -26,13 +26,14 @@ from repro.model.tree import Entry, decode_tree
 from repro.model.tree_objects import MAX_TREE_BYTES
 from repro.store.cache import Cache
 from repro.store.merge_indexes import merge_indexes
+from repro.store.pack_series import remove_written
 from repro.store.pack_writer import WrittenPack
 from repro.store.remote import Remote
 from repro.store.remote_garbage import PacksThere, clock_of, condemn, condemnations, packs_there
 from repro.store.remote_indexes import listed_indexes, write_index_list
 from repro.store.remote_names import index_name, pack_name
 from repro.store.remote_objects import RemoteObjects
-from repro.store.rewrite_packs import NeededRecord, remove_written, rewrite
+from repro.store.rewrite_packs import NeededRecord, rewrite
 from repro.store.temp_files import temp_file
 
 

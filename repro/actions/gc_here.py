@@ -15,7 +15,7 @@ from repro.model.digest import Digest
 from repro.model.finding import Finding
 from repro.model.gc_plan import Fate, Garbage, fate_of, in_grace
 from repro.model.live_records import LiveRecords, PackUse
-from repro.model.pack import HEAD_BYTES
+from repro.model.pack import HEAD_BYTES, SMALL_LIMIT
 from repro.model.pack_index import PackFile, PackIndex, Place
 from repro.model.progress import SILENT, Progress
 from repro.model.tree import Entry
@@ -25,6 +25,7 @@ from repro.store.flushing import flush_file
 from repro.store.merge_indexes import merge_indexes
 from repro.store.open_packs import OpenPacks
 from repro.store.pack_indexes import PackIndexes
+from repro.store.pack_loose import MANY, pack_loose
 from repro.store.publish_packs import merge_many, publish_packs
 from repro.store.rewrite_packs import NeededRecord, rewrite
 from repro.store.temp_files import temp_file
@@ -47,6 +48,8 @@ def collect_here(cache: Cache, roots: Roots, grace: float, *, delete: bool, told
         work.packs()
         work.leftovers()
     if delete:
+        if len(work.small) >= MANY:
+            pack_loose(cache, work.small)
         merge_many(cache.root, PackIndexes(f"{cache.root}/indexes"), most=0)
     return work.found
 
@@ -101,6 +104,8 @@ class _Sweep:
     grace: float
     delete: bool
     found: Garbage = field(default_factory=Garbage)
+    small: list[StoredFile] = field(default_factory=list)
+    """Small objects that are needed, and files of their own."""
 
     def files(self) -> None:
         """Objects that are files of their own."""
@@ -108,6 +113,8 @@ class _Sweep:
             if self.place.needs(Digest(f"b3:{file.name}")):
                 self.found.needed_objects += 1
                 self.found.needed_bytes += file.size
+                if file.size <= SMALL_LIMIT:
+                    self.small.append(file)
             else:
                 self._garbage(file)
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Iterable
 
 from repro.model.digest import Digest
-from repro.model.pack import HEAD_BYTES, PACK_SIZE, BadPack, RecordKind
+from repro.model.pack import HEAD_BYTES, BadPack, RecordKind
 from repro.model.pack_index import PackFile, Place
 from repro.store.pack_records import Packed, check_of, split_record, unpack_object
-from repro.store.pack_writer import PackWriter, WrittenPack
+from repro.store.pack_series import PackSeries
+from repro.store.pack_writer import WrittenPack
 
 NeededRecord = tuple[Digest, Place, bytes]
 """An object, where its record was, and what was read there: head and payload, shorter where the pack ends."""
@@ -29,37 +28,14 @@ def rewrite(folder: str, needed: Iterable[NeededRecord]) -> tuple[list[WrittenPa
     Raises:
         OSError: the disk is full, or refuses; nothing is left behind.
     """
-    written: list[WrittenPack] = []
     damaged: dict[PackFile, BadPack] = {}
-    writer: PackWriter | None = None
-    try:
+    with PackSeries(folder) as packs:
         for digest, place, record in needed:
             try:
-                packed = _checked(digest, place, record)
+                packs.add(digest, _checked(digest, place, record))
             except BadPack as error:
                 damaged[place.pack] = error
-                continue
-            writer = writer or PackWriter(folder)
-            writer.add(digest, packed)
-            if writer.length >= PACK_SIZE:
-                written.append(writer.close())
-                writer = None
-        if writer is not None:
-            closing, writer = writer, None
-            written.append(closing.close())
-    except BaseException:
-        if writer is not None:
-            writer.abandon()
-        remove_written(written)
-        raise
-    return written, damaged
-
-
-def remove_written(packs: Iterable[WrittenPack]) -> None:
-    """Remove packs that are still in their temporary files."""
-    for pack in packs:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(pack.path)
+        return packs.finish(), damaged
 
 
 def _checked(digest: Digest, place: Place, record: bytes) -> Packed:

@@ -166,5 +166,19 @@ def test_what_a_killed_gc_had_condemned_is_taken_back_and_judged_again(project: 
     assert project.repro("fsck").returncode == 0
 
 
+def test_small_files_of_the_store_that_add_up_are_put_into_a_pack(project: Person) -> None:
+    for part in range(20):  # each too few for a pack
+        fill(project, f"part{part}", 60, seed=part)
+    project.repro("add", *(f"part{part}" for part in range(20)))
+    alone = [path for path in (store_of(project) / "objects").rglob("*") if path.is_file()]
+    assert len(alone) > 1000
+    project.repro("gc", "--delete")
+    assert not [path for path in (store_of(project) / "objects").rglob("*") if path.is_file()]
+    assert project.repro("fsck").returncode == 0
+    shutil.rmtree(project.cwd / "part7")
+    project.repro("checkout", "part7")
+    assert (project.cwd / "part7/f0003").read_bytes() == b"7 3 " * 300
+
+
 def test_a_length_of_time_that_is_none_is_a_usage_error(project: Person) -> None:
     assert "14d" in project.repro("gc", "--grace", "soon", expect=2).stderr
