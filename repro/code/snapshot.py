@@ -21,6 +21,7 @@ from repro.code.work_tree import RECORDS, Found, State, Unreadable, is_plain, wa
 from repro.errors import CannotProceed
 from repro.model.finding import Finding
 from repro.model.names import UnsafePath, check_name, name_to_text
+from repro.model.secret_names import looks_secret
 from repro.model.tree import MAX_DEPTH
 
 if TYPE_CHECKING:
@@ -169,6 +170,9 @@ class _WorkTree:
     def _add_file(self, item: Found, cached: CachedFile | None) -> None:
         if item.state is State.UNTRACKED and item.stat.st_size > LARGE:
             self.large.append(self.prefix + item.path)
+            return
+        if item.state is State.UNTRACKED and looks_secret(item.path):
+            self._note("secret-left-out", item.path, "is untracked and called like a secret: it is not recorded")
             return
         mode = _git_mode(item.stat.st_mode)
         if cached is not None and cached.stamp == stamp_of(item.stat) and stat.S_IFMT(cached.mode) == stat.S_IFMT(mode):

@@ -14,7 +14,6 @@ from repro.model.strace_log import StraceReader
 from repro.model.strace_syntax import CALLS
 from repro.model.trace import Trace
 
-LEAST = (5, 3)  # the first with --seccomp-bpf, without which every system call would stop the process
 _STRAGGLERS_S = 1.0
 _NAP_S = 0.005
 _CHUNK = 1 << 20
@@ -39,7 +38,7 @@ class Strace:
 
 
 _OPTIONS = (
-    *("-f", "--seccomp-bpf", "-DDD"),
+    *("-f", "--seccomp-bpf", "-DDD"),  # the filter, since 5.3: else every system call would stop the process
     *("-y", "-s", "0"),  # descriptors with their paths; strings that are no paths are not needed
     *("-q", "-e", "signal=none"),
     *("-e", "trace=" + ",".join(f"?{call}" for call in CALLS)),  # ?: an architecture may not have it
@@ -51,30 +50,16 @@ def find_strace(environ: Mapping[str, str]) -> Strace | str:
     path = shutil.which("strace", path=environ.get("PATH", os.defpath))
     if path is None:
         return "strace is not installed"
-    version = _version(path)
-    if version is None or tuple(int(part) for part in version.split(".")[:2]) < LEAST:
-        return f"{path} is no strace of version 5.3 or newer"
-    strace = Strace(path, version)
     # Only a try tells whether tracing is allowed: containers, security modules and tracers each have their own no.
+    # What is tried on is strace itself, which says its version.
     tried = subprocess.run(
-        strace.watching(os.devnull, [path, "-V"]),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+        Strace(path, "").watching(os.devnull, [path, "-V"]), stdin=subprocess.DEVNULL, capture_output=True
     )
     if tried.returncode or tried.stderr:
         said = tried.stderr.decode(errors="replace").strip().splitlines()
-        return f"strace cannot trace here: {said[-1] if said else 'it failed'}"
-    return strace
-
-
-def _version(path: str) -> str | None:
-    try:
-        done = subprocess.run([path, "-V"], stdin=subprocess.DEVNULL, capture_output=True)
-    except OSError:
-        return None
-    found = re.search(rb"version (\d+\.\d+(?:\.\d+)*)", done.stdout)
-    return found[1].decode() if found else None
+        return f"{path} cannot trace here (it must be 5.3 or newer): {said[-1] if said else 'it failed'}"
+    found = re.search(rb"version (\S+)", tried.stdout)
+    return Strace(path, found[1].decode() if found else "unknown")
 
 
 def read_log(path: str, cwd: str, preludes: int = 0, wait_s: float = _STRAGGLERS_S) -> tuple[Trace, int]:

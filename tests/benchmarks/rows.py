@@ -14,6 +14,16 @@ from tests.benchmarks.measure import Command
 from tests.benchmarks.projects import REPRO
 from tests.command_line import Person, make_venv
 
+READ_LOG = """\
+import resource
+from repro.model.strace_log import StraceReader
+reader = StraceReader(b"/p")
+with open("trace.log", "rb") as log:
+    reader.feed(log)
+assert len(reader.finish().reads) == 100_000
+assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 200 * 1024
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -82,6 +92,28 @@ def run(place: Place) -> Iterator[Row]:
     yield Row(_repro(person, "run", "-o", "out", "--", "python", "train.py"), _train(person), difference=True)
 
 
+def watch(place: Place) -> Iterator[Row]:
+    """What watching costs a program that opens 10,000 files, and one that computes; and reading a log of 100,000.
+
+    Of the two, the wall time counts: the CPU time of strace, which is nobody's child, is not in the other.
+    """
+    person = projects.small_project(place.folder / "watch", place.venv)
+    person.write("data/thousand.csv", "".join(f"{n}\n" for n in range(1_000)))
+    person.write("open.py", "for n in range(10_000):\n    sum(int(line) for line in open('data/thousand.csv'))\n")
+    person.write("compute.py", "for n in range(4): sum(range(50_000_000))\n")
+    person.write("read.py", READ_LOG)
+    for script, target in (("open.py", "1.5 times"), ("compute.py", "1.05 times")):
+        watched, off = (_repro(person, "run", "--watch", means, "--", "python", script) for means in ("strace", "off"))
+        yield Row(watched, off, target)
+    person.write(
+        "trace.log", "".join(f'7 openat(AT_FDCWD</p>, "d/{n}", O_RDONLY) = 3</p/d/{n}>\n' for n in range(100_000))
+    )
+    bare = Command("python -c pass", person, (sys.executable, "-c", "pass"))
+    yield Row(
+        Command("reading a log of 100,000 opens", person, (sys.executable, "read.py")), bare, "2 s", difference=True
+    )
+
+
 def packages(place: Place) -> Iterator[Row]:
     """The same, of an environment of 100 packages."""
     folder = place.folder / "packages"
@@ -127,6 +159,7 @@ GROUPS: dict[str, Callable[[Place], Iterator[Row]]] = {
     "rebuild": rebuild,
     "sandbox": sandbox,
     "run": run,
+    "watch": watch,
     "packages": packages,
     "files": files,
     "add": add,

@@ -237,8 +237,8 @@ def test_an_ignored_fifo_needs_no_finding(repository: GitRepository) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_named(as_nobody: GitRepository) -> None:
-    as_nobody.write("dir/secret.key", mode=0o000)
-    with pytest.raises(Unreadable, match=r"dir/secret\.key"):
+    as_nobody.write("dir/closed.txt", mode=0o000)
+    with pytest.raises(Unreadable, match=r"dir/closed\.txt"):
         snapshot_work_tree(as_nobody.path)
 
 

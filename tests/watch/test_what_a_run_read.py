@@ -75,6 +75,15 @@ def test_files_that_look_like_secrets_are_never_stored_unless_they_are_named(wat
     assert watched.inputs() == ["ignored/.env"]
 
 
+def test_an_untracked_file_that_looks_like_a_secret_is_no_code(watched: Watched) -> None:
+    watched.ann.write(".env", "very secret indeed")
+    watched.run(WRITE.format("open('.env').read() and 1"))
+    assert watched.findings("secret-left-out") == [".env"]
+    assert watched.findings("secret-read") == [".env"]
+    commit = watched.manifest()["facts"]["code"]["commit"]
+    assert ".env" not in watched.ann.git("ls-tree", "--name-only", commit).splitlines()
+
+
 def test_many_files_of_a_directory_are_one_input(watched: Watched) -> None:
     for number in range(30):
         watched.ann.write(f"ignored/{number}.csv", str(number))
