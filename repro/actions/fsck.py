@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from repro.actions.fsck_far import ObjectsFar, check_lists, condemned_in, index_list_findings
 from repro.actions.fsck_needs import Mender, NeedsCheck
+from repro.actions.fsck_packs import PacksWalk, walk_packs
 from repro.actions.fsck_records import RecordRead, records_far, records_here
 from repro.actions.fsck_repair import MendFar, MendHere
+from repro.actions.fsck_repair_packs import PacksMendedFar, PacksMendedHere, set_indexes_aside
 from repro.actions.sync import remote_of
 from repro.errors import RemoteError
 from repro.model.digest import Digest
 from repro.model.finding import Finding
+from repro.model.progress import SILENT, Progress
 from repro.model.store_check import MENDABLE_KINDS, LookedAt, SoundObjects, Trouble, digest_in_name, trouble_with
 from repro.project import Project, Workspace
-from repro.store.object_files import FilesFar, FilesHere, ObjectFiles, look_at_all
+from repro.store.object_files import FilesHere, ObjectPlace, look_at_all
+from repro.store.pack_files import PacksFar, PacksHere
 from repro.store.remote import Remote
+from repro.store.remote_objects import RemoteObjects
 from repro.store.set_aside import set_aside
-
-Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,15 @@ class Checked:
     repaired: tuple[Finding, ...]
 
 
-def fsck(workspace: Workspace, source: str | None, jobs: int, *, repair: bool, progress: Progress) -> Checked:
+def fsck(
+    workspace: Workspace,
+    source: str | None,
+    jobs: int,
+    *,
+    repair: bool = False,
+    quick: bool = False,
+    progress: Progress = SILENT,
+) -> Checked:
     """Check the store and the project's records, or (`source`) a remote. Without `repair` nothing is changed.
 
     Args:
@@ -47,6 +59,7 @@ def fsck(workspace: Workspace, source: str | None, jobs: int, *, repair: bool, p
         source: a remote's name, URL or directory.
         jobs: files that are read at a time.
         repair: bring back what can be had, and set aside what is wrong.
+        quick: compare lengths and the checks of records, not BLAKE3; not with `repair`.
         progress: told the bytes that were read.
 
     Raises:
@@ -54,25 +67,40 @@ def fsck(workspace: Workspace, source: str | None, jobs: int, *, repair: bool, p
         OSError: the disk is full, or refuses a repair.
     """
     if source is not None:
-        remote = remote_of(workspace, source)
-        return _check_far(workspace, remote, jobs, repair, progress)
-    return _check_here(workspace, jobs, repair, progress)
+        return _check_far(_Far(workspace, remote_of(workspace, source), jobs, quick, progress), repair)
+    return _check_here(workspace, jobs, repair, quick, progress)
 
 
-def _check_here(workspace: Workspace, jobs: int, repair: bool, progress: Progress) -> Checked:
+def _check_here(workspace: Workspace, jobs: int, repair: bool, quick: bool, progress: Progress) -> Checked:
     cache = workspace.cache()
     records = records_here(workspace)  # before the objects: what is recorded later needs what the walk may miss
-    walk = _walked(FilesHere(cache), jobs, progress)
-    information = list(_leftovers(cache.root))
+    files = PacksHere(cache.root)
+    sound = SoundObjects()
+    packs = walk_packs(files, sound, jobs, progress, quick=quick)
+    repaired: list[Finding] = []
+    if repair and packs.indexes.bad:
+        repaired += set_indexes_aside(cache, packs)
+        sound = SoundObjects()
+        packs = walk_packs(files, sound, jobs, progress, quick=quick, keep_unnamed=True)
+    cache.overlook_indexes([*packs.indexes.bad, *packs.indexes.unreadable])
+    walk = _walked(FilesHere(cache), sound, jobs, progress, quick)
+    walk.stray_findings += files.strays()
+    seen = len(sound), sound.total
+    if repair:
+        mended = PacksMendedHere(cache, files, packs, sound)
+        mended.mend()
+        repaired += mended.repaired
+    walk.troubles |= {digest: one for digest, one in packs.spoiled.items() if sound.size(digest) is None}
+    information = [*_leftovers(cache.root), *packs.information]
     mender: MendHere | None = None
     project = workspace if isinstance(workspace, Project) else None
     if repair:
         remotes, closed = _open_remotes(workspace)
         information += closed
         mender = MendHere(cache, project, remotes, walk.strays)
-    checked = _needs_checked(walk, records, mender)
+    checked = _needs_checked(FilesHere(cache), walk, records, mender)
     findings = [*checked.findings, *checked.needs.findings]
-    repaired = list(checked.needs.repaired)
+    repaired += checked.needs.repaired
     if repair:
         repaired += [_stray_set_aside(cache.root, finding) for finding in walk.stray_findings]
         cache.flush()
@@ -82,50 +110,118 @@ def _check_here(workspace: Workspace, jobs: int, repair: bool, progress: Progres
         lost, kept = _refs(project, checked.commits, repair)
         findings += lost
         repaired += kept
+    findings += [*packs.findings, *packs.unindexed]
     findings += _troubles(walk, None if repair else "`repro fsck --repair` takes it from who has it")
-    return _answer(cache.root, walk, checked, findings, [*information, *checked.unfinished], repaired)
+    return _answer(cache.root, seen, checked, findings, [*information, *checked.unfinished], repaired)
 
 
-def _check_far(workspace: Workspace, remote: Remote, jobs: int, repair: bool, progress: Progress) -> Checked:
-    records = records_far(remote)
-    walk = _walked(FilesFar(remote, workspace.cache().root), jobs, progress)
-    mender = MendFar(workspace.cache(), remote) if repair else None
-    checked = _needs_checked(walk, records, mender)
+@dataclass(frozen=True, slots=True)
+class _Far:
+    workspace: Workspace
+    remote: Remote
+    jobs: int
+    quick: bool
+    progress: Progress
+
+    def walk(self, sound: SoundObjects, condemned: Collection[str], *, keep_unnamed: bool = False) -> PacksWalk:
+        files = PacksFar(self.remote, self.workspace.cache().root)
+        return walk_packs(
+            files,
+            sound,
+            self.jobs,
+            self.progress,
+            quick=self.quick,
+            keep_unnamed=keep_unnamed,
+            condemned=condemned,
+        )
+
+    def objects(self, packs: PacksWalk, condemned: frozenset[str]) -> RemoteObjects:
+        found = RemoteObjects(self.remote, self.workspace.cache().root, self.jobs, packs.indexes.bad)
+        found.condemned = condemned
+        return found
+
+
+def _check_far(far: _Far, repair: bool) -> Checked:
+    cache = far.workspace.cache()
+    records = records_far(far.remote)
+    condemned, findings = condemned_in(far.remote)
+    sound = SoundObjects()
+    packs = far.walk(sound, condemned)
+    if repair and packs.indexes.bad:
+        sound = SoundObjects()
+        bad, wrong = packs.indexes.bad, [one for one in packs.findings if one.kind == "corrupt-index"]
+        packs = far.walk(sound, condemned, keep_unnamed=True)
+        packs.indexes.bad |= bad
+        packs.findings += wrong
+    mended = PacksMendedFar(cache, far.remote, PacksFar(far.remote, cache.root), packs, sound)
+    lists = index_list_findings(far.remote)
+    walk = _Walked(sound)
+    if repair:
+        mended.mend_indexes()
+    objects = far.objects(packs, condemned)
+    walk.troubles |= packs.spoiled
+    walk.troubles |= dict(check_lists(objects, packs.lists, sound, far.jobs, far.progress, quick=far.quick))
+    seen = len(sound), sound.total
+    mender = MendFar(cache, far.remote, walk.troubles) if repair else None
+    with contextlib.ExitStack() as stack:
+        if mender is not None:
+            stack.push(mender.close)
+        checked = _needs_checked(ObjectsFar(objects, far.remote.shown), walk, records, mender)
+        if mender is not None:
+            mender.finish()
+    repaired = [*mended.repaired, *checked.needs.repaired]
+    if repair:
+        mended.repaired.clear()
+        repaired += _healed(far.objects(packs, condemned), packs, walk.troubles)
+        mended.mend_packs(walk.troubles)
+        repaired += [*mended.repaired, *lists]
+    else:
+        findings += lists
     hint = None if repair else "`--repair` sends it from the store here, if that has it"
-    findings = [*checked.findings, *checked.needs.findings, *_troubles(walk, hint)]
-    information = [*checked.unfinished, *walk.stray_findings]
-    return _answer(remote.shown, walk, checked, findings, information, list(checked.needs.repaired))
+    findings += [*checked.findings, *checked.needs.findings, *packs.findings, *_troubles(walk, hint)]
+    information = [*checked.unfinished, *packs.information, *packs.unindexed]
+    return _answer(far.remote.shown, seen, checked, findings, information, repaired)
+
+
+def _healed(objects: RemoteObjects, packs: PacksWalk, troubles: dict[Digest, Trouble]) -> list[Finding]:
+    """Take out of the troubles what is in another pack by now: the chunks of large objects that were sent again."""
+    damaged = {pack.digest for pack in packs.damaged}
+    healed = []
+    for digest in packs.spoiled.keys() & troubles.keys():
+        if any(place.pack.digest not in damaged for place in objects.places(digest)):
+            healed.append(troubles.pop(digest).finding())
+    return healed
 
 
 @dataclass(slots=True)
 class _Walked:
-    files: ObjectFiles
-    sound: SoundObjects = field(default_factory=SoundObjects)
+    sound: SoundObjects
     troubles: dict[Digest, Trouble] = field(default_factory=dict)
     strays: dict[Digest, str] = field(default_factory=dict)
     stray_findings: list[Finding] = field(default_factory=list)
 
-    def note_stray(self, looked: LookedAt) -> None:
+    def note_stray(self, looked: LookedAt, shown: str) -> None:
         """Note a file that no object is called like; its bytes may be those of an object all the same."""
         detail = "no object is called so" + (f"; its bytes are {looked.found.digest}" if looked.found else "")
         self.stray_findings.append(Finding("stray-file", detail, looked.name))
         if looked.found is not None:
-            self.strays[looked.found.digest] = os.path.join(self.files.shown, looked.name)
+            self.strays[looked.found.digest] = os.path.join(shown, looked.name)
 
 
-def _walked(files: ObjectFiles, jobs: int, progress: Progress) -> _Walked:
-    walk = _Walked(files)
-    with contextlib.closing(look_at_all(files, jobs, progress)) as found:
+def _walked(files: FilesHere, sound: SoundObjects, jobs: int, progress: Progress, quick: bool) -> _Walked:
+    walk = _Walked(sound)
+    progress.begin("fsck")
+    with contextlib.closing(look_at_all(files, jobs, progress, quick=quick)) as found:
         for looked in found:
             digest = digest_in_name(looked.name)
             if digest is None:
-                walk.note_stray(looked)
+                walk.note_stray(looked, files.shown)
                 continue
             trouble = trouble_with(looked)
             if trouble is not None:
                 walk.troubles[digest] = trouble
             elif looked.found is not None:
-                walk.sound.add(looked.found)
+                walk.sound.add(bytes.fromhex(digest[3:]), looked.found.size)
     return walk
 
 
@@ -145,8 +241,10 @@ class _NeedsChecked:
     runs: int = 0
 
 
-def _needs_checked(walk: _Walked, records: Iterable[RecordRead], mender: Mender | None) -> _NeedsChecked:
-    checked = _NeedsChecked(NeedsCheck(walk.files, walk.sound, walk.troubles, mender))
+def _needs_checked(
+    place: ObjectPlace, walk: _Walked, records: Iterable[RecordRead], mender: Mender | None
+) -> _NeedsChecked:
+    checked = _NeedsChecked(NeedsCheck(place, walk.sound, walk.troubles, mender))
     for record in records:
         checked.findings += [record.finding] if record.finding else []
         checked.unfinished += [record.unfinished] if record.unfinished else []
@@ -210,7 +308,7 @@ def _open_remotes(workspace: Workspace) -> tuple[list[Remote], list[Finding]]:
 
 def _answer(
     place: str,
-    walk: _Walked,
+    seen: tuple[int, int],
     checked: _NeedsChecked,
     findings: list[Finding],
     information: list[Finding],
@@ -218,8 +316,7 @@ def _answer(
 ) -> Checked:
     return Checked(
         place,
-        len(walk.sound),
-        walk.sound.total,
+        *seen,
         checked.runs,
         tuple(findings),
         tuple(information),

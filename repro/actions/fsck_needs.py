@@ -12,7 +12,7 @@ from repro.model.finding import Finding
 from repro.model.names import name_to_text
 from repro.model.store_check import MENDABLE_KINDS, Need, SoundObjects, Trouble, Use
 from repro.model.tree import MAX_DEPTH, BadTree, Entry, total_size
-from repro.store.object_files import ObjectFiles
+from repro.store.object_files import ObjectPlace
 
 
 class Mender(Protocol):
@@ -42,7 +42,7 @@ class Mender(Protocol):
 class NeedsCheck:
     """Holds what records need against what is there. `troubles` grows by what is missing."""
 
-    files: ObjectFiles
+    files: ObjectPlace
     sound: SoundObjects
     troubles: dict[Digest, Trouble]
     mender: Mender | None = None
@@ -96,6 +96,10 @@ class NeedsCheck:
             return self.files.read_tree(digest)
         except IntegrityError as error:
             self.troubles.setdefault(digest, Trouble("bad-tree", error.message, digest))
+            return None
+        except OSError as error:
+            what = f"{digest} cannot be read: {error.strerror}"
+            self.troubles.setdefault(digest, Trouble("unreadable-object", what, digest))
             return None
 
     def _size(self, digest: Digest) -> int | None:

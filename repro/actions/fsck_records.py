@@ -18,6 +18,8 @@ from repro.model.finding import Finding
 from repro.model.manifest import Manifest, parse_manifest
 from repro.model.names import check_path, name_to_text, text_to_name
 from repro.model.pieces import Part, pieces_of
+from repro.model.pointer import MAX_BYTES as POINTER_BYTES
+from repro.model.pointer import Pointer, parse_pointer
 from repro.model.rebuild_record import RebuildRecord, parse_rebuild
 from repro.model.record import BadRecord, NewerFormat
 from repro.model.run_id import NoSuchRun, RunId, is_run_id
@@ -26,6 +28,8 @@ from repro.model.store_check import Need
 from repro.model.strict_yaml import MAX_BYTES
 from repro.project import Project, Workspace
 from repro.store.remote import Remote
+from repro.store.remote_errors import NotOnRemote
+from repro.store.remote_names import digest_in_name
 
 T = TypeVar("T")
 
@@ -68,6 +72,7 @@ def records_here(workspace: Workspace) -> Iterator[RecordRead]:
 def records_far(remote: Remote) -> Iterator[RecordRead]:
     """Yield the records of a remote; as `records_here`."""
     names, rebuilds = remote.list("runs"), remote.list("rebuilds")
+    pointers = remote.list("pointers")
 
     def read() -> Iterator[RecordRead]:
         for name in names:
@@ -80,6 +85,8 @@ def records_far(remote: Remote) -> Iterator[RecordRead]:
         for name in rebuilds:
             run, _, file = name.removeprefix("rebuilds/").partition("/")
             yield _rebuild(run, file, partial(remote.read, name, MAX_BYTES), "")
+        for name in pointers:
+            yield _pointer_far(name, partial(remote.read, name, POINTER_BYTES))
 
     return read()
 
@@ -139,6 +146,21 @@ def _pointer(root: str, path: bytes) -> RecordRead:
     return RecordRead(() if content.kind is Kind.SYMLINK else (Need(tracked.path, content, is_data=True),))
 
 
+def _pointer_far(name: str, read: Callable[[], bytes]) -> RecordRead:
+    def check() -> Pointer:
+        data = read()
+        if digest_of(data) != digest_in_name(name):
+            raise BadRecord(f"{name} is not what its name says: its bytes are those of {digest_of(data)}")
+        return parse_pointer(data, None, name)
+
+    hint = "`repro push` writes the project's pointers again"
+    pointer = _tried(check, "bad-pointer", name, None, hint)
+    if pointer is None or isinstance(pointer, Finding):
+        return RecordRead(finding=pointer)
+    content = pointer.content
+    return RecordRead(() if content.kind is Kind.SYMLINK else (Need(pointer.name, content),))
+
+
 def _tried(do: Callable[[], T], kind: str, path: str, run: str | None, hint: str) -> T | Finding | None:
     """Return what `do` returns, a finding where it cannot be read, None where it has gone in the meantime."""
     try:
@@ -147,7 +169,7 @@ def _tried(do: Callable[[], T], kind: str, path: str, run: str | None, hint: str
         return Finding("newer-format", error.message, path, run, error.hint)
     except IntegrityError as error:
         return Finding(kind, error.message, path, run, hint)
-    except (FileNotFoundError, NoSuchRun, NotTracked):
+    except (FileNotFoundError, NoSuchRun, NotTracked, NotOnRemote):
         return None
 
 

@@ -7,6 +7,7 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from repro.data.capture import capture
 from repro.data.open_safely import parent_of
@@ -41,6 +42,7 @@ class MendHere:
     strays: Mapping[Digest, str]
     children_first: bool = False
     unreachable: dict[str, str] = field(default_factory=dict)
+    _objects: dict[str, RemoteObjects] = field(default_factory=dict)
     _asked: set[Digest] = field(default_factory=set)
 
     def read_tree(self, digest: Digest) -> tuple[Entry, ...] | None:
@@ -53,6 +55,8 @@ class MendHere:
         Raises:
             OSError: the disk is full, or refuses.
         """
+        if trouble.name.startswith("packs/"):
+            trouble.kind = "missing-object"  # its pack was set aside before
         if trouble.kind != "missing-object":
             kept = set_aside(self.cache.root, os.path.join(self.cache.root, trouble.name), hex_of(digest))
             trouble.kind, trouble.what = "missing-object", f"{trouble.what} (set aside as {kept})"
@@ -127,7 +131,7 @@ class MendHere:
     def _fetch(self, remote: Remote, digest: Digest, size: int | None) -> None:
         if remote.shown in self.unreachable:
             return
-        objects = RemoteObjects(remote, self.cache.root)
+        objects = self._objects.setdefault(remote.shown, RemoteObjects(remote, self.cache.root))
         try:
             found = objects.size(digest)
             if found is not None and size in (None, found):
@@ -151,11 +155,16 @@ class MendHere:
 
 @dataclass(slots=True)
 class MendFar:
-    """Brings objects back to a remote, from the store here, in packs of their own; damaged ones stay beside."""
+    """Brings objects back to a remote, from the store here, in packs of their own; damaged ones stay beside.
+
+    What it has brought is there to stay once `finish` was called; `close` is called in any case.
+    """
 
     cache: Cache
     remote: Remote
+    troubles: Mapping[Digest, Trouble]
     children_first: bool = True
+    _push: Push | None = None
 
     def read_tree(self, digest: Digest) -> tuple[Entry, ...] | None:
         """Return the tree as the store here has it, None where it is not here."""
@@ -178,10 +187,24 @@ class MendFar:
             self.cache.verify(ObjectRef(digest, found))
         except IntegrityError:
             return None
-        with Push(self.cache, self.remote, distrusted=[digest]) as push:
-            push.send([ObjectRef(digest, found)])
-            push.flush()
+        if self._push is None:
+            self._push = Push(self.cache, self.remote, distrusted=self.troubles)
+        self._push.send([ObjectRef(digest, found)])
         return f"the store {self.cache.root}"
+
+    def finish(self) -> None:
+        """Return when all that was sent is on the remote, to stay.
+
+        Raises:
+            RemoteError: the remote cannot be reached, or refuses.
+        """
+        if self._push is not None:
+            self._push.flush()
+
+    def close(self, *error: Any) -> None:
+        """End the sending; `error` as a `with` block gives it."""
+        if self._push is not None:
+            self._push.__exit__(*(error or (None, None, None)))
 
 
 def _has_the_bytes(descriptor: int, digest: Digest) -> bool:

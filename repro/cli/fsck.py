@@ -12,11 +12,12 @@ from repro.report.progress import ProgressLine
 @click.command()
 @remote_option
 @click.option("--repair", is_flag=True, help="Bring back what can be had; set aside what is wrong.")
+@click.option("--quick", is_flag=True, help="Compare lengths and the checks of records only, not BLAKE3.")
 @click.option(
     "-j", "--jobs", metavar="N", type=click.IntRange(1, 256), default=8, show_default=True, help="Files at a time."
 )
 @json_option
-def fsck(remote: str | None, repair: bool, jobs: int, as_json: bool) -> int:
+def fsck(remote: str | None, repair: bool, quick: bool, jobs: int, as_json: bool) -> int:
     """Read every object of the store, or of a remote, and check that records have all they need.
 
     Exit code 1 if something is missing, 4 if bytes are corrupt. Nothing is ever deleted.
@@ -26,10 +27,12 @@ def fsck(remote: str | None, repair: bool, jobs: int, as_json: bool) -> int:
       repro fsck
       repro fsck --remote store --repair
     """
+    if repair and quick:
+        raise click.UsageError("--quick sees too little for a --repair: use one of them.")
     from repro.actions.fsck import fsck as check
 
     with ProgressLine("fsck") as progress:
-        found = check(project_or_workspace(), remote, jobs, repair=repair, progress=progress)
+        found = check(project_or_workspace(), remote, jobs, repair=repair, quick=quick, progress=progress)
     return report.show_checked(
         report.Place(found.place, found.objects, found.bytes, found.runs),
         found.findings,

@@ -209,6 +209,11 @@ class PackIndex:
         at = self._digests + position * _DIGEST
         return Digest("b3:" + self._data[at : at + _DIGEST].hex())
 
+    def raw_place(self, position: int) -> bytes:
+        """Return the 28 bytes that say where the object of an entry is, unchecked; compare `place_bytes`."""
+        where = self._places + position * _PLACE.size
+        return bytes(self._data[where : where + _PLACE.size])
+
     def place(self, position: int) -> Place:
         """Return where the object of an entry is.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from array import array
+import struct
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
@@ -13,7 +13,19 @@ from repro.model.finding import Finding
 from repro.model.names import name_to_text
 from repro.model.run_id import RunId
 
-CORRUPT_KINDS = frozenset(("corrupt-object", "bad-tree", "wrong-size", "bad-manifest", "bad-rebuild", "bad-pointer"))
+CORRUPT_KINDS = frozenset(
+    (
+        "corrupt-object",
+        "corrupt-pack",
+        "corrupt-index",
+        "bad-tree",
+        "wrong-size",
+        "bad-manifest",
+        "bad-rebuild",
+        "bad-pointer",
+        "bad-condemned",
+    )
+)
 """Findings that say that bytes are not what they should be: exit code 4."""
 
 MENDABLE_KINDS = frozenset(("corrupt-object", "missing-object"))
@@ -21,6 +33,8 @@ MENDABLE_KINDS = frozenset(("corrupt-object", "missing-object"))
 
 _OBJECT = re.compile(r"objects/([0-9a-f]{2})/([0-9a-f]{62})")
 _BYTES = 32
+_BUCKETS = 256
+_ENTRY = struct.Struct("<32sQ")
 _SHOWN = 3
 
 
@@ -96,41 +110,52 @@ class SoundObjects:
     """Digests and sizes of the objects that are what their names say, in 40 bytes each."""
 
     def __init__(self) -> None:
-        self._digests = bytearray()
-        self._sizes = array("Q")
+        self._buckets = [bytearray() for _ in range(_BUCKETS)]  # by the digest's first byte
+        self._unsorted: set[int] = set()
 
     def __len__(self) -> int:
-        return len(self._sizes)
+        self._sort_all()
+        return sum(map(len, self._buckets)) // _ENTRY.size
 
     @property
     def total(self) -> int:
         """The sum of the sizes, in bytes."""
-        return sum(self._sizes)
+        self._sort_all()
+        return sum(size for bucket in self._buckets for _, size in _ENTRY.iter_unpack(bucket))
 
-    def add(self, ref: ObjectRef) -> None:
-        """Note an object.
-
-        Raises:
-            ValueError: its digest does not come after all that were noted before.
-        """
-        key = bytes.fromhex(ref.digest[3:])
-        if self._digests and key <= self._digests[-_BYTES:]:
-            raise ValueError("digests must be added in ascending order")
-        self._digests += key
-        self._sizes.append(ref.size)
+    def add(self, digest: bytes, size: int) -> None:
+        """Note an object by the 32 bytes of its digest; again is no matter."""
+        self._buckets[digest[0]] += _ENTRY.pack(digest, size)
+        self._unsorted.add(digest[0])
 
     def size(self, digest: Digest) -> int | None:
         """Return the object's length in bytes, None where it was not noted."""
-        key = bytes.fromhex(digest[3:])
-        low, high = 0, len(self._sizes)
+        return self.size_of(bytes.fromhex(digest[3:]))
+
+    def size_of(self, key: bytes) -> int | None:
+        """As `size`, by the 32 bytes."""
+        if key[0] in self._unsorted:
+            self._sort(key[0])
+        bucket = self._buckets[key[0]]
+        low, high = 0, len(bucket) // _ENTRY.size
         while low < high:
             middle = (low + high) // 2
-            if self._digests[middle * _BYTES : (middle + 1) * _BYTES] < key:
+            if bucket[middle * _ENTRY.size : middle * _ENTRY.size + _BYTES] < key:
                 low = middle + 1
             else:
                 high = middle
-        found = low < len(self._sizes) and self._digests[low * _BYTES : (low + 1) * _BYTES] == key
-        return self._sizes[low] if found else None
+        if bucket[low * _ENTRY.size : low * _ENTRY.size + _BYTES] != key:
+            return None
+        return int(_ENTRY.unpack_from(bucket, low * _ENTRY.size)[1])
+
+    def _sort_all(self) -> None:
+        for number in list(self._unsorted):
+            self._sort(number)
+
+    def _sort(self, number: int) -> None:
+        self._unsorted.discard(number)
+        unique = dict(_ENTRY.iter_unpack(self._buckets[number]))
+        self._buckets[number] = bytearray().join(_ENTRY.pack(key, unique[key]) for key in sorted(unique))
 
 
 def digest_in_name(name: str) -> Digest | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from repro.model.content import ObjectRef
@@ -30,6 +30,7 @@ from repro.store.stored_objects import StoredObjects
 from repro.store.temp_files import sweep, temp_file
 
 if TYPE_CHECKING:
+    from repro.model.pack_index import PackFile
     from repro.store.batch import Batch
     from repro.store.pack_writer import WrittenPack
 
@@ -159,6 +160,45 @@ class Cache(StoredObjects):
             self._has_new_names = False
             for folder in ("packs", "indexes"):
                 flush_file(f"{self.root}/{folder}")
+
+    # what a check of the whole needs
+
+    def overlook_indexes(self, names: Iterable[str]) -> None:
+        """Take these indexes, which are damaged, for not there."""
+        self._packed.indexes.overlook(names)
+
+    def name_records(self, pack: PackFile, entries: Mapping[bytes, bytes]) -> None:
+        """Write an index of a pack that is here.
+
+        Args:
+            pack: which one.
+            entries: `place_bytes` (with pack 0) of each object by the 32 bytes of its digest.
+
+        Raises:
+            OSError: the disk is full, or refuses.
+        """
+        from repro.store.publish_packs import publish_index
+
+        self.prepare()
+        publish_index(self.root, [pack], entries)
+        self._has_new_names = True
+
+    def set_pack_aside(self, pack: Digest) -> str:
+        """Move a pack, of which everything that is good is elsewhere, to `quarantine/`; return where it is now."""
+        kept = set_aside(self.root, self._packed.packs.path_of(pack), pack[3:])
+        self._packed.packs.forget(pack)
+        return kept
+
+    def trust_packs(self) -> None:
+        """Forget which objects were found damaged in packs, now that no pack here is, and write one index of all.
+
+        Raises:
+            OSError: the disk is full, or refuses.
+        """
+        from repro.store.publish_packs import merge_many
+
+        self._packed.damaged.forget_all()
+        merge_many(self.root, self._packed.indexes, most=0)
 
     # what a batch needs too
 

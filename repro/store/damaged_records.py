@@ -39,6 +39,14 @@ class DamagedRecords:
             flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
             os.close(os.open(f"{self._folder}/{hex_of(digest)}", flags, 0o444))
 
+    def forget_all(self) -> None:
+        """Believe the packs again about all objects: every record of theirs was compared."""
+        self._marked = frozenset()
+        with contextlib.suppress(FileNotFoundError):
+            for name in filter(_NAME.fullmatch, os.listdir(self._folder)):
+                with contextlib.suppress(OSError):
+                    os.unlink(f"{self._folder}/{name}")
+
     def _look(self) -> None:
         try:
             changed = os.stat(self._folder).st_mtime_ns

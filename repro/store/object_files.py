@@ -1,12 +1,10 @@
-"""Every file among the objects, here and far: listed folder by folder, sorted, and read from the first byte to the
-last. Nothing is changed."""
+"""Every object that is a file of its own: listed folder by folder, sorted, and read from the first byte to the last.
+Nothing is changed."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import heapq
-import itertools
 import os
 import re
 import stat
@@ -15,15 +13,11 @@ from typing import Protocol
 
 from repro.model.content import ObjectRef
 from repro.model.digest import Digest
-from repro.model.store_check import LookedAt
-from repro.model.tree import Entry, decode_tree
-from repro.model.tree_objects import MAX_TREE_BYTES
+from repro.model.store_check import LookedAt, digest_in_name
+from repro.model.tree import Entry
 from repro.store.cache import Cache
 from repro.store.hashing import hash_descriptor
 from repro.store.parallel import Stop, run_in_order
-from repro.store.remote import Remote
-from repro.store.remote_errors import CorruptRemoteObject, MissingOnRemote, RemoteRefused
-from repro.store.remote_objects import RemoteObjects
 
 Progress = Callable[[int], None]
 
@@ -32,18 +26,10 @@ _BATCH = 64
 _FOLDER = re.compile(r"[0-9a-f]{2}")
 
 
-class ObjectFiles(Protocol):
-    """The files of one place."""
+class ObjectPlace(Protocol):
+    """What has objects."""
 
     shown: str
-
-    def folders(self) -> Iterator[list[str]]:
-        """Yield the names of all files, sorted, in lists of one folder each."""
-        ...
-
-    def look(self, name: str, told: Progress) -> LookedAt | None:
-        """Read a file to its end; None if it has gone in the meantime."""
-        ...
 
     def size(self, digest: Digest) -> int | None:
         """Return an object's length in bytes, None where it is not there."""
@@ -58,15 +44,20 @@ class ObjectFiles(Protocol):
         ...
 
 
-def look_at_all(files: ObjectFiles, jobs: int, progress: Progress) -> Generator[LookedAt, None, None]:
-    """Read every file of a place in up to `jobs` threads, and yield what was found, in the order of the names."""
+def look_at_all(
+    files: FilesHere, jobs: int, progress: Progress, *, quick: bool = False
+) -> Generator[LookedAt, None, None]:
+    """Read every file of the store in up to `jobs` threads, and yield what was found, in the order of the names.
+
+    A `quick` look takes a file for what it is called, and says only its length.
+    """
 
     def look(names: list[str], stop: Stop) -> list[LookedAt]:
         def told(count: int) -> None:
             stop.check()
             progress(count)
 
-        return [found for name in names if (found := files.look(name, told)) is not None]
+        return [found for name in names if (found := files.look(name, told, quick=quick)) is not None]
 
     def batches() -> Iterator[list[str]]:
         for names in files.folders():
@@ -78,14 +69,14 @@ def look_at_all(files: ObjectFiles, jobs: int, progress: Progress) -> Generator[
 
 
 class FilesHere:
-    """The objects of the store on this machine."""
+    """The objects of the store on this machine that are files of their own."""
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
         self.shown = cache.root
 
     def folders(self) -> Iterator[list[str]]:
-        """As `ObjectFiles`; what is no folder of objects is a list of its own."""
+        """Yield the names of all files, sorted, in lists of one folder each; what is no folder is one of its own."""
         for folder in _names(f"{self.shown}/objects"):
             path = f"{self.shown}/objects/{folder}"
             if _FOLDER.fullmatch(folder) and os.path.isdir(path) and not os.path.islink(path):
@@ -93,8 +84,8 @@ class FilesHere:
             else:
                 yield [f"objects/{folder}"]
 
-    def look(self, name: str, told: Progress) -> LookedAt | None:
-        """As `ObjectFiles`."""
+    def look(self, name: str, told: Progress, *, quick: bool = False) -> LookedAt | None:
+        """Read a file to its end; None if it has gone in the meantime."""
         try:
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
             descriptor = os.open(f"{self.shown}/{name}", flags)
@@ -103,8 +94,12 @@ class FilesHere:
         except OSError as error:
             return _unreadable(name, error)
         try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
                 return LookedAt(name, None, "corrupt-object", "is not a regular file")
+            digest = digest_in_name(name)
+            if quick and digest is not None:
+                return LookedAt(name, ObjectRef(digest, status.st_size))
             return LookedAt(name, hash_descriptor(descriptor, told))
         except OSError as error:
             return _unreadable(name, error)
@@ -112,57 +107,12 @@ class FilesHere:
             os.close(descriptor)
 
     def size(self, digest: Digest) -> int | None:
-        """As `ObjectFiles`."""
+        """As `ObjectPlace`."""
         return self._cache.size(digest)
 
     def read_tree(self, digest: Digest) -> tuple[Entry, ...]:
-        """As `ObjectFiles`."""
+        """As `ObjectPlace`."""
         return self._cache.read_tree(digest)
-
-
-class FilesFar:
-    """The objects of a remote, as its indexes name them."""
-
-    def __init__(self, remote: Remote, root: str) -> None:
-        """Take the remote, and the folder of the cache, where its indexes are kept."""
-        self.objects = RemoteObjects(remote, root)
-        self.shown = remote.shown
-
-    def folders(self) -> Iterator[list[str]]:
-        """As `ObjectFiles`; a name is made of the object's digest, under which there is no file."""
-        named = heapq.merge(*((digest for digest, _ in index.entries()) for index in self.objects.indexes()))
-        each = (digest for digest, _ in itertools.groupby(named))
-        while names := [f"objects/{digest[3:5]}/{digest[5:]}" for digest in itertools.islice(each, 4096)]:
-            yield names
-
-    def look(self, name: str, told: Progress) -> LookedAt | None:
-        """As `ObjectFiles`.
-
-        Raises:
-            RemoteUnreachable: the connection is lost.
-        """
-        digest = Digest("b3:" + name.removeprefix("objects/").replace("/", ""))
-        size = self.objects.size(digest)
-        if size is None:
-            return None
-        try:
-            ref = ObjectRef(digest, size)
-            self.objects.verify(ref, told)
-            return LookedAt(name, ref)
-        except MissingOnRemote:
-            return None
-        except CorruptRemoteObject as error:
-            return LookedAt(name, None, "corrupt-object", f"is damaged: {error.message}")
-        except RemoteRefused as error:
-            return LookedAt(name, None, "unreadable-object", f"cannot be read: {error.message}")
-
-    def size(self, digest: Digest) -> int | None:
-        """As `ObjectFiles`."""
-        return self.objects.size(digest)
-
-    def read_tree(self, digest: Digest) -> tuple[Entry, ...]:
-        """As `ObjectFiles`."""
-        return decode_tree(self.objects.read(digest, MAX_TREE_BYTES))
 
 
 def _names(folder: str) -> list[str]:

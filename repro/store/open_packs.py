@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import threading
@@ -64,8 +65,10 @@ class OpenPacks:
         path = self.path_of(pack.digest)
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return None
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ELOOP):
+                return None
+            raise
         status = os.fstat(descriptor)
         found = OpenPack(path, descriptor, status.st_mtime)
         return found if stat.S_ISREG(status.st_mode) and status.st_size == pack.length else None

@@ -7,7 +7,7 @@ import mmap
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from repro.model.digest import Digest
 from repro.model.pack_index import BadIndex, PackIndex, Place
@@ -26,6 +26,12 @@ class PackIndexes:
         self._open: Mapping[str, PackIndex] = {}
         self._seen: int | None = None
         self._looked = float("-inf")
+        self._overlooked: frozenset[str] = frozenset()
+
+    def overlook(self, names: Iterable[str]) -> None:
+        """Take these files for not there, since they are damaged."""
+        self._overlooked |= frozenset(names)
+        self._open, self._seen = {}, None
 
     def find(self, digest: Digest, usable: Callable[[Place], bool] = lambda place: True) -> Iterator[Place]:
         """Yield the places of an object; none where no index names one, not even an index that was written just now.
@@ -100,7 +106,8 @@ class PackIndexes:
 
     def _names(self) -> list[str]:
         try:
-            return sorted(filter(_NAME.fullmatch, os.listdir(self.folder)))
+            names = filter(_NAME.fullmatch, os.listdir(self.folder))
+            return sorted(name for name in names if name not in self._overlooked)
         except FileNotFoundError:
             return []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from repro.model.digest import Digest, digest_of, hex_of
 from repro.model.pack_index import PackFile, encode_index
@@ -37,7 +37,22 @@ def publish_packs(root: str, packs: Sequence[WrittenPack]) -> None:
         os.rename(pack.path, f"{root}/packs/{hex_of(pack.file.digest)}")
     flush_file(f"{root}/packs")
     entries = {digest: place for position, pack in enumerate(packs) for digest, place in pack.places(position)}
-    data = encode_index([pack.file for pack in packs], entries.items())
+    publish_index(root, [pack.file for pack in packs], entries)
+
+
+def publish_index(root: str, packs: Sequence[PackFile], entries: Mapping[bytes, bytes]) -> None:
+    """Write an index of packs that have their names.
+
+    Args:
+        root: the cache's folder.
+        packs: what the entries name by position.
+        entries: `place_bytes` of each object by the 32 bytes of its digest.
+
+    Raises:
+        OSError: the disk is full, or refuses.
+    """
+    make_folder(f"{root}/indexes")
+    data = encode_index(packs, entries.items())
     with temp_file(f"{root}/tmp") as (descriptor, path):
         write_all(descriptor, data)
         _name_index(root, descriptor, path, digest_of(data))

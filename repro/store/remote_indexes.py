@@ -6,7 +6,7 @@ import contextlib
 import mmap
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from repro.model.digest import Digest, digest_of, hex_of
@@ -81,11 +81,15 @@ class _Merged:
 class RemoteIndexes:
     """The indexes of one remote as they were when it was last listed."""
 
-    def __init__(self, remote: Remote, folder: str, jobs: int) -> None:
-        """Take the remote, and the folder on this machine (`kept_folder`), which need not exist."""
+    def __init__(self, remote: Remote, folder: str, jobs: int, overlooked: Collection[str] = ()) -> None:
+        """Take the remote, and the folder on this machine (`kept_folder`), which need not exist.
+
+        Indexes of the names `overlooked` are taken for not there.
+        """
         self._remote = remote
         self._folder = folder
         self._jobs = jobs
+        self._overlooked = frozenset(overlooked)
 
     def load(self) -> tuple[PackIndex, ...]:
         """Return all indexes, fetched as far as they are not kept here.
@@ -95,7 +99,7 @@ class RemoteIndexes:
             RemoteError: the remote cannot be reached, or refuses.
         """
         for _ in range(_ATTEMPTS):
-            names = set(listed_indexes(self._remote))
+            names = set(listed_indexes(self._remote)) - self._overlooked
             merged = self._merged(names)
             self._forget(names - merged.names)
             plain = sorted(names - merged.names)

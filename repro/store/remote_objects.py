@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from contextlib import closing
 
 from repro.errors import IntegrityError
@@ -33,11 +33,14 @@ _MAX_CONDEMNED = 256 * 1024 * 1024
 class RemoteObjects:
     """What a remote has. Nothing is asked of it before the first question; several threads may ask."""
 
-    def __init__(self, remote: Remote, root: str, jobs: int = JOBS) -> None:
-        """Take a remote, and the folder of the cache, beside whose objects the remote's indexes are kept."""
+    def __init__(self, remote: Remote, root: str, jobs: int = JOBS, overlooked: Collection[str] = ()) -> None:
+        """Take a remote, and the folder of the cache, beside whose objects the remote's indexes are kept.
+
+        Indexes of the names `overlooked` are taken for not there.
+        """
         self.remote = remote
         self.shown = remote.shown
-        self._kept = RemoteIndexes(remote, kept_folder(root, remote), jobs)
+        self._kept = RemoteIndexes(remote, kept_folder(root, remote), jobs, overlooked)
         self._lock = threading.RLock()
         self._indexes: tuple[PackIndex, ...] | None = None
         self._packs: dict[Digest, int] | None = None

@@ -24,7 +24,7 @@ class Sound:
     remote: Path
     run: str
 
-    def fsck(self, *arguments: str, expect: int) -> Any:
+    def fsck(self, *arguments: str, expect: int | None) -> Any:
         return self.ann.repro_json("fsck", *arguments, expect=expect)
 
     def kinds(self, *arguments: str, expect: int) -> list[tuple[str, str | None]]:
