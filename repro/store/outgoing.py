@@ -115,7 +115,7 @@ class Outgoing:
         with self._making():
             writing = self._writing.get(of_large)
             if writing is None:
-                writing = self._writing[of_large] = _Writing(PackWriter(self._folder))
+                writing = self._writing[of_large] = _Writing(PackWriter(self._folder, beside=of_large))
             writing.writer.add(digest, packed)
         self._pending[digest] = packed.kind
         if is_tree:

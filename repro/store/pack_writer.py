@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from repro.model.digest import Digest
@@ -16,6 +17,8 @@ from repro.store.temp_files import naming_the_disk, open_temp, write_all
 
 Spot = tuple[int, int, int, RecordKind]
 """Of a record in a pack being written: offset, the object's size, the payload's length, kind."""
+
+_FEW_PARTS = 16  # so few make a block only if they are large: to join them would copy them for nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +37,15 @@ class WrittenPack:
 class PackWriter:
     """One pack in the making. It must be closed or abandoned."""
 
-    def __init__(self, folder: str) -> None:
-        """Open a temporary file in a folder, which is made where there is none."""
+    def __init__(self, folder: str, *, beside: bool = False) -> None:
+        """Open a temporary file in a folder, which is made where there is none.
+
+        With `beside`, a thread of its own hashes and writes, while the caller makes the next records: that pays
+        where they are large.
+        """
         self._folder = folder
+        self._thread = ThreadPoolExecutor(1, "repro-pack") if beside else None
+        self._written: Future[None] | None = None
         self._descriptor, self._path = open_temp(folder)
         self._hasher = new_hasher()
         self._parts: list[bytes | memoryview] = [pack_header(os.urandom(4))]
@@ -65,22 +74,42 @@ class PackWriter:
         """
         try:
             self._write()
+            self._wait()
             os.fchmod(self._descriptor, 0o444)
         except BaseException:
             self.abandon()
             raise
-        os.close(self._descriptor)
+        self._end()
         return WrittenPack(PackFile(finish(self._hasher), self.length), self._path, self.spots)
 
     def abandon(self) -> None:
         """Remove what was written."""
-        os.close(self._descriptor)
+        self._end()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._path)
 
     def _write(self) -> None:
-        block = b"".join(self._parts)
-        self._parts, self._buffered = [], 0
-        self._hasher.update(block)
+        parts, self._parts, self._buffered = self._parts, [], 0
+        if self._thread is None:
+            self._put(parts)
+            return
+        self._wait()  # one block waits at the most
+        self._written = self._thread.submit(self._put, parts)
+
+    def _put(self, parts: Sequence[bytes | memoryview]) -> None:
+        if len(parts) > _FEW_PARTS:
+            parts = [b"".join(parts)]
         with naming_the_disk(self._folder):
-            write_all(self._descriptor, block)
+            for part in parts:
+                self._hasher.update(part)
+                write_all(self._descriptor, part)
+
+    def _wait(self) -> None:
+        written, self._written = self._written, None
+        if written is not None:
+            written.result()
+
+    def _end(self) -> None:
+        if self._thread is not None:
+            self._thread.shutdown(wait=True)
+        os.close(self._descriptor)
