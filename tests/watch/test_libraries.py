@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(
 PACKAGES = ("numpy", "pandas", "pyarrow", "scikit-learn", "matplotlib", "joblib")
 
 SCRIPTS = {
-    "numpy": "import numpy as np\nx = np.loadtxt('a.ignored.csv', delimiter=',', skiprows=1)\nnp.save('result', x * 2)\n",
+    "numpy": "import numpy as np; x = np.loadtxt('a.ignored.csv', delimiter=',', skiprows=1); np.save('result', x)\n",
     "pandas csv": "import pandas as pd; pd.read_csv('a.ignored.csv').describe().to_csv('result.csv')\n",
     "pandas parquet": "import pandas as pd; d = pd.read_parquet('a.ignored.parquet'); d.to_parquet('result.parquet')\n",
     "scikit-learn": "import numpy as np, pickle; from sklearn.linear_model import LinearRegression as L\n"
