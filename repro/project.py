@@ -88,6 +88,24 @@ class Workspace:
         """
         return _settings_of(self.settings_files, self.base)
 
+    def settings_with(self, committed: bytes | None) -> Settings:
+        """Return the settings that would hold here if `repro.yaml` had these bytes; None is "if there were none".
+
+        Raises:
+            BadSettings: they, or another settings file, have no meaning.
+        """
+        from repro.model.settings import merge_settings, parse_settings
+
+        own = os.path.join(self.base, SETTINGS_FILE)
+        merged = _settings_of(self.settings_files[-1:], self.base)
+        if committed is not None:
+            merged = merge_settings(parse_settings(committed, SETTINGS_FILE, committed=True), merged)
+        for path in reversed(self.settings_files[:-1]):
+            data = None if path == own else _read(path)
+            if data is not None:
+                merged = merge_settings(parse_settings(data, path[len(self.base) + 1 :]), merged)
+        return merged
+
     @property
     def places(self) -> Places:
         """The user's places: `REPRO_STORE` wins over the settings' `store`."""
@@ -107,22 +125,16 @@ class Workspace:
         Raises:
             NoRemote: there is none, or several and none is the default.
         """
-        remotes = self.settings.remotes
-        chosen = name or self.settings.remote or (next(iter(remotes)) if len(remotes) == 1 else None)
-        known = ", ".join(remotes) or "none"
-        if chosen is None and remotes:
-            raise NoRemote(f"there are several remotes: {known}", "name one with -r, or set `remote:` in repro.yaml")
-        if chosen is None:
-            raise NoRemote("no remote is configured", "`repro remote add NAME URL` adds one")
-        if chosen not in remotes:
-            raise NoRemote(f"no remote is called {chosen!r} (known: {known})", f"if it is a directory: ./{chosen}")
-        return chosen, remotes[chosen]
+        return choose_remote(self.settings, name)
 
-    def open_remote(self, url: str) -> Remote:
-        """Return the remote at `url`; a relative path counts from the current directory."""
+    def open_remote(self, url: str, settings: Settings | None = None) -> Remote:
+        """Return the remote at `url`, by these settings or those that hold here.
+
+        A relative path counts from the current directory.
+        """
         from repro.remote_access import open_place
 
-        return open_place(url, self.cwd, self.base, self.settings, self.environ, self.places.encrypting)
+        return open_place(url, self.cwd, self.base, settings or self.settings, self.environ, self.places.encrypting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +195,24 @@ class Project(Workspace):
         return os.fsencode(real[len(self.root) + 1 :])
 
 
+def choose_remote(settings: Settings, name: str | None) -> tuple[str, str]:
+    """Return the name and URL of the remote `name`, or of the default one.
+
+    Raises:
+        NoRemote: there is none, or several and none is the default.
+    """
+    remotes = settings.remotes
+    chosen = name or settings.remote or (next(iter(remotes)) if len(remotes) == 1 else None)
+    known = ", ".join(remotes) or "none"
+    if chosen is None and remotes:
+        raise NoRemote(f"there are several remotes: {known}", "name one with -r, or set `remote:` in repro.yaml")
+    if chosen is None:
+        raise NoRemote("no remote is configured", "`repro remote add NAME URL` adds one")
+    if chosen not in remotes:
+        raise NoRemote(f"no remote is called {chosen!r} (known: {known})", f"if it is a directory: ./{chosen}")
+    return chosen, remotes[chosen]
+
+
 def find_places(environ: Mapping[str, str]) -> Places:
     """Return the user's places, by the XDG base directory specification and `REPRO_STORE`, `REPRO_SCRATCH`."""
     home = environ.get("HOME") or os.path.expanduser("~")
@@ -219,15 +249,15 @@ def find_root(cwd: str) -> str | None:
         here = parent
 
 
-def _is_bare(cwd: str) -> bool:
-    """Whether `cwd` is inside a git repository without a work tree, as git tells one."""
+def find_bare(cwd: str) -> str | None:
+    """Return the git repository without a work tree that `cwd` is in, as git tells one, or None."""
     here = os.path.realpath(cwd)
     while not (os.path.isfile(os.path.join(here, "HEAD")) and os.path.isdir(os.path.join(here, "objects"))):
         parent = os.path.dirname(here)
         if parent == here:
-            return False
+            return None
         here = parent
-    return True
+    return here
 
 
 def find_project(cwd: str, environ: Mapping[str, str]) -> Project:
@@ -238,7 +268,7 @@ def find_project(cwd: str, environ: Mapping[str, str]) -> Project:
         BadSettings: a settings file has no meaning.
     """
     root = find_root(cwd)
-    if root is None and _is_bare(cwd):
+    if root is None and find_bare(cwd):
         raise NotAProject(
             f"{cwd} is inside a bare git repository: it has no work tree", "call repro in a clone or a git worktree"
         )

@@ -27,10 +27,19 @@ def tree_without(root: str, commit: str, paths: Sequence[bytes]) -> str:
         MissingCommit: the commit or one of its trees is not in the repository.
     """
     with open_repository(root) as repo:
-        removed = [path.strip(b"/").split(b"/") for path in (*paths, RECORDS)]
-        if [b"."] in removed or [b""] in removed:
-            return git.EMPTY_TREE.decode()
-        return (_without(repo, tree_of(repo, commit), removed) or git.EMPTY_TREE).decode()
+        return tree_without_paths(repo, tree_of(repo, commit), paths).decode()
+
+
+def tree_without_paths(repo: Repo, tree: bytes, paths: Sequence[bytes]) -> bytes:
+    """As `tree_without`, of a tree: hex ids.
+
+    Raises:
+        MissingCommit: one of its trees is not in the repository.
+    """
+    removed = [path.strip(b"/").split(b"/") for path in (*paths, RECORDS)]
+    if [b"."] in removed or [b""] in removed:
+        return git.EMPTY_TREE
+    return _without(repo, tree, removed) or git.EMPTY_TREE
 
 
 def _without(repo: Repo, tree: bytes, removed: Sequence[Sequence[bytes]]) -> bytes | None:

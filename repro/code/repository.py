@@ -50,6 +50,18 @@ def open_repository(root: str) -> Iterator[Repo]:
         BareRepository: it has no work tree.
         UnsupportedRepository: SHA-256 object ids, or an extension that cannot be read.
     """
+    with open_any_repository(root) as repo:
+        _refuse_bare(repo, name_to_text(os.fsencode(root)))
+        yield repo
+
+
+@contextmanager
+def open_any_repository(root: str) -> Iterator[Repo]:
+    """As `open_repository`, of a bare repository too.
+
+    Raises:
+        NotARepository, UnsupportedRepository: see there.
+    """
     from dulwich.errors import NotGitRepository
     from dulwich.repo import InvalidWorktreeConfiguration, Repo, UnsupportedExtension, UnsupportedVersion
 
@@ -76,11 +88,14 @@ def open_repository(root: str) -> Iterator[Repo]:
         repo.close()
 
 
-def _check_format(repo: Repo, shown: str) -> None:
+def _refuse_bare(repo: Repo, shown: str) -> None:
     if repo.bare or (repo.get_config().get_boolean((b"core",), b"bare", False) is True and not _is_linked(repo)):
         raise BareRepository(
             f"the git repository at {shown} is bare: it has no work tree", "run this in a clone or a git worktree"
         )
+
+
+def _check_format(repo: Repo, shown: str) -> None:
     if repo.object_format.name != "sha1":
         raise UnsupportedRepository(
             f"the git repository at {shown} uses {repo.object_format.name} object ids; only SHA-1 can be read",

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from repro.errors import ReproError, UsageError
 from repro.model.links import Way
 from repro.model.names import RelPath, parse_path
+from repro.model.policy import NOTHING, Policy, Requirements, Rule, strictest
+from repro.model.policy_settings import read_patterns, read_requirements, read_rules
 from repro.model.remote_encryption import REQUIRED, Encrypted, KeyKind, KeySource
 from repro.model.sandbox import SandboxKind
-from repro.model.strict_yaml import BadYaml, KeyPath, Position, load_yaml_marked, nearest
+from repro.model.settings_reader import BadSettings as BadSettings
+from repro.model.settings_reader import SettingsReader, dotted
+from repro.model.strict_yaml import BadYaml, KeyPath, load_yaml_marked, nearest
 from repro.model.watch_settings import NETWORK, WISHES, parse_size
 
 T = TypeVar("T")
-
-
-class BadSettings(UsageError):
-    """A settings file says something that has no meaning. The message has file and line."""
-
-    id = "bad-settings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +50,15 @@ class Settings:
     capture_outside: int | None = None
     network: str | None = None
     sandbox: SandboxKind | None = None
+    results: tuple[tuple[str, ...], ...] = ()
+    """The patterns of each file apart: those of one cannot take back what another says."""
+    require: Requirements = NOTHING
+    rules: tuple[Rule, ...] = ()
+
+    @property
+    def policy(self) -> Policy:
+        """What is said of results."""
+        return Policy(self.results, self.require, self.rules)
 
 
 KEYS = (
@@ -71,6 +77,9 @@ KEYS = (
     "capture_outside",
     "network",
     "sandbox",
+    "results",
+    "require",
+    "rules",
 )
 ENVIRONMENT_KEYS = ("kind", "python", "lock")
 ENVIRONMENT_KINDS = ("pip",)
@@ -93,7 +102,7 @@ def parse_settings(data: bytes, what: str, committed: bool = False) -> Settings:
         value, marks = load_yaml_marked(data, what)
     except BadYaml as error:
         raise BadSettings(error.message) from None
-    reader = _Reader(what, marks)
+    reader = SettingsReader(what, marks)
     top = reader.mapping(value, (), KEYS)
     environment = reader.mapping(top.get("environment"), ("environment",), ENVIRONMENT_KEYS)
     kind = reader.text(environment, ("environment", "kind"))
@@ -120,6 +129,9 @@ def parse_settings(data: bytes, what: str, committed: bool = False) -> Settings:
         capture_outside=_size(reader, top.get("capture_outside")),
         network=reader.word(top, ("network",), NETWORK),
         sandbox=_sandbox(reader, top),
+        results=_group(read_patterns(reader, top, ("results",))),
+        require=read_requirements(reader, top.get("require"), ("require",)),
+        rules=read_rules(reader, top.get("rules")),
     )
 
 
@@ -147,7 +159,14 @@ def merge_settings(nearer: Settings, farther: Settings) -> Settings:
         capture_outside=farther.capture_outside if nearer.capture_outside is None else nearer.capture_outside,
         network=nearer.network or farther.network,
         sandbox=nearer.sandbox or farther.sandbox,
+        results=_joined(farther.results, nearer.results),
+        require=strictest((farther.require, nearer.require)),
+        rules=_joined(farther.rules, nearer.rules),
     )
+
+
+def _group(patterns: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    return (patterns,) if patterns else ()
 
 
 def _joined(first: tuple[T, ...], second: tuple[T, ...]) -> tuple[T, ...]:
@@ -156,62 +175,6 @@ def _joined(first: tuple[T, ...], second: tuple[T, ...]) -> tuple[T, ...]:
 
 def _with_key(encryption: Mapping[str, Encrypted]) -> dict[str, Encrypted]:
     return {name: encrypted for name, encrypted in encryption.items() if encrypted.key is not None}
-
-
-class _Reader:
-    """Reads values and says where a wrong one stands."""
-
-    def __init__(self, what: str, marks: Mapping[KeyPath, Position]) -> None:
-        self.what = what
-        self._marks = marks
-
-    def bad(self, at: KeyPath, problem: str, hint: str | None = None) -> BadSettings:
-        line = self._marks.get(at, (1, 1))[0]
-        return BadSettings(f"{self.what}, line {line}: {problem}", hint)
-
-    def mapping(self, value: Any, at: KeyPath, known: tuple[str, ...]) -> dict[str, Any]:
-        if value is None:
-            return {}
-        if not isinstance(value, dict):
-            raise self.bad(at, f"{_dotted(at)} must be names with values")
-        for key in value:
-            if key not in known:
-                best = nearest(key, known)
-                hint = f"did you mean {best!r}?" if best else f"known are: {', '.join(known)}"
-                raise self.bad((*at, key), f"{key!r} is not a setting", hint)
-        return value
-
-    def text(self, mapping: dict[str, Any], at: KeyPath) -> str | None:
-        value = mapping.get(str(at[-1]))
-        if value is not None and not isinstance(value, str):
-            raise self.bad(at, f"{_dotted(at)} must be text, not {value!r}")
-        return value or None
-
-    def word(self, mapping: dict[str, Any], at: KeyPath, known: tuple[str, ...]) -> str | None:
-        value = mapping.get(str(at[-1]))
-        if value is not None and value not in known:
-            raise self.bad(at, f"{_dotted(at)} is {value!r}, not one of: {', '.join(known)}")
-        return value
-
-    def texts(self, mapping: dict[str, Any], at: KeyPath, parse: Callable[[str], T]) -> tuple[T, ...]:
-        value = mapping.get(str(at[-1]))
-        if value is None:
-            return ()
-        if not isinstance(value, list):
-            raise self.bad(at, f"{_dotted(at)} must be a list", f"for example: {_dotted(at)}: [{value}]")
-        return tuple(self._parsed(item, (*at, index), parse) for index, item in enumerate(value))
-
-    def _parsed(self, item: Any, at: KeyPath, parse: Callable[[str], T]) -> T:
-        if not isinstance(item, str):
-            raise self.bad(at, f"{_dotted(at[:-1])} must hold texts, not {item!r}")
-        try:
-            return parse(item)
-        except ReproError as error:
-            raise self.bad(at, f"{_dotted(at[:-1])}: {error.message}") from None
-
-
-def _dotted(at: KeyPath) -> str:
-    return ".".join(str(part) for part in at) or "the file"
 
 
 def _path(text: str) -> RelPath:
@@ -225,12 +188,12 @@ def _variable(text: str) -> str:
     return text
 
 
-def _sandbox(reader: _Reader, top: dict[str, Any]) -> SandboxKind | None:
+def _sandbox(reader: SettingsReader, top: dict[str, Any]) -> SandboxKind | None:
     word = reader.word(top, ("sandbox",), tuple(SandboxKind))
     return SandboxKind(word) if word else None
 
 
-def _ways(reader: _Reader, value: Any) -> tuple[Way, ...]:
+def _ways(reader: SettingsReader, value: Any) -> tuple[Way, ...]:
     if value is None:
         return ()
     words = [value] if isinstance(value, str) else value
@@ -246,7 +209,7 @@ def _ways(reader: _Reader, value: Any) -> tuple[Way, ...]:
     return tuple(dict.fromkeys(Way(word) for word in words))
 
 
-def _size(reader: _Reader, value: Any) -> int | None:
+def _size(reader: SettingsReader, value: Any) -> int | None:
     at = ("capture_outside",)
     if value is None:
         return None
@@ -258,7 +221,7 @@ def _size(reader: _Reader, value: Any) -> int | None:
         raise reader.bad(at, f"capture_outside: {error}", "for example: capture_outside: 500 MiB") from None
 
 
-def _remotes(reader: _Reader, value: Any) -> dict[str, str]:
+def _remotes(reader: SettingsReader, value: Any) -> dict[str, str]:
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -275,7 +238,7 @@ def _remotes(reader: _Reader, value: Any) -> dict[str, str]:
     return found
 
 
-def _encryption(reader: _Reader, remotes: Mapping[str, Any], committed: bool) -> dict[str, Encrypted]:
+def _encryption(reader: SettingsReader, remotes: Mapping[str, Any], committed: bool) -> dict[str, Encrypted]:
     found = {}
     for name, inner in remotes.items():
         at = ("remotes", name, "encryption")
@@ -287,14 +250,14 @@ def _encryption(reader: _Reader, remotes: Mapping[str, Any], committed: bool) ->
     return found
 
 
-def _key_source(reader: _Reader, value: Any, at: KeyPath, committed: bool) -> KeySource:
+def _key_source(reader: SettingsReader, value: Any, at: KeyPath, committed: bool) -> KeySource:
     known = f"known are: {REQUIRED}, or one of {', '.join(ENCRYPTION_KEYS)} with a value"
     if not isinstance(value, dict):
         raise reader.bad(at, f"{value!r} does not say where a key is", known)
     source = reader.mapping(value, at, ENCRYPTION_KEYS)
     given = [(kind, text) for kind in KeyKind if (text := reader.text(source, (*at, kind))) is not None]
     if len(given) != 1:
-        raise reader.bad(at, f"{_dotted(at)} must have one place of the key, not {len(given)}", known)
+        raise reader.bad(at, f"{dotted(at)} must have one place of the key, not {len(given)}", known)
     kind, text = given[0]
     if committed and kind is not KeyKind.KEYRING:
         hint = f"say it in .repro/local.yaml: `repro remote key {at[1]} …`; here may stand: {at[-1]}: {REQUIRED}"
