@@ -1,0 +1,84 @@
+"""From where on a pushed history is new to the other side."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from repro.code.repository_to_check import repository_to_check
+
+if TYPE_CHECKING:
+    from dulwich.objects import ObjectID
+    from dulwich.repo import Repo
+
+_ID = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True, slots=True)
+class PushedCommits:
+    """The commit that is pushed, and the one that it is to be compared with: None where all of it is new."""
+
+    tip: str
+    base: str | None
+
+
+def pushed_commits(
+    root: str, environ: Mapping[str, str], old: str | None, new: str, remote: str | None
+) -> PushedCommits | None:
+    """Return what of a push is new to the other side; None of a ref that names no commit.
+
+    The base is the commit that the ref had there, if it is here. Else (a new ref, or one that somebody has moved
+    since the last fetch) it is the best common ancestor with what the remote is known to have: its branches as they
+    were last seen, or those of the bare repository itself.
+
+    Args:
+        root: the top of the work tree from which is pushed, or the bare repository that receives.
+        environ: as git calls a hook: it says where what is received lies.
+        old: the id that the ref had on the other side; None where it is new there.
+        new: the id that it gets, or the name of a ref that has it.
+        remote: the remote's name, as far as it has one.
+    """
+    from dulwich.graph import find_merge_base
+
+    with repository_to_check(root, environ) as repo:
+        tip = _commit(repo, new)
+        if tip is None:
+            return None
+        before = _commit(repo, old) if old else None
+        if before is None:
+            known = _known_commits(repo, remote)
+            bases = find_merge_base(repo, [tip, *known]) if known else []
+            before = bases[0] if bases else None
+        return PushedCommits(tip.decode(), before.decode() if before else None)
+
+
+def _known_commits(repo: Repo, remote: str | None) -> list[ObjectID]:
+    """Return what the remote's branches were when they were last seen; those of all remotes where it has no name."""
+    if repo.bare:
+        own = b"refs/heads/"
+    elif remote is not None and (b"remote", remote.encode()) in repo.get_config().sections():
+        own = f"refs/remotes/{remote}/".encode()
+    else:
+        own = b"refs/remotes/"
+    refs = {bytes(name): value for name, value in repo.get_refs().items() if name.startswith(own)}
+    found = {_commit(repo, value.decode()) for value in refs.values()}
+    return sorted(commit for commit in found if commit is not None)
+
+
+def _commit(repo: Repo, name: str) -> ObjectID | None:
+    """Return the commit that an id or a ref names, through tags; None where it is not here, or no commit."""
+    from dulwich.objects import Commit, ObjectID, Tag
+    from dulwich.refs import Ref
+
+    try:
+        wanted = ObjectID(name.encode()) if _ID.fullmatch(name) else repo.refs[Ref(name.encode())]
+        found = repo.object_store[wanted]
+        for _ in range(16):  # tags of tags
+            if not isinstance(found, Tag):
+                break
+            found = repo.object_store[found.object[1]]
+    except KeyError:
+        return None
+    return found.id if isinstance(found, Commit) else None
