@@ -33,7 +33,7 @@ def sections() -> dict[str, str]:
     found = {}
     for part in parts:
         heading, _, text = part.partition("\n")
-        words = re.match(r"repro((?: [a-z]+)+)", heading)
+        words = re.match(r"repro((?: [a-z]+(?:-[a-z]+)*)+)", heading)
         if words:
             found[words[1].strip()] = heading + "\n" + text
     return found
