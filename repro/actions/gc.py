@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from dataclasses import dataclass
 
 from repro.actions.gc_here import collect_here
@@ -59,7 +60,7 @@ def gc(
     if isinstance(workspace, Project):
         note_project(store, workspace.root)
     progress.begin("gc")
-    roots = Roots()
+    roots, now = Roots(), time.time()
     roots_of_projects(store, roots)
     if forget_gone:
         forget_projects(store, roots.gone)
@@ -75,7 +76,7 @@ def gc(
     else:
         if delete:
             _refuse(roots)
-        collected, shown = collect_here(workspace.cache(), roots, grace, delete=delete, told=progress), store
+        collected, shown = collect_here(workspace.cache(), roots, now, grace, delete=delete, told=progress), store
     collected.findings[:0] = [*_gone(roots), *roots.unread, *roots.skipped]
     return Collected(shown, collected, tuple(name_to_text(path) for path in known_projects(store)))
 

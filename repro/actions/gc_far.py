@@ -8,6 +8,7 @@ there a grace period later: it is written to another pack before the condemned o
 from __future__ import annotations
 
 import contextlib
+import itertools
 import mmap
 import os
 import time
@@ -19,8 +20,8 @@ from repro.actions.gc_roots import Root, Roots, roots_of_remote
 from repro.model.digest import Digest, digest_of
 from repro.model.gc_plan import Fate, Garbage, fate_of, in_grace
 from repro.model.live_records import LiveRecords, PackUse
-from repro.model.pack import RecordKind, head_bytes
-from repro.model.pack_index import PackFile, PackIndex, encode_index
+from repro.model.pack import BadPack, RecordKind, head_bytes
+from repro.model.pack_index import PackFile, PackIndex, Place, encode_index
 from repro.model.progress import SILENT, Progress
 from repro.model.tree import Entry, decode_tree
 from repro.model.tree_objects import MAX_TREE_BYTES
@@ -68,10 +69,12 @@ def collect_far(
     indexes = list(objects.indexes())
     doomed = {name for one in condemned for name in one.packs}
     mine = set(roots.needed)
+    if delete:
+        sure()
+    now = clock_of(remote) if delete else time.time()  # before the records: ages are those of when they were read
     roots_of_remote(remote, roots)
     if delete:
         sure()
-    now = clock_of(remote) if delete else time.time()
     with contextlib.ExitStack() as stack:
         solid = stack.enter_context(_index(cache, indexes, there, lambda name: name not in doomed))
         dying = stack.enter_context(_index(cache, indexes, there, lambda name: name in doomed))
@@ -202,19 +205,25 @@ class _Sweep:
 
     def _copy(self, live: LiveRecords, packs: list[PackFile]) -> None:
         folder = self.remote.workshop() or os.path.join(self.cache.root, "tmp")
-        written, damaged = rewrite(folder, self._records(live, packs))
+        needed = live.needed_in(set(packs))
+        written, damaged = rewrite(folder, self._records(needed))
         try:
             for error in damaged.values():
                 raise error  # it is needed and cannot be copied: the pack has to stay
+            copied = {digest for pack in written for digest in pack.spots}
+            for digest, place in needed:
+                if digest not in copied:
+                    raise self.place.objects.corrupt(digest, place, BadPack("no record begins there"))
             for pack in written:
                 self.remote.put_file(pack_name(pack.file.digest), pack.path, move=True)
+            self.remote.flush()  # an index must not survive a power cut that its packs do not
             self._publish(written)
         finally:
             remove_written(written)
 
-    def _records(self, live: LiveRecords, packs: list[PackFile]) -> Iterator[NeededRecord]:
-        for pack in packs:
-            wanted = {place.offset: (digest, place) for digest, place in live.needed_in({pack})}
+    def _records(self, needed: list[tuple[Digest, Place]]) -> Iterator[NeededRecord]:
+        for pack, group in itertools.groupby(needed, lambda item: item[1].pack):
+            wanted = {place.offset: (digest, place) for digest, place in group}
             for offset, head, payload in self.place.objects.records(pack):
                 if offset in wanted:
                     yield *wanted[offset], head_bytes(head) + payload

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -31,8 +30,18 @@ from repro.store.rewrite_packs import NeededRecord, rewrite
 from repro.store.temp_files import temp_file
 
 
-def collect_here(cache: Cache, roots: Roots, grace: float, *, delete: bool, told: Progress = SILENT) -> Garbage:
+def collect_here(
+    cache: Cache, roots: Roots, now: float, grace: float, *, delete: bool, told: Progress = SILENT
+) -> Garbage:
     """Find what nothing needs, and delete what of it is older than `grace` seconds, if `delete`.
+
+    Args:
+        cache: the store.
+        roots: what records need.
+        now: when it was begun to read them, in seconds since the epoch: ages are those of that moment.
+        grace: in seconds.
+        delete: change something.
+        told: of each object that is needed.
 
     Raises:
         NeedsUnknown: a tree that is needed is damaged.
@@ -43,7 +52,7 @@ def collect_here(cache: Cache, roots: Roots, grace: float, *, delete: bool, told
     with _one_index(cache.root) as index:
         place = _Here(cache, LiveRecords(index))
         Marker(place, told).mark_all(roots.needed)
-        work = _Sweep(cache.root, place, time.time(), grace, delete)
+        work = _Sweep(cache.root, place, now, grace, delete)
         work.files()
         work.packs()
         work.leftovers()

@@ -15,6 +15,7 @@ from repro.model.content import ObjectRef
 from repro.model.digest import Digest, digest_of
 from repro.model.objects import Told
 from repro.store.cache_format import check_format, mark_format
+from repro.store.discard import take_back
 from repro.store.flushing import flush_file
 from repro.store.freshness import Freshness
 from repro.store.hashing import BLOCK, copy_and_hash, hash_descriptor
@@ -272,6 +273,7 @@ class Cache(StoredObjects):
         make_folder(self._tmp)
         mark_format(self.root, self._tmp)
         sweep(self._tmp)
+        take_back(self.root)  # a gc that was killed may have had something in hand that was in use
         self._prepared = True
 
     def _store_beside(self, data: bytes) -> None:

@@ -21,7 +21,8 @@ _REST = re.compile(r"[0-9a-f]{62}")
 class StoredFile:
     """A pack or an object's own file: its 64 hex digits, its path, its bytes, and when it was last stored or used.
 
-    `modified` is the file's own time, in nanoseconds; `used` is the latest of all, in seconds since the epoch.
+    `modified` is the file's own time, in nanoseconds; `used` is the latest of all, in seconds since the epoch; `marked`
+    is the time of its mark, 0 without one.
     """
 
     name: str
@@ -29,6 +30,7 @@ class StoredFile:
     size: int
     modified: int
     used: float
+    marked: float
 
 
 def packs_of(root: str) -> Iterator[StoredFile]:
@@ -61,15 +63,14 @@ def discard(root: str, file: StoredFile) -> bool:
     """
     condemned = _condemned(root, file)
     os.makedirs(os.path.dirname(condemned), exist_ok=True)
-    try:
+    with contextlib.suppress(FileNotFoundError):  # another gc was first, or has taken it back
         os.rename(file.path, condemned)
-    except FileNotFoundError:
-        return False
-    if os.stat(condemned).st_mtime_ns != file.modified or _mark_time(root, file.name) > file.used:
+        # Not "later": a clock may have been set back.
+        if os.stat(condemned).st_mtime_ns == file.modified and _mark_time(root, file.name) == file.marked:
+            os.unlink(condemned)
+            return True
         os.rename(condemned, file.path)
-        return False
-    os.unlink(condemned)
-    return True
+    return False
 
 
 def take_back(root: str) -> None:
@@ -97,8 +98,9 @@ def _stored(root: str, entry: os.DirEntry[str], name: str) -> Iterator[StoredFil
         if entry.is_file(follow_symlinks=False):
             found = entry.stat(follow_symlinks=False)
             # A file that was moved into the store keeps its time: its inode's own tells when that was.
-            used = max(found.st_mtime, found.st_ctime, _mark_time(root, name))
-            yield StoredFile(name, entry.path, found.st_size, found.st_mtime_ns, used)
+            marked = _mark_time(root, name)
+            used = max(found.st_mtime, found.st_ctime, marked)
+            yield StoredFile(name, entry.path, found.st_size, found.st_mtime_ns, used, marked)
 
 
 def _mark_time(root: str, name: str) -> float:

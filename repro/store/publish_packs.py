@@ -87,7 +87,8 @@ def _name_index(root: str, descriptor: int, path: str, digest: Digest) -> None:
 
 
 def _is_there(root: str, pack: PackFile) -> bool:
-    try:
-        return os.stat(f"{root}/packs/{hex_of(pack.digest)}").st_size == pack.length
-    except FileNotFoundError:
-        return False
+    """Whether a pack is there, or in the hands of a gc, which may put it back."""
+    for folder in ("packs", "condemned/packs", "packs"):
+        with contextlib.suppress(FileNotFoundError):
+            return os.stat(f"{root}/{folder}/{hex_of(pack.digest)}").st_size == pack.length
+    return False

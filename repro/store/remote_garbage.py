@@ -10,10 +10,11 @@ from repro.model.condemned import parse_condemned, render_condemned
 from repro.model.digest import Digest, digest_of
 from repro.model.pack_index import PackFile
 from repro.store.remote import Remote
-from repro.store.remote_errors import NotOnRemote
+from repro.store.remote_errors import NotOnRemote, RemoteUnreachable
 from repro.store.remote_names import digest_in_name, pack_name
 
 _MAX_CONDEMNED = 256 * 1024 * 1024
+_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +81,13 @@ def clock_of(remote: Remote) -> float:
     Raises:
         RemoteError: it cannot be reached, or refuses.
     """
-    name = f"condemned/now-{os.urandom(8).hex()}"
-    remote.put_bytes(name, render_condemned(()))
-    try:
-        return max(entry.modified for entry in remote.entries("condemned") if entry.name == name)
-    finally:
-        remote.delete(name)
+    for _ in range(_ATTEMPTS):
+        name = f"condemned/now-{os.urandom(8).hex()}"
+        remote.put_bytes(name, render_condemned(()))
+        try:
+            times = [entry.modified for entry in remote.entries("condemned") if entry.name == name]
+        finally:
+            remote.delete(name)
+        if times:  # else another gc has cleaned up
+            return times[0]
+    raise RemoteUnreachable(f"{remote.shown} does not list what was written there just now", "try again later")

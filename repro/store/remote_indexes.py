@@ -98,17 +98,19 @@ class RemoteIndexes:
             CorruptRemoteObject: one is not what its name says.
             RemoteError: the remote cannot be reached, or refuses.
         """
+        opened: tuple[PackIndex, ...] = ()
         for _ in range(_ATTEMPTS):
             names = set(listed_indexes(self._remote)) - self._overlooked
             merged = self._merged(names)
             self._forget(names - merged.names)
             plain = sorted(names - merged.names)
             opened = self._opened(plain, merged)
+            if len(opened) < len(plain) + bool(merged.digest):
+                continue  # a gc has put what one of them says into another since they were listed
             if len(opened) > _MANY:
                 opened = (self._merge(opened, names),)
-            if opened or not names:
-                return opened
-        return ()
+            break
+        return opened
 
     def keep(self, digest: Digest, data: bytes) -> PackIndex:
         """Keep an index that was published just now, and return it."""
