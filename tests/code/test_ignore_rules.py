@@ -10,13 +10,13 @@ from tests.code.git_repository import GitRepository
 
 _NAMES = [
     "a.log", "keep.log", "dir/a.log", "dir/keep.log", "dir/sub/x.py", "build/out.bin", "build/keep.txt", "src/build/x",
-    "docs/a.pdf", "docs/deep/a.pdf", "data/one.csv", "data/raw/two.csv", "archive.tar.gz", "b.gz", ".env", "dir/.env",
+    "docs/a.pdf", "docs/deep/a.pdf", "data/one.csv", "data/raw/two.csv", "archive.tar.gz", "b.gz", ".hidden", "dir/.hidden",
     "#hash", "!bang", "trail ", "foo/bar/baz.c", "x/foo/bar/baz.c", "file[1].txt", "temp1", "temp2", "UPPER.LOG",
     "other/a.log", "deep/er/keep.log", "\u017c.log", "dir/gen/keep.me",
 ]  # fmt: skip
 
 _RULES = {
-    "endings, names and negations": {".gitignore": b"*.log\n!keep.log\n.env\n"},
+    "endings, names and negations": {".gitignore": b"*.log\n!keep.log\n.hidden\n"},
     "a directory only": {".gitignore": b"build/\n"},
     "anchored": {".gitignore": b"/build\n/a.log\ndocs/*.pdf\n"},
     "contents but one": {".gitignore": b"/build/*\n!/build/keep.txt\n"},
@@ -31,7 +31,7 @@ _RULES = {
     },
     "the nearer file hides": {"dir/.gitignore": b"/sub\ngen/*\n!gen/keep.me\n"},
     "escapes": {".gitignore": b"\\#hash\n\\!bang\ntrail\\ \nfile\\[1\\].txt\n"},
-    "comments, blanks, line ends": {".gitignore": b"# all\n\n   \n*.log\r\n.env   \n"},
+    "comments, blanks, line ends": {".gitignore": b"# all\n\n   \n*.log\r\n.hidden   \n"},
     "a byte order mark": {".gitignore": b"\xef\xbb\xbf*.log\n"},
     "classes": {".gitignore": b"temp[12]\n*.[l]og\n"},
     "a broken class matches nothing": {".gitignore": b"temp[\n*.log\n"},
