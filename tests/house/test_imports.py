@@ -52,6 +52,7 @@ STATUS = {
     "repro.model.record",
     "repro.model.tree",
     "repro.model.tree_objects",
+    "repro.places",
     "repro.project",
     "repro.report",
     "repro.report.data",
