@@ -54,6 +54,10 @@ class Fetch:
             RemoteError: the remote cannot be reached, or refuses. What was brought stays.
         """
         self._bring(self._lacking(roots, files))
+        if self._unread.missing and self._objects.look_again():
+            # A gc has put them into other packs since the remote was listed.
+            self._unread = Unread()
+            self._bring(self._lacking(roots, files))
         for error in self._unread.faults.values():
             raise error
         if self._unread.missing:

@@ -66,6 +66,15 @@ class RemoteObjects:
                     self._packs = self._listed_packs()
             return self._indexes
 
+    def look_again(self) -> bool:
+        """List the remote again; return whether it has other indexes than before. Errors as `indexes`."""
+        with self._lock:
+            before = {pack for index in self._indexes or () for pack in index.packs}
+            self._indexes = None
+            self._gone.clear()
+            self.indexes()
+            return before != self._named_packs()
+
     def places(self, digest: Digest) -> Iterator[Place]:
         """Yield where an object is, in packs that are there and are not to be deleted.
 
