@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
+from repro.actions.sync import remote_of
 from repro.code.hook_files import replace_file
-from repro.errors import IntegrityError
+from repro.errors import IntegrityError, RemoteError, ReproError
+from repro.model.content import Kind
 from repro.model.merge_pointers import PointerConflict, conflict, merge_pointers
 from repro.model.merge_trees import TreeMerge
 from repro.model.names import name_to_text
 from repro.model.pointer import Pointer, parse_pointer, render_pointer
-from repro.project import Project
+from repro.model.progress import SILENT, Progress
+from repro.project import NoRemote, Project
 from repro.store.cache import MissingObject
+from repro.store.remote_errors import MissingOnRemote
+from repro.store.transfer import fetch_objects
 
 
-def merge_pointer(project: Project, base: str, ours: str, theirs: str, path: str) -> None:
+def merge_pointer(project: Project, base: str, ours: str, theirs: str, path: str, progress: Progress = SILENT) -> None:
     """Merge `theirs` into the file `ours`, as git's `gitattributes(5)` asks of a driver.
 
     Args:
@@ -23,6 +29,7 @@ def merge_pointer(project: Project, base: str, ours: str, theirs: str, path: str
         ours: a file with this side's version. It takes the result; where there is a conflict it stays as it is.
         theirs: a file with the other side's version.
         path: where the pointer stands in the project.
+        progress: told of what is brought from the default remote, where the store lacks a directory.
 
     Raises:
         PointerConflict: a person has to choose.
@@ -37,13 +44,29 @@ def merge_pointer(project: Project, base: str, ours: str, theirs: str, path: str
     cache = project.cache()
     try:
         merged = merge_pointers(zero, one, two, TreeMerge(cache, cache), shown)
-    except MissingObject as error:
-        reason = f"both sides changed the directory, and the store lacks what it takes to compare ({error.message})"
-        failure = conflict(shown, one, two, reason)
-        hint = f"get it, and merge again: git merge --abort && repro fetch\nhint: or {failure.hint}"
-        raise PointerConflict(failure.message, hint) from error
+    except MissingObject:
+        try:
+            _bring(project, [pointer for pointer in (zero, one, two) if pointer], progress)
+            merged = merge_pointers(zero, one, two, TreeMerge(cache, cache), shown)
+        except (MissingObject, MissingOnRemote, NoRemote, RemoteError) as error:
+            raise _not_here(conflict(shown, one, two, "both sides changed it"), error) from error
     cache.flush()
     replace_file(ours, render_pointer(merged), 0o666)
+
+
+def _bring(project: Project, pointers: Sequence[Pointer], progress: Progress) -> None:
+    """Bring directories from the default remote: what is merged now is checked out next."""
+    remote = remote_of(project, None)
+    for pointer in pointers:
+        if pointer.content.kind is Kind.DIRECTORY:
+            fetch_objects(project.cache(), remote, [pointer.content], 8, progress)
+
+
+def _not_here(failure: PointerConflict, error: ReproError) -> PointerConflict:
+    return PointerConflict(
+        f"{failure.message}; the two directories cannot be compared here: {error.message}",
+        f"when that is mended, merge again: git merge --abort, then git merge\nhint: or {failure.hint}",
+    )
 
 
 def _read(path: str, shown: bytes) -> Pointer | None:

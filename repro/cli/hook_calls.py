@@ -21,14 +21,15 @@ def call_hook(hook: str, arguments: Sequence[str]) -> int:
         UsageError: there is no such hook, or what git should say is not there.
     """
     if hook == "pre-commit":
-        return _check("--staged")
+        return _refuse("commit", _check("--staged"))
     if hook == "pre-push":
-        return _check_pushed(here().root, _pushed(environ()), arguments[0] if arguments else None)
+        pushed = _pushed(environ())
+        return _refuse("push", _check_pushed(here().root, pushed, arguments[0] if arguments else None))
     if hook == "pre-receive":
-        return _check_pushed(os.getcwd(), refs.parse_pre_receive(sys.stdin))
+        return _refuse("push", _check_pushed(os.getcwd(), refs.parse_pre_receive(sys.stdin)))
     if hook == "update":
         ref, old, new = _three(arguments)
-        return _check_pushed(os.getcwd(), refs.parse_pre_receive([f"{old} {new} {ref}"]))
+        return _refuse(f"push of {ref}", _check_pushed(os.getcwd(), refs.parse_pre_receive([f"{old} {new} {ref}"])))
     if hook in ("post-checkout", "post-merge", "post-rewrite"):
         _bring(hook, arguments)
         return 0
@@ -42,10 +43,17 @@ def _three(arguments: Sequence[str]) -> tuple[str, str, str]:
 
 
 def _check(*arguments: str) -> int:
-    """Call `repro check` in this process: its findings are shown as that command shows them."""
+    """Call `repro check` in this process: its findings are shown as that command shows them, and nothing else."""
     from repro.cli.invoke import invoke
 
-    return invoke(["check", *arguments])
+    with report.without_summary():
+        return invoke(["check", *arguments])
+
+
+def _refuse(what: str, code: int) -> int:
+    if code:
+        report.show_refused(what)
+    return code
 
 
 def _check_pushed(root: str, pushed: Iterable[refs.PushedRef], remote: str | None = None) -> int:

@@ -6,6 +6,7 @@ import click
 
 from repro.cli.options import here, json_option
 from repro.report import hooks as report
+from repro.report.progress import ProgressLine
 
 
 @click.group()
@@ -90,4 +91,6 @@ def merge_pointer(base: str, ours: str, theirs: str, path: str) -> None:
     """
     from repro.actions.merge_pointer import merge_pointer as merge
 
-    merge(here(), base, ours, theirs, path)
+    project = here()
+    with ProgressLine("merge") as progress:
+        merge(project, base, ours, theirs, path, progress)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import io
+from collections.abc import Iterator, Sequence
 
 from repro.model.data_state import CheckedOut
 from repro.model.hook_state import HookReport, HookState
@@ -55,3 +57,15 @@ def show_brought(done: Sequence[CheckedOut], left: Sequence[RelPath], absent: Se
     if absent:
         shown = ", ".join(name_to_text(path) for path in absent[:5]) + (", …" if len(absent) > 5 else "")
         say(f"not in the store: {shown}; `repro pull` brings it")
+
+
+@contextlib.contextmanager
+def without_summary() -> Iterator[None]:
+    """Keep the summary on stdout from being seen: a hook that finds nothing says nothing, and findings are on stderr."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        yield
+
+
+def show_refused(what: str) -> None:
+    """Show what a hook has refused, as the last line, below the findings."""
+    say(f"{what} refused: do what the hints say, then try again")

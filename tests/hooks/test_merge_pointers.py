@@ -120,13 +120,27 @@ def test_two_branches_that_each_added_the_directory_merge_as_if_from_nothing(pro
     assert sorted(path.name for path in (project.cwd / "more").iterdir()) == ["x", "y"]
 
 
-def test_where_a_directory_is_not_in_the_store_the_conflict_says_to_fetch_it(team: Person, tmp_path: Path) -> None:
+def test_where_a_directory_is_nowhere_the_conflict_says_what_is_missing(team: Person, tmp_path: Path) -> None:
     diverge(team, {"a": "here"}, {"b": "there"})
     lone = team.having(REPRO_STORE=str(tmp_path / "empty"))
     done = lone.call("git", "merge", "side")
     assert done.returncode == 1
-    assert "the store lacks" in done.stderr
-    assert "git merge --abort && repro fetch" in done.stderr
+    assert "cannot be compared here: no remote is configured" in done.stderr
+    assert "git merge --abort, then git merge" in done.stderr
+    team.git("merge", "--abort")
+    team.git("merge", "-q", "side", "-m", "both")
+
+
+def test_a_directory_that_the_store_lacks_is_brought_from_the_remote(team: Person, tmp_path: Path) -> None:
+    team.repro("remote", "add", "far", str(tmp_path / "far"))
+    diverge(team, {"a": "here"}, {"b": "there"})
+    for branch in ("side", "main", "main~1"):
+        team.git("checkout", "-q", branch)
+        team.repro("push")
+    team.git("checkout", "-q", "main")
+    lone = team.having(REPRO_STORE=str(tmp_path / "empty"))
+    lone.git("merge", "-q", "side", "-m", "both")
+    assert data(team) == {"a": "here", "b": "there", "sub/c": "c", "numbers.csv": "1\n2\n3\n"}
 
 
 def test_a_rebase_and_a_cherry_pick_merge_pointers_as_well(team: Person) -> None:
