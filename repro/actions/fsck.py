@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from repro.actions.fsck_far import ObjectsFar, check_lists, condemned_in, index_list_findings
@@ -81,7 +81,7 @@ def _check_here(workspace: Workspace, jobs: int, repair: bool, quick: bool, prog
     if repair and packs.indexes.bad:
         repaired += set_indexes_aside(cache, packs)
         sound = SoundObjects()
-        packs = walk_packs(files, sound, jobs, progress, quick=quick, keep_unnamed=True)
+        packs = walk_packs(files, sound, jobs, progress, quick=quick, known_bad={})
     cache.overlook_indexes([*packs.indexes.bad, *packs.indexes.unreadable])
     walk = _walked(FilesHere(cache), sound, jobs, progress, quick)
     walk.stray_findings += files.strays()
@@ -90,7 +90,12 @@ def _check_here(workspace: Workspace, jobs: int, repair: bool, quick: bool, prog
         mended = PacksMendedHere(cache, files, packs, sound)
         mended.mend()
         repaired += mended.repaired
-    walk.troubles |= {digest: one for digest, one in packs.spoiled.items() if sound.size(digest) is None}
+    for digest, trouble in packs.spoiled.items():
+        if sound.size(digest) is None:
+            walk.troubles[digest] = trouble
+        else:
+            found = Finding(trouble.kind, f"{trouble.what}; it is also here as a sound file", trouble.name)
+            (repaired if repair else packs.findings).append(found)
     information = [*_leftovers(cache.root), *packs.information]
     mender: MendHere | None = None
     project = workspace if isinstance(workspace, Project) else None
@@ -123,7 +128,9 @@ class _Far:
     quick: bool
     progress: Progress
 
-    def walk(self, sound: SoundObjects, condemned: Collection[str], *, keep_unnamed: bool = False) -> PacksWalk:
+    def walk(
+        self, sound: SoundObjects, condemned: Collection[str], known_bad: Mapping[str, str] | None = None
+    ) -> PacksWalk:
         files = PacksFar(self.remote, self.workspace.cache().root)
         return walk_packs(
             files,
@@ -131,7 +138,7 @@ class _Far:
             self.jobs,
             self.progress,
             quick=self.quick,
-            keep_unnamed=keep_unnamed,
+            known_bad=known_bad,
             condemned=condemned,
         )
 
@@ -149,10 +156,7 @@ def _check_far(far: _Far, repair: bool) -> Checked:
     packs = far.walk(sound, condemned)
     if repair and packs.indexes.bad:
         sound = SoundObjects()
-        bad, wrong = packs.indexes.bad, [one for one in packs.findings if one.kind == "corrupt-index"]
-        packs = far.walk(sound, condemned, keep_unnamed=True)
-        packs.indexes.bad |= bad
-        packs.findings += wrong
+        packs = far.walk(sound, condemned, packs.indexes.bad)
     mended = PacksMendedFar(cache, far.remote, PacksFar(far.remote, cache.root), packs, sound)
     lists = index_list_findings(far.remote)
     walk = _Walked(sound)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from repro.errors import IntegrityError, RemoteError
@@ -53,7 +53,7 @@ def walk_packs(
     progress: Progress,
     *,
     quick: bool,
-    keep_unnamed: bool = False,
+    known_bad: Mapping[str, str] | None = None,
     condemned: Collection[str] = (),
 ) -> PacksWalk:
     """Read all indexes and packs of a place.
@@ -64,7 +64,8 @@ def walk_packs(
         jobs: packs that are read at a time.
         progress: told what is read.
         quick: compare lengths and XXH3 only.
-        keep_unnamed: note all records that no index names.
+        known_bad: what is wrong with indexes, by their names, as an earlier walk found: these count for nothing, and
+            all records are noted that no other index names.
         condemned: names of packs that are to be deleted: these are not read.
 
     Raises:
@@ -72,6 +73,9 @@ def walk_packs(
     """
     listed = files.packs()  # before the indexes, which are written after them: what comes now is not yet in one
     indexes = files.indexes(progress)
+    for name, problem in (known_bad or {}).items():
+        if indexes.good.pop(name, None) is not None:
+            indexes.bad[name] = problem
     walk = PacksWalk(indexes, check=IndexCheck(indexes.good))
     for kind, faults in (("corrupt-index", indexes.bad), ("unreadable-index", indexes.unreadable)):
         walk.findings += [Finding(kind, problem, f"indexes/{name}") for name, problem in faults.items()]
@@ -88,7 +92,7 @@ def walk_packs(
                 there[pack.digest] = False
             elif result is not None:
                 there[pack.digest] = True
-                _note(walk, result, sound, keep_unnamed)
+                _note(walk, result, sound, known_bad is not None)
     _hold_indexes(walk, there, sound, {digest for digest in walk.check.lengths if pack_name(digest) in condemned})
     return walk
 
@@ -140,7 +144,8 @@ def _note(walk: PacksWalk, checked: CheckedPack, sound: SoundObjects, keep_unnam
     elif length is None:
         walk.unnamed[checked.pack] = checked
         detail = f"no index names the pack, which has {records} records: nobody finds what is in it"
-        walk.unindexed.append(Finding("unindexed-pack", detail, name))
+        if not (walk.indexes.bad or walk.indexes.unreadable):  # one of these may name it
+            walk.unindexed.append(Finding("unindexed-pack", detail, name))
     elif unnamed and keep_unnamed:
         walk.unnamed[checked.pack] = checked
 
