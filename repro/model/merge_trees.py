@@ -28,17 +28,19 @@ class TreeMerge:
             return ours
         if ours == base:
             return theirs
-        if not (_is_directory(ours) and _is_directory(theirs)):
+        # A directory that one side has taken away is, for this, one in which every file was.
+        if not all(side is None or side.kind is Kind.DIRECTORY for side in (ours, theirs, base)):
             self.conflicts.append(RelPath(path))
             return ours
-        one, two = self._entries(ours, path), self._entries(theirs, path)
-        zero = self._entries(base, path) if _is_directory(base) else {}
+        zero, one, two = (self._entries(side, path) for side in (base, ours, theirs))
         merged = []
         for name in sorted(one.keys() | two.keys()):
             # One Python frame per level: trees may be 512 levels deep.
             content = self.merge(zero.get(name), one.get(name), two.get(name), path + b"/" + name)
             if content is not None:
                 merged.append(Entry(name, content))
+        if not merged and None in (ours, theirs):
+            return None
         ref = self.sink.add_bytes(encode_tree(merged))
         return Content(Kind.DIRECTORY, total_size(merged), ref.digest)
 
