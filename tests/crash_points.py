@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -26,7 +26,7 @@ from repro.store.remote import Remote
 from repro.store.transfer import fetch_objects, missing_here
 from tests.command_line import REPRO, Person
 
-SEEDS = int(os.environ.get("REPRO_SEEDS", "3"))
+SEEDS = int(os.environ.get("REPRO_SEEDS", "2"))
 """How many instants of each command are tried; with as many as it has, each one is."""
 
 _NAMES = (
@@ -45,6 +45,7 @@ _NAMES = (
 _CALL = re.compile(r"(\d+) +(\w+)\(.* = (-?\d+)")
 
 Root = Content | ObjectRef
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,9 @@ def run_killed(person: Person, arguments: Sequence[str], point: KillPoint) -> su
     return person.call(*traced, *REPRO, *arguments)
 
 
-def chosen(points: Sequence[KillPoint], seed: str) -> list[KillPoint]:
-    """As many instants as are to be tried, in their order."""
-    print(f"{seed}: {len(points)} instants")
+def chosen(points: Sequence[T], seed: str) -> list[T]:
+    """As many instants, or amounts, as are to be tried, in their order."""
+    print(f"{seed}: {len(points)} points")
     picked = random.Random(seed).sample(range(len(points)), min(SEEDS, len(points)))
     return [points[at] for at in sorted(picked)]
 

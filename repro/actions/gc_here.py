@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import mmap
 import os
+import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -66,11 +68,24 @@ def collect_here(
 @contextlib.contextmanager
 def _one_index(root: str) -> Iterator[PackIndex]:
     """Yield an index of everything that is in a pack that is there."""
+    with contextlib.ExitStack() as stack:
+        try:
+            index = _merged(root, f"{root}/tmp")
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            # Who has no room left on the store's disk needs a gc most.
+            index = _merged(root, stack.enter_context(tempfile.TemporaryDirectory(prefix="repro-gc-")))
+        yield index
+
+
+def _merged(root: str, tmp: str) -> PackIndex:
     packs = OpenPacks(f"{root}/packs")
     indexes = list(PackIndexes(f"{root}/indexes").current().values())
-    with temp_file(f"{root}/tmp") as (descriptor, _):
-        merge_indexes(indexes, descriptor, f"{root}/tmp", lambda pack: packs.get(pack) is not None)
-        yield PackIndex(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ))
+    with temp_file(tmp) as (descriptor, _):
+        merge_indexes(indexes, descriptor, tmp, lambda pack: packs.get(pack) is not None)
+        data = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
+    return PackIndex(data)
 
 
 @dataclass(slots=True)
