@@ -31,7 +31,7 @@ def test_a_script_is_printed_for_each_shell(ann: Person, shell: str, mark: str) 
 
 def test_commands_subcommands_and_options_are_offered(ann: Person) -> None:
     assert offered(ann, "repro re") == ["rebuild", "remote"]
-    assert offered(ann, "repro remote ") == ["add", "list", "remove"]
+    assert offered(ann, "repro remote ") == ["add", "key", "list", "remove"]
     assert {"--from", "--into", "--keep"} <= set(offered(ann, "repro rebuild --"))
 
 

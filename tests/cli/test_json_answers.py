@@ -16,7 +16,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "cli.md"
 
 def documented(command: str) -> dict[str, Any]:
     """Return the skeleton that the reference shows for a command: keys, and in lists one element."""
-    text = PAGE.read_text(encoding="utf-8").split(f"## repro {command}", 1)[1].split("\n## ")[0]
+    text = re.split(rf"## repro {command}(?![a-z])", PAGE.read_text(encoding="utf-8"), maxsplit=1)[1].split("\n## ")[0]
     found = re.search(r"^\| `--json` \| prints `(\{.*?\})`", text, re.MULTILINE)
     assert found, f"{command}: the reference shows no JSON"
     skeleton = re.sub(r'"(\w+)"(?!\s*:)', r'"\1": null', found[1]).replace("…", "null").replace("[A, B]", "[]")
@@ -59,6 +59,11 @@ def called(project: Person, tmp_path: Path) -> dict[str, Any]:
     answers["diff"] = project.repro_json("diff", "first", "@last", expect=1)
     answers["verify"] = project.repro_json("verify", "first")
     answers["fsck"] = project.repro_json("fsck")
+    answers["gc"] = project.repro_json("gc")
+    answers["check"] = project.repro_json("check")
+    answers["hooks install"] = project.repro_json("hooks", "install")
+    answers["hooks status"] = project.repro_json("hooks", "status")
+    answers["hooks uninstall"] = project.repro_json("hooks", "uninstall")
     answers["rebuild"] = project.repro_json("rebuild", "first")
     answers["show"] = project.repro_json("show", "first")
     answers["remote list"] = project.repro_json("remote", "list")
@@ -76,7 +81,7 @@ def test_every_answer_has_the_documented_keys_and_every_command_that_has_one_is_
 ) -> None:
     (project.cwd / ".repro" / "runs" / "20991231-235959-aaaaaaaa.yaml").write_text("repro: 99\n")
     called["log"]["findings"] = project.repro_json("log", expect=3)["findings"]
-    empty = {"verify": "findings", "rebuild": "findings", "fsck": "findings"}
+    empty = {"verify": "findings", "rebuild": "findings", "fsck": "findings", "gc": "findings", "check": "findings"}
     for command, answer in called.items():
         if command == "show":
             assert {"run", "facts", "observations", "rebuilds"} <= set(answer)
