@@ -31,6 +31,8 @@ from repro.store.publish_packs import merge_many, publish_packs
 from repro.store.rewrite_packs import NeededRecord, rewrite
 from repro.store.temp_files import temp_file
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+
 
 def collect_here(
     cache: Cache, roots: Roots, now: float, grace: float, *, delete: bool, told: Progress = SILENT
@@ -72,9 +74,9 @@ def _one_index(root: str) -> Iterator[PackIndex]:
         try:
             index = _merged(root, f"{root}/tmp")
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            if error.errno not in _NO_ROOM:
                 raise
-            # Who has no room left on the store's disk needs a gc most.
+            # Who has no room left on the store's disk needs a gc most; where one may not write, one may look.
             index = _merged(root, stack.enter_context(tempfile.TemporaryDirectory(prefix="repro-gc-")))
         yield index
 
