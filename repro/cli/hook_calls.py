@@ -7,9 +7,10 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from repro.cli.main import environ
-from repro.cli.options import here
+from repro.cli.options import here, project_or_workspace
 from repro.errors import UsageError
 from repro.model import pushed_refs as refs
+from repro.project import Project
 from repro.report import hooks as report
 from repro.report.progress import ProgressLine
 
@@ -24,12 +25,12 @@ def call_hook(hook: str, arguments: Sequence[str]) -> int:
         return _refuse("commit", _check("--staged"))
     if hook == "pre-push":
         pushed = _pushed(environ())
-        return _refuse("push", _check_pushed(here().root, pushed, arguments[0] if arguments else None))
+        return _refuse("push", _check_pushed(pushed, arguments[0] if arguments else None))
     if hook == "pre-receive":
-        return _refuse("push", _check_pushed(os.getcwd(), refs.parse_pre_receive(sys.stdin)))
+        return _refuse("push", _check_pushed(refs.parse_pre_receive(sys.stdin)))
     if hook == "update":
         ref, old, new = _three(arguments)
-        return _refuse(f"push of {ref}", _check_pushed(os.getcwd(), refs.parse_pre_receive([f"{old} {new} {ref}"])))
+        return _refuse(f"push of {ref}", _check_pushed(refs.parse_pre_receive([f"{old} {new} {ref}"])))
     if hook in ("post-checkout", "post-merge", "post-rewrite"):
         _bring(hook, arguments)
         return 0
@@ -56,17 +57,18 @@ def _refuse(what: str, code: int) -> int:
     return code
 
 
-def _check_pushed(root: str, pushed: Iterable[refs.PushedRef], remote: str | None = None) -> int:
+def _check_pushed(pushed: Iterable[refs.PushedRef], remote: str | None = None) -> int:
     """Check what each ref brings to the other side; the worst exit code counts."""
-    from repro.code.push_base import pushed_commits
+    from repro.actions.pushed_range import pushed_range
 
+    workspace = project_or_workspace()
+    root = workspace.root if isinstance(workspace, Project) else os.getcwd()
     worst = 0
     for one in pushed:
-        found = pushed_commits(root, environ(), one.old, one.new, remote) if one.new else None
-        if found is None or found.base == found.tip:
-            continue
-        branch = ["--branch", one.branch] if one.branch else []
-        worst = max(worst, _check("--range", f"{found.base or refs.NOTHING}..{found.tip}", *branch))
+        found = pushed_range(workspace, root, one, remote)
+        if found is not None:
+            branch = ["--branch", one.branch] if one.branch else []
+            worst = max(worst, _check("--range", f"{found.base or refs.NOTHING}..{found.tip}", *branch))
     return worst
 
 

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from repro.code import git_objects as git
+from repro.code.object_reader import find_entry, read_object
+from repro.code.pack_format import BLOB
 from repro.code.repository_to_check import repository_to_check
 
 if TYPE_CHECKING:
@@ -52,6 +55,14 @@ def pushed_commits(
             bases = find_merge_base(repo, [tip, *known]) if known else []
             before = bases[0] if bases else None
         return PushedCommits(tip.decode(), before.decode() if before else None)
+
+
+def committed_file(root: str, environ: Mapping[str, str], commit: str, path: bytes) -> bytes | None:
+    """Return the bytes of the regular file at `path` in a commit that is pushed; None where none stands there."""
+    with repository_to_check(root, environ) as repo:
+        entry = find_entry(repo, commit, path)
+        is_file = entry is not None and entry.mode in (git.MODE_FILE, git.MODE_EXECUTABLE)
+        return read_object(repo, entry.oid, BLOB) if entry is not None and is_file else None
 
 
 def _known_commits(repo: Repo, remote: str | None) -> list[ObjectID]:

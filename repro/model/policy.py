@@ -94,6 +94,10 @@ class Policy:
         """Whether some rule holds on some branches only."""
         return any(rule.branches for rule in self.rules)
 
+    def has_rules_of(self, branch: str) -> bool:
+        """Whether some rule holds on this branch and not on all."""
+        return any(rule.branches and _holds_on(rule, branch) for rule in self.rules)
+
 
 def strictest(found: Sequence[Requirements]) -> Requirements:
     """Return all of these requirements together."""

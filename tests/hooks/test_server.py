@@ -95,3 +95,24 @@ def test_a_server_without_repro_refuses_with_the_setting_that_helps(pusher: Pers
     assert "git config repro.command" in done.stderr
     pusher.git("--git-dir", str(far), "config", "repro.command", str(pusher.home / "programs/repro"))
     assert "out/bad.csv" in lone.call("git", "push", "origin", "main").stderr
+
+
+def test_a_new_branch_with_rules_of_its_own_is_checked_as_a_whole(pusher: Person, tmp_path: Path) -> None:
+    install(tmp_path / "far.git", "pre-receive")
+    pusher.write("repro.yaml", RELEASE)
+    pusher.repro("run", "-o", "out", "--watch", "off", "--", "python", "train.py")
+    pusher.git("add", ".")
+    pusher.git("commit", "-q", "-m", "good")
+    pusher.git("push", "-q", "origin", "main")
+    done = pusher.call("git", "push", "origin", "main:refs/heads/release/1")
+    assert done.returncode == 1
+    assert "network-not-known" in done.stderr
+    pusher.git("push", "-q", "origin", "main:refs/heads/other")
+
+
+RELEASE = """\
+results: ["out/**"]
+rules:
+  - branches: ["release/*"]
+    require: {network: none}
+"""
