@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -19,19 +18,10 @@ from repro.store.cache import Cache
 from repro.store.transfer import missing_here
 from tests.command_line import REPRO, Person
 from tests.crash_points import fill, noise, nothing_is_lost_here, nothing_is_lost_there, recorded, store_of
+from tests.crash_slow_clock import NEVER_FRESH
 
 SECONDS = float(os.environ.get("REPRO_SECONDS", "5"))
 GRACE = 4.0
-
-# A gc's grace must be longer than the time for which a file counts as just used; here that is none.
-_NEVER_FRESH = (
-    sys.executable,
-    "-P",
-    "-c",
-    "import sys\nfrom repro.store import freshness\nfreshness.FRESH = 0.0\n"
-    "from repro.store import loose_objects\nloose_objects.FRESH = 0.0\n"
-    "from repro.__main__ import main\nsys.exit(main())",
-)
 
 
 @dataclass
@@ -113,7 +103,7 @@ def test_what_is_added_beside_a_gc_stays(ann: Person) -> None:
                 fill(ann, "many", 70, seed=version)
                 ann.write("large.bin", noise(200_000, version))
                 ann.write("huge.bin", noise(2_000_000, version))
-                took = timed(ann, [*_NEVER_FRESH, "add", "many", "large.bin", "huge.bin"])
+                took = timed(ann, [*NEVER_FRESH, "add", "many", "large.bin", "huge.bin"])
                 adds += 1
                 if took < GRACE - 1:
                     assert missing_here(Cache(store_of(ann)), recorded(ann)) == ()
