@@ -4,43 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from repro.actions.fsck_far import ObjectsFar, check_lists, condemned_in, index_list_findings
-from repro.actions.fsck_needs import Mender, NeedsCheck
-from repro.actions.fsck_packs import PacksWalk, walk_packs
-from repro.actions.fsck_records import RecordRead, records_far, records_here
-from repro.actions.fsck_repair import MendFar, MendHere
-from repro.actions.fsck_repair_packs import PacksMendedFar, PacksMendedHere, set_indexes_aside
+from repro.actions.fsck_answer import Checked, answer_of, check_needs, trouble_findings
+from repro.actions.fsck_packs import walk_packs
+from repro.actions.fsck_records import records_here
+from repro.actions.fsck_remote import Far, check_far
+from repro.actions.fsck_repair import MendHere
+from repro.actions.fsck_repair_packs import PacksMendedHere, set_indexes_aside
 from repro.actions.sync import remote_of
 from repro.errors import RemoteError
 from repro.model.digest import Digest
 from repro.model.finding import Finding
 from repro.model.progress import SILENT, Progress
-from repro.model.store_check import MENDABLE_KINDS, LookedAt, SoundObjects, Trouble, digest_in_name, trouble_with
+from repro.model.store_check import LookedAt, SoundObjects, Trouble, digest_in_name, trouble_with
 from repro.project import Project, Workspace
-from repro.store.object_files import FilesHere, ObjectPlace, look_at_all
-from repro.store.pack_files import PacksFar, PacksHere
+from repro.store.object_files import FilesHere, look_at_all
+from repro.store.pack_files import PacksHere
 from repro.store.remote import Remote
-from repro.store.remote_objects import RemoteObjects
 from repro.store.set_aside import set_aside
 
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """What a check found. `findings` are what is wrong now, `repaired` what was; `information` is no fault.
-
-    `place` is the store or the remote; `objects` and `bytes` are those that are what their names say.
-    """
-
-    place: str
-    objects: int
-    bytes: int
-    runs: int
-    findings: tuple[Finding, ...]
-    information: tuple[Finding, ...]
-    repaired: tuple[Finding, ...]
+_PACKS_HERE = 2
+"""Packs that are read at a time: Python computes in one thread, but for what a larger block takes."""
 
 
 def fsck(
@@ -67,7 +53,7 @@ def fsck(
         OSError: the disk is full, or refuses a repair.
     """
     if source is not None:
-        return _check_far(_Far(workspace, remote_of(workspace, source), jobs, quick, progress), repair)
+        return check_far(Far(workspace, remote_of(workspace, source), jobs, quick, progress), repair)
     return _check_here(workspace, jobs, repair, quick, progress)
 
 
@@ -76,12 +62,12 @@ def _check_here(workspace: Workspace, jobs: int, repair: bool, quick: bool, prog
     records = records_here(workspace)  # before the objects: what is recorded later needs what the walk may miss
     files = PacksHere(cache.root)
     sound = SoundObjects()
-    packs = walk_packs(files, sound, jobs, progress, quick=quick)
+    packs = walk_packs(files, sound, min(jobs, _PACKS_HERE), progress, quick=quick)
     repaired: list[Finding] = []
     if repair and packs.indexes.bad:
         repaired += set_indexes_aside(cache, packs)
         sound = SoundObjects()
-        packs = walk_packs(files, sound, jobs, progress, quick=quick, known_bad={})
+        packs = walk_packs(files, sound, min(jobs, _PACKS_HERE), progress, quick=quick, known_bad={})
     cache.overlook_indexes([*packs.indexes.bad, *packs.indexes.unreadable])
     walk = _walked(FilesHere(cache), sound, jobs, progress, quick)
     walk.stray_findings += files.strays()
@@ -103,7 +89,7 @@ def _check_here(workspace: Workspace, jobs: int, repair: bool, quick: bool, prog
         remotes, closed = _open_remotes(workspace)
         information += closed
         mender = MendHere(cache, project, remotes, walk.strays)
-    checked = _needs_checked(FilesHere(cache), walk, records, mender)
+    checked = check_needs(FilesHere(cache), sound, walk.troubles, records, mender)
     findings = [*checked.findings, *checked.needs.findings]
     repaired += checked.needs.repaired
     if repair:
@@ -116,85 +102,8 @@ def _check_here(workspace: Workspace, jobs: int, repair: bool, quick: bool, prog
         findings += lost
         repaired += kept
     findings += [*packs.findings, *packs.unindexed]
-    findings += _troubles(walk, None if repair else "`repro fsck --repair` takes it from who has it")
-    return _answer(cache.root, seen, checked, findings, [*information, *checked.unfinished], repaired)
-
-
-@dataclass(frozen=True, slots=True)
-class _Far:
-    workspace: Workspace
-    remote: Remote
-    jobs: int
-    quick: bool
-    progress: Progress
-
-    def walk(
-        self, sound: SoundObjects, condemned: Collection[str], known_bad: Mapping[str, str] | None = None
-    ) -> PacksWalk:
-        files = PacksFar(self.remote, self.workspace.cache().root)
-        return walk_packs(
-            files,
-            sound,
-            self.jobs,
-            self.progress,
-            quick=self.quick,
-            known_bad=known_bad,
-            condemned=condemned,
-        )
-
-    def objects(self, packs: PacksWalk, condemned: frozenset[str]) -> RemoteObjects:
-        found = RemoteObjects(self.remote, self.workspace.cache().root, self.jobs, packs.indexes.bad)
-        found.condemned = condemned
-        return found
-
-
-def _check_far(far: _Far, repair: bool) -> Checked:
-    cache = far.workspace.cache()
-    records = records_far(far.remote)
-    condemned, findings = condemned_in(far.remote)
-    sound = SoundObjects()
-    packs = far.walk(sound, condemned)
-    if repair and packs.indexes.bad:
-        sound = SoundObjects()
-        packs = far.walk(sound, condemned, packs.indexes.bad)
-    mended = PacksMendedFar(cache, far.remote, PacksFar(far.remote, cache.root), packs, sound)
-    lists = index_list_findings(far.remote)
-    walk = _Walked(sound)
-    if repair:
-        mended.mend_indexes()
-    objects = far.objects(packs, condemned)
-    walk.troubles |= packs.spoiled
-    walk.troubles |= dict(check_lists(objects, packs.lists, sound, far.jobs, far.progress, quick=far.quick))
-    seen = len(sound), sound.total
-    mender = MendFar(cache, far.remote, walk.troubles) if repair else None
-    with contextlib.ExitStack() as stack:
-        if mender is not None:
-            stack.push(mender.close)
-        checked = _needs_checked(ObjectsFar(objects, far.remote.shown), walk, records, mender)
-        if mender is not None:
-            mender.finish()
-    repaired = [*mended.repaired, *checked.needs.repaired]
-    if repair:
-        mended.repaired.clear()
-        repaired += _healed(far.objects(packs, condemned), packs, walk.troubles)
-        mended.mend_packs(walk.troubles)
-        repaired += [*mended.repaired, *lists]
-    else:
-        findings += lists
-    hint = None if repair else "`--repair` sends it from the store here, if that has it"
-    findings += [*checked.findings, *checked.needs.findings, *packs.findings, *_troubles(walk, hint)]
-    information = [*checked.unfinished, *packs.information, *packs.unindexed]
-    return _answer(far.remote.shown, seen, checked, findings, information, repaired)
-
-
-def _healed(objects: RemoteObjects, packs: PacksWalk, troubles: dict[Digest, Trouble]) -> list[Finding]:
-    """Take out of the troubles what is in another pack by now: the chunks of large objects that were sent again."""
-    damaged = {pack.digest for pack in packs.damaged}
-    healed = []
-    for digest in packs.spoiled.keys() & troubles.keys():
-        if any(place.pack.digest not in damaged for place in objects.places(digest)):
-            healed.append(troubles.pop(digest).finding())
-    return healed
+    findings += trouble_findings(walk.troubles, None if repair else "`repro fsck --repair` takes it from who has it")
+    return answer_of(cache.root, seen, checked, findings, [*information, *checked.unfinished], repaired)
 
 
 @dataclass(slots=True)
@@ -227,38 +136,6 @@ def _walked(files: FilesHere, sound: SoundObjects, jobs: int, progress: Progress
             elif looked.found is not None:
                 walk.sound.add(bytes.fromhex(digest[3:]), looked.found.size)
     return walk
-
-
-def _troubles(walk: _Walked, hint: str | None) -> Iterator[Finding]:
-    for trouble in walk.troubles.values():
-        if trouble.hint is None and trouble.kind in MENDABLE_KINDS:
-            trouble.hint = hint
-        yield trouble.finding()
-
-
-@dataclass(slots=True)
-class _NeedsChecked:
-    needs: NeedsCheck
-    findings: list[Finding] = field(default_factory=list)
-    unfinished: list[Finding] = field(default_factory=list)
-    commits: dict[str, str] = field(default_factory=dict)
-    runs: int = 0
-
-
-def _needs_checked(
-    place: ObjectPlace, walk: _Walked, records: Iterable[RecordRead], mender: Mender | None
-) -> _NeedsChecked:
-    checked = _NeedsChecked(NeedsCheck(place, walk.sound, walk.troubles, mender))
-    for record in records:
-        checked.findings += [record.finding] if record.finding else []
-        checked.unfinished += [record.unfinished] if record.unfinished else []
-        checked.runs += record.run is not None
-        if record.run is not None and record.commit is not None:
-            checked.commits[record.run] = record.commit
-        for need in record.needs:
-            checked.needs.check(need)
-    checked.needs.mend_the_rest()
-    return checked
 
 
 def _refs(project: Project, commits: dict[str, str], repair: bool) -> tuple[list[Finding], list[Finding]]:
@@ -308,21 +185,3 @@ def _open_remotes(workspace: Workspace) -> tuple[list[Remote], list[Finding]]:
         except RemoteError as error:
             closed.append(Finding("remote-not-asked", error.message, name, hint=error.hint))
     return remotes, closed
-
-
-def _answer(
-    place: str,
-    seen: tuple[int, int],
-    checked: _NeedsChecked,
-    findings: list[Finding],
-    information: list[Finding],
-    repaired: list[Finding],
-) -> Checked:
-    return Checked(
-        place,
-        *seen,
-        checked.runs,
-        tuple(findings),
-        tuple(information),
-        tuple(repaired),
-    )

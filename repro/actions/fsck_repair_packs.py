@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from repro.actions.fsck_name_again import name_again
@@ -23,6 +23,7 @@ from repro.store.remote import Remote
 from repro.store.remote_garbage import condemn
 from repro.store.remote_indexes import MAX_INDEX, write_index_list
 from repro.store.remote_names import index_name, pack_name
+from repro.store.remote_objects import RemoteObjects
 from repro.store.rewrite_packs import NeededRecord, rewrite
 from repro.store.set_aside import copy_aside, set_aside
 
@@ -142,21 +143,25 @@ class PacksMendedFar:
         self.walk.findings = [one for one in self.walk.findings if one.kind != "corrupt-index"]
         write_index_list(self.remote)
 
-    def mend_packs(self, troubles: dict[Digest, Trouble]) -> None:
-        """Write again what is good of those damaged packs of which nothing is lost any more, and condemn them.
+    def mend_packs(self, troubles: Mapping[Digest, Trouble], objects: Callable[[], RemoteObjects]) -> None:
+        """Write again what is good of damaged packs, and condemn those of which nothing is lost then.
 
         Args:
             troubles: what could not be brought back.
+            objects: looks what is there now.
 
         Raises: as `mend_indexes`.
         """
         lost = {trouble.name for trouble in troubles.values()}
+        before = objects()
+        whole = [one for one in self.walk.damaged.values() if pack_name(one.pack.digest) not in lost]
+        copies = [(checked, self._copy(checked, before)) for checked in whole]
+        after = objects()
         going = []
-        for checked in self.walk.damaged.values():
+        for checked, copied in copies:
             name = pack_name(checked.pack.digest)
-            if name in lost:
+            if not all(self._is_elsewhere(digest, after) for digest in self._expected(checked)):
                 continue
-            copied = self._copy(checked)
             kept = self._copy_here(name, hex_of(checked.pack.digest), _KEPT)
             done = f"; {copied} sound records were written to another pack, and this one is condemned: gc deletes it"
             mine = [one for one in self.walk.findings if one.path == name]
@@ -168,6 +173,16 @@ class PacksMendedFar:
             condemn(self.remote, going)
             write_index_list(self.remote)
 
+    def _expected(self, checked: CheckedPack) -> Iterator[Digest]:
+        """Yield what indexes name in a pack, but for what was cut off."""
+        for digest, place in self.walk.check.named_in(checked.pack):
+            if place.offset + HEAD_BYTES + place.stored <= checked.pack.length:
+                yield digest
+
+    def _is_elsewhere(self, digest: Digest, objects: RemoteObjects) -> bool:
+        damaged = {pack.digest for pack in self.walk.damaged}
+        return any(place.pack.digest not in damaged for place in objects.places(digest))
+
     def _copy_here(self, name: str, label: str, limit: int) -> str:
         self.cache.prepare()
         try:
@@ -176,10 +191,10 @@ class PacksMendedFar:
             return f"no copy was kept: {error.message}"
         return f"a copy is kept here as {kept}"
 
-    def _copy(self, checked: CheckedPack) -> int:
+    def _copy(self, checked: CheckedPack, objects: RemoteObjects) -> int:
         self.cache.prepare()
         folder = self.remote.workshop() or os.path.join(self.cache.root, "tmp")
-        written, _ = rewrite(folder, self._named(checked))
+        written, _ = rewrite(folder, self._only_there(checked, objects))
         try:
             for pack in written:
                 self.remote.put_file(pack_name(pack.file.digest), pack.path, move=True)
@@ -190,11 +205,11 @@ class PacksMendedFar:
             remove_written(written)
         return sum(len(pack.spots) for pack in written)
 
-    def _named(self, checked: CheckedPack) -> Iterator[NeededRecord]:
+    def _only_there(self, checked: CheckedPack, objects: RemoteObjects) -> Iterator[NeededRecord]:
         with self.files.open(checked.pack) as read:
             for record, named in self.walk.check.confirm(checked):
-                if named:
-                    digest = Digest("b3:" + record.digest.hex())
+                digest = Digest("b3:" + record.digest.hex())
+                if named and not self._is_elsewhere(digest, objects):
                     place = Place(checked.pack, record.offset, record.size, record.stored, record.kind)
                     yield digest, place, read(record.offset, HEAD_BYTES + record.stored)
 

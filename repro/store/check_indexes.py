@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import contextlib
 from array import array
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -80,11 +81,22 @@ class IndexCheck:
         def find(offset: int) -> int | None:
             nonlocal offsets
             if offsets is None:
-                offsets = array("Q", sorted(self._offsets(pack)))
+                offsets = array("Q", sorted(place.offset for _, place in self.named_in(pack)))
             at = bisect.bisect_right(offsets, offset)
             return offsets[at] if at < len(offsets) else None
 
         return find
+
+    def named_in(self, pack: PackFile) -> Iterator[tuple[Digest, Place]]:
+        """Yield what indexes say of a pack of this name; what cannot be is left out."""
+        for name, index in self._indexes.items():
+            if pack.digest not in self._positions[name]:
+                continue
+            for position in range(index.count):
+                with contextlib.suppress(BadIndex):
+                    place = index.place(position)
+                    if place.pack.digest == pack.digest:
+                        yield index.digest(position), place
 
     def unconfirmed(self) -> Iterator[Unconfirmed]:
         """Yield the entries that no sound record has confirmed."""
@@ -98,15 +110,3 @@ class IndexCheck:
                 except BadIndex as error:
                     yield Unconfirmed(name, digest, None, error.message)
                 position = seen.find(0, position + 1)
-
-    def _offsets(self, pack: PackFile) -> Iterator[int]:
-        for name, index in self._indexes.items():
-            if pack.digest not in self._positions[name]:
-                continue
-            for position in range(index.count):
-                try:
-                    place = index.place(position)
-                except BadIndex:
-                    continue
-                if place.pack.digest == pack.digest:
-                    yield place.offset

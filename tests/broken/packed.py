@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from repro.actions.fsck import Checked, fsck
+from repro.actions.fsck import fsck
+from repro.actions.fsck_answer import Checked
 from repro.model.content import ObjectRef
 from repro.model.digest import Digest, digest_of, hex_of
 from repro.model.finding import Finding

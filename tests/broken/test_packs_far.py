@@ -134,6 +134,18 @@ def test_a_damaged_pack_is_condemned_only_when_nothing_of_it_is_lost(far: Packed
     assert not (far.far / "condemned").exists() or not list((far.far / "condemned").iterdir())
 
 
+def test_a_pack_that_may_hold_the_only_copy_of_anything_is_not_condemned(far: Packed) -> None:
+    _, found = packed.place_of(far.far, VICTIM)
+    pack, _ = packed.place_of(far.far, VICTIM)
+    packed.change(pack, b"x" * found.pack.length)  # nothing of it can be read, and the pointers are lost as well
+    shutil.rmtree(far.far / "pointers")
+    shutil.rmtree(far.here)
+    repaired = far.fsck(far.far, repair=True)
+    assert "corrupt-pack" in kinds(repaired.findings)
+    assert not (far.far / "condemned").exists()
+    assert pack.exists()
+
+
 def test_of_a_condemned_pack_a_copy_is_kept_here_and_it_stays_there(far: Packed) -> None:
     pack, _ = packed.place_of(far.far, VICTIM)
     packed.a_flipped_byte_in_the_salt(far.far)
