@@ -56,7 +56,7 @@ def install(project: Project, *, shared: bool) -> HookReport:
     place = find_hooks_folder(project.root, project.environ)
     mine = [name for name in HOOKS if _manager(place, name) is None]
     if mine and not (place.is_own or shared):
-        raise _shared(place)
+        raise _shared(place, "install", "installs them there all the same")
     if mine:
         os.makedirs(place.path, exist_ok=True)
         package = os.path.dirname(os.path.abspath(repro.__file__))
@@ -74,9 +74,16 @@ def install(project: Project, *, shared: bool) -> HookReport:
     return _report(place)
 
 
-def uninstall(project: Project) -> HookReport:
-    """Take away what `install` brought. The user's own hooks are then where they were."""
+def uninstall(project: Project, *, shared: bool) -> HookReport:
+    """Take away what `install` brought. The user's own hooks are then where they were.
+
+    Raises:
+        SharedHooks: others use the folder as well, and `shared` is not given.
+        NoGit: git cannot be asked where its hooks are.
+    """
     place = find_hooks_folder(project.root, project.environ)
+    if not (place.is_own or shared) and any(is_ours(read_file(os.path.join(place.path, name))) for name in HOOKS):
+        raise _shared(place, "uninstall", "takes them away there")
     for name in HOOKS:
         uninstall_hook(place.path, name)
         uninstall_hook(place.path, name + LEGACY)
@@ -159,13 +166,13 @@ def _attributes(place: HooksFolder) -> str:
     return os.path.join(place.common, "info", "attributes")
 
 
-def _shared(place: HooksFolder) -> SharedHooks:
+def _shared(place: HooksFolder, verb: str, what: str) -> SharedHooks:
     if place.is_versioned:
         why = f"git looks for hooks in {place.path}, which is in the work tree: what is written there is committed"
     else:
         why = f"git looks for hooks in {place.path}, which other repositories use as well"
     return SharedHooks(
         f"{why} (core.hooksPath)",
-        "`repro hooks install --shared` installs them there all the same; "
+        f"`repro hooks {verb} --shared` {what}; "
         "`git config core.hooksPath .git/hooks` gives this clone hooks of its own",
     )

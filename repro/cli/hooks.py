@@ -19,8 +19,11 @@ def hooks() -> None:
     """
 
 
+shared_option = click.option("--shared", is_flag=True, help="Also in a folder that other repositories or clones use.")
+
+
 @hooks.command()
-@click.option("--shared", is_flag=True, help="Also into a folder that other repositories, or other clones, use.")
+@shared_option
 @json_option
 def install(shared: bool, as_json: bool) -> int:
     """Have git call `repro` at commits, pushes, checkouts and merges. Hooks that are there are kept, and called first.
@@ -35,8 +38,9 @@ def install(shared: bool, as_json: bool) -> int:
 
 
 @hooks.command()
+@shared_option
 @json_option
-def uninstall(as_json: bool) -> None:
+def uninstall(shared: bool, as_json: bool) -> None:
     """Take the hooks away; the hooks that were there before are back.
 
     \b
@@ -45,7 +49,7 @@ def uninstall(as_json: bool) -> None:
     """
     from repro.actions.hooks import uninstall as take_away
 
-    report.show_uninstalled(take_away(here()), as_json=as_json)
+    report.show_uninstalled(take_away(here(), shared=shared), as_json=as_json)
 
 
 @hooks.command()

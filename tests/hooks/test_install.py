@@ -152,7 +152,9 @@ def test_hooks_in_a_folder_of_all_repositories_are_not_touched_unasked(project: 
     assert list(shared.iterdir()) == []
     ann.repro("hooks", "install", "--shared")
     assert {path.name for path in shared.iterdir()} == {*NAMES, "find-repro"}
-    ann.repro("hooks", "uninstall")
+    ann.repro("hooks", "uninstall", expect=3)
+    assert len(list(shared.iterdir())) == len(NAMES) + 1
+    ann.repro("hooks", "uninstall", "--shared")
     assert list(shared.iterdir()) == []
 
 
