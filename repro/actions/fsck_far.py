@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from repro.errors import IntegrityError
@@ -26,14 +26,18 @@ _LONGEST = 256 * 1024 * 1024
 
 @dataclass(slots=True)
 class ObjectsFar:
-    """The objects of a remote, as its indexes name them: an `ObjectPlace`."""
+    """The objects of a remote, as its indexes name them: an `ObjectPlace`.
+
+    `lost` are those that indexes name only where they cannot be read.
+    """
 
     objects: RemoteObjects
     shown: str
+    lost: Collection[Digest] = ()
 
     def size(self, digest: Digest) -> int | None:
         """Return an object's length in bytes, None where it is not there."""
-        return self.objects.size(digest)
+        return None if digest in self.lost else self.objects.size(digest)
 
     def read_tree(self, digest: Digest) -> tuple[Entry, ...]:
         """Return the entries of a tree.

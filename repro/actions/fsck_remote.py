@@ -78,11 +78,12 @@ def check_far(far: Far, repair: bool) -> Checked:
     troubles |= packs.spoiled
     troubles |= dict(check_lists(objects, packs.lists, sound, far.jobs, far.progress, quick=far.quick))
     seen = len(sound), sound.total
-    mender = MendFar(cache, far.remote, troubles) if repair else None
+    lost = _lost(packs, sound)
+    mender = MendFar(cache, far.remote, lost | troubles.keys()) if repair else None
     with contextlib.ExitStack() as stack:
         if mender is not None:
             stack.push(mender.close)
-        checked = check_needs(ObjectsFar(objects, far.remote.shown), sound, troubles, records, mender)
+        checked = check_needs(ObjectsFar(objects, far.remote.shown, lost), sound, troubles, records, mender)
         if mender is not None:
             mender.finish()
     repaired = [*mended.repaired, *checked.needs.repaired]
@@ -97,6 +98,12 @@ def check_far(far: Far, repair: bool) -> Checked:
     findings += [*checked.findings, *checked.needs.findings, *packs.findings, *trouble_findings(troubles, hint)]
     information = [*checked.unfinished, *packs.information, *packs.unindexed]
     return answer_of(far.remote.shown, seen, checked, findings, information, repaired)
+
+
+def _lost(packs: PacksWalk, sound: SoundObjects) -> frozenset[Digest]:
+    """Return what indexes name in damaged packs, and no sound record is of."""
+    named = (digest for pack in packs.damaged for digest, _ in packs.check.named_in(pack))
+    return frozenset(digest for digest in named if sound.size(digest) is None)
 
 
 def _healed(objects: RemoteObjects, packs: PacksWalk, troubles: dict[Digest, Trouble]) -> list[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -157,12 +157,13 @@ class MendHere:
 class MendFar:
     """Brings objects back to a remote, from the store here, in packs of their own; damaged ones stay beside.
 
-    What it has brought is there to stay once `finish` was called; `close` is called in any case.
+    `distrusted` are the objects that are named there and damaged. What it has brought is there to stay once `finish`
+    was called; `close` is called in any case.
     """
 
     cache: Cache
     remote: Remote
-    troubles: Mapping[Digest, Trouble]
+    distrusted: Collection[Digest]
     children_first: bool = True
     _push: Push | None = None
 
@@ -188,7 +189,7 @@ class MendFar:
         except IntegrityError:
             return None
         if self._push is None:
-            self._push = Push(self.cache, self.remote, distrusted=self.troubles)
+            self._push = Push(self.cache, self.remote, distrusted=self.distrusted)
         self._push.send([ObjectRef(digest, found)])
         return f"the store {self.cache.root}"
 

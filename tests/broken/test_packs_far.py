@@ -134,6 +134,17 @@ def test_a_damaged_pack_is_condemned_only_when_nothing_of_it_is_lost(far: Packed
     assert not (far.far / "condemned").exists() or not list((far.far / "condemned").iterdir())
 
 
+def test_a_pack_of_which_nothing_can_be_read_is_sent_again(far: Packed) -> None:
+    pack, found = packed.place_of(far.far, VICTIM)
+    packed.change(pack, b"x" * found.pack.length)
+    answer = far.fsck(far.far)
+    assert kinds(answer.findings) == [*OBJECT * len(SMALL), *PACK]
+    assert code(answer) == 4
+    assert far.fsck(far.far, repair=True).findings == ()
+    assert far.fsck(far.far).findings == ()
+    assert comes_back(far)
+
+
 def test_a_pack_that_may_hold_the_only_copy_of_anything_is_not_condemned(far: Packed) -> None:
     _, found = packed.place_of(far.far, VICTIM)
     pack, _ = packed.place_of(far.far, VICTIM)
