@@ -74,6 +74,7 @@ def check_far(far: Far, repair: bool) -> Checked:
     troubles: dict[Digest, Trouble] = {}
     if repair:
         mended.mend_indexes()
+        packs.indexes.bad.clear()  # each is gone, or is what its name says again
     objects = far.objects(packs, condemned)
     troubles |= packs.spoiled
     troubles |= dict(check_lists(objects, packs.lists, sound, far.jobs, far.progress, quick=far.quick))

@@ -123,6 +123,7 @@ class PacksMendedFar:
     walk: PacksWalk
     sound: SoundObjects
     repaired: list[Finding] = field(default_factory=list)
+    _written: set[Digest] = field(default_factory=set)
 
     def mend_indexes(self) -> None:
         """Name what no index names; then remove damaged indexes, of which copies are kept here.
@@ -132,12 +133,15 @@ class PacksMendedFar:
             OSError: the disk is full, or refuses.
         """
         self.remote.prepare()
-        if self.walk.indexes.bad:
+        bad = self.walk.indexes.bad
+        copies = {name: self._copy_here(index_name(Digest(f"b3:{name}")), name, MAX_INDEX) for name in bad}
+        if bad:
             name_again(self.files, self.walk.unnamed.values(), self.sound, self._publish, large=True)
         self.remote.flush()
         for name, problem in self.walk.indexes.bad.items():
-            kept = self._copy_here(index_name(Digest(f"b3:{name}")), name, MAX_INDEX)
-            self.remote.delete(f"indexes/{name}")
+            kept = copies[name]
+            if f"b3:{name}" not in self._written:  # else it has its own bytes again
+                self.remote.delete(f"indexes/{name}")
             detail = f"{problem}; made again from the packs; {kept}"
             self.repaired.append(Finding("corrupt-index", detail, f"indexes/{name}"))
         self.walk.findings = [one for one in self.walk.findings if one.kind != "corrupt-index"]
@@ -216,3 +220,4 @@ class PacksMendedFar:
     def _publish(self, pack: PackFile, entries: Mapping[bytes, bytes]) -> None:
         data = encode_index([pack], entries.items())
         self.remote.put_bytes(index_name(digest_of(data)), data)
+        self._written.add(digest_of(data))

@@ -199,6 +199,9 @@ class RemoteObjects:
             except NotOnRemote:
                 self.lose(place.pack)
                 continue
+            except IntegrityError as error:  # it does not decrypt
+                fault = fault or self.corrupt(digest, place, error)
+                continue
             try:
                 if len(data) != length:
                     raise BadPack("the pack is cut off")
