@@ -31,7 +31,7 @@ from repro.store.pack_series import remove_written
 from repro.store.pack_writer import WrittenPack
 from repro.store.remote import Remote
 from repro.store.remote_garbage import PacksThere, clock_of, condemn, condemnations, packs_there
-from repro.store.remote_indexes import listed_indexes, write_index_list
+from repro.store.remote_indexes import listed_indexes, mend_index_list, write_index_list
 from repro.store.remote_names import index_name, pack_name
 from repro.store.remote_objects import RemoteObjects
 from repro.store.rewrite_packs import NeededRecord, rewrite
@@ -85,6 +85,7 @@ def collect_far(
         if delete:
             work.condemn(plan)
             work.delete([one.name for one in condemnations(remote) if not in_grace(one.written, now, grace)])
+            mend_index_list(remote)
     return work.found
 
 

@@ -20,7 +20,7 @@ from repro.store.outgoing import Outgoing
 from repro.store.pack_indexes import PackIndexes
 from repro.store.reached import Root, Walk
 from repro.store.remote import Remote
-from repro.store.remote_indexes import write_index_list
+from repro.store.remote_indexes import mend_index_list, write_index_list
 from repro.store.remote_objects import JOBS, RemoteObjects
 from repro.store.sending import Sending, Wanted
 from repro.store.transferred import Transferred
@@ -107,6 +107,8 @@ class Push:
             self._implied = self._objects.is_whole()
             self._send(self._roots)
             self._flush_indexes()
+        if self._outgoing is None:
+            mend_index_list(self._remote)
         self._roots = []
 
     def _flush_indexes(self) -> None:

@@ -70,6 +70,17 @@ def write_index_list(remote: Remote) -> None:
         written = data
 
 
+def mend_index_list(remote: Remote) -> None:
+    """Bring `index-list` up to date, if it is not: who wrote an index was killed. Errors as `write_index_list`."""
+    names = [f"indexes/{name}" for name in listed_indexes(remote)]
+    try:
+        said = remote.read(INDEX_LIST, _MAX_LIST).decode("ascii", "replace").splitlines()
+    except NotOnRemote:
+        said = []
+    if said != names:
+        write_index_list(remote)
+
+
 @dataclass(frozen=True, slots=True)
 class _Merged:
     """Several indexes made one: its digest, and the names of those that are in it."""

@@ -51,11 +51,15 @@ def killed_everywhere(person: Person, arguments: Sequence[str], places: Sequence
             raise
 
 
-def test_add(crashing: Person) -> None:
+@pytest.mark.parametrize("link", ["copy", "hardlink", "symlink"])
+def test_add(crashing: Person, link: str) -> None:
+    (crashing.cwd / "repro.yaml").write_text(f"link: {link}\n")
     killed_everywhere(crashing, ["add", "many", "large.bin"], [Place(crashing.home)])
 
 
-def test_checkout(tracked: Person) -> None:
+@pytest.mark.parametrize("link", ["copy", "hardlink", "symlink"])
+def test_checkout(tracked: Person, link: str) -> None:
+    (tracked.cwd / "repro.yaml").write_text(f"link: {link}\n")
     shutil.rmtree(tracked.cwd / "many")
     (tracked.cwd / "large.bin").unlink()
     killed_everywhere(tracked, ["checkout"], [Place(tracked.home)])
@@ -156,6 +160,17 @@ def test_push_to_a_server(tracked: Person, sftp: SftpServer, tmp_path: Path) -> 
         lambda: None,
         ("sendto",),
     )
+
+
+def test_a_push_that_sends_nothing_ends_what_was_killed_before_the_list_of_indexes(
+    tracked: Person, tmp_path: Path
+) -> None:
+    far = tmp_path / "far"
+    tracked.repro("push", "-r", str(far))
+    whole = (far / "index-list").read_bytes()
+    (far / "index-list").unlink()
+    tracked.repro("push", "-r", str(far))
+    assert (far / "index-list").read_bytes() == whole
 
 
 def _push_killed(
