@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -21,6 +22,9 @@ from repro.model.policy import Policy
 from repro.model.record import NewerFormat
 from repro.model.result_check import bad_pointer, could_not_tell
 
+_NOT_RESULTS = re.compile(rb"(?:^|/)\.git(?:ignore|attributes|keep)\Z")
+"""What stands beside results and is git's own: `repro add` writes a `.gitignore` there."""
+
 _LFS = b"version https://git-lfs.github.com/spec/"
 
 
@@ -38,7 +42,7 @@ def results_of(
 ) -> Iterator[Found]:
     """Yield the results among `files`, those at or below one of the paths `wanted` if there are any."""
     for file in files:
-        if file.mode == git.MODE_GITLINK or file.path.startswith(b".repro/"):
+        if file.mode == git.MODE_GITLINK or file.path.startswith(b".repro/") or _NOT_RESULTS.search(file.path):
             continue
         is_pointer = file.path.endswith(SUFFIX) and file.mode != git.MODE_SYMLINK
         found = _tracked(repo, file, policy, mending) if is_pointer else _plain(repo, file, policy)

@@ -111,7 +111,8 @@ class Runs:
         """Return the newest run that made something else at a path."""
         found: list[tuple[bytes, bytes, bytes]] = []
         for made in _upwards(path):
-            found += [(self._files[place.owner], place.owner, made) for place in self._at(made)]
+            places = [place for place in self._at(made) if made == path or self._had(place, path[len(made) + 1 :])]
+            found += [(self._files[place.owner], place.owner, made) for place in places]
         for _, oid, made in sorted(found, reverse=True):
             manifest = self.manifest(oid)
             if isinstance(manifest, Manifest):
@@ -180,6 +181,15 @@ class Runs:
         if found is not None and (found.digest, found.target) == (content.digest, content.target):
             self._take(place.owner, runs, bad)
         return True
+
+    def _had(self, place: Place, inside: bytes) -> bool:
+        """Whether a directory that a run made had something at a path in it, as far as the store can tell."""
+        if place.output.kind != "d":
+            return False
+        try:
+            return self._trees.find(Digest("b3:" + place.output.digest), inside, ask_remote=False) is not None
+        except TreeUnknown:
+            return False
 
     def _at(self, path: bytes) -> Iterator[Place]:
         return (place for place in self._outputs.at_path(path) if place.owner in self._files)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from repro.code.code_in_history import History
 from repro.code.files_in_git import CommittedFiles, FilesInGit, StagedFiles
-from repro.code.object_reader import read_object, tree_of
+from repro.code.object_reader import read_commit, read_object, tree_of
 from repro.code.pack_format import BLOB, COMMIT, TAG
+from repro.code.repository import MissingCommit
 from repro.code.repository_to_check import repository_to_check
 from repro.errors import UsageError
 from repro.model.names import name_to_text
@@ -21,7 +24,12 @@ if TYPE_CHECKING:
 NO_COMMIT = "0" * 40
 """How git names, to its hooks, a ref that is not there."""
 
-_FULL = frozenset(b"0123456789abcdef")
+_FULL = re.compile(rb"[0-9a-f]{40}")
+_SHORT = re.compile(rb"[0-9a-f]{4,39}")
+_REVISION = re.compile(rb"(.+?)((?:[~^][0-9]*)*)", re.DOTALL)
+_STEP = re.compile(rb"([~^])([0-9]{0,6})")
+_PLACES = (b"%s", b"refs/%s", b"refs/tags/%s", b"refs/heads/%s", b"refs/remotes/%s", b"refs/remotes/%s/HEAD")
+"""Where git looks for a ref. Source: git's Documentation/revisions.txt."""
 _HEADS = b"refs/heads/"
 _SHALLOW = "a clone that is shallow lacks some: git fetch --unshallow"
 
@@ -118,19 +126,42 @@ class CheckedRepository:
         Raises:
             NoSuchRevision: it means none, or several.
         """
-        from dulwich.objects import ObjectID
-        from dulwich.objectspec import parse_commit
+        match = _REVISION.fullmatch(os.fsencode(text))
+        found = self._named(match[1]) if match else None
+        for step in _STEP.finditer(match[2]) if match else ():
+            number = int(step[2]) if step[2] else 1
+            if step[1] == b"~":
+                for _ in range(number):
+                    found = self._parent(found, 1)
+            elif number:
+                found = self._parent(found, number)
+        if found is None:
+            shown = name_to_text(os.fsencode(text))
+            raise NoSuchRevision(f"{shown!r} names no commit of this repository", _SHALLOW)
+        return found
 
-        raw = os.fsencode(text)
-        try:
-            is_id = len(raw) == 40 and _FULL.issuperset(raw)
-            found = raw if is_id else bytes(parse_commit(self._repo, ObjectID(raw)).id)
-        except (KeyError, ValueError) as error:
-            raise NoSuchRevision(f"{name_to_text(raw)!r} names no commit of this repository", _SHALLOW) from error
-        commit = self._peeled(found)
+    def _named(self, name: bytes) -> bytes | None:
+        """Return the commit of a ref or an id; a ref wins, in the order in which git looks for it."""
+        from dulwich.refs import Ref
+
+        if _FULL.fullmatch(name):
+            return self._peeled(name)
+        for pattern in _PLACES:
+            with contextlib.suppress(KeyError, ValueError):  # a name that no ref may have
+                return self._peeled(bytes(self._repo.refs[Ref(pattern % name)]))
+        if not _SHORT.fullmatch(name):
+            return None
+        commits = {self._peeled(bytes(oid)) for oid in self._repo.object_store.iter_prefix(name)} - {None}
+        return commits.pop() if len(commits) == 1 else None
+
+    def _parent(self, commit: bytes | None, number: int) -> bytes | None:
         if commit is None:
-            raise NoSuchRevision(f"{name_to_text(raw)!r} names no commit of this repository", _SHALLOW)
-        return commit
+            return None
+        try:
+            parents = read_commit(self._repo, commit)[0].parents
+        except MissingCommit:
+            return None
+        return parents[number - 1] if number <= len(parents) else None
 
     def parting_commit(self, one: bytes, two: bytes) -> bytes | None:
         """Return the newest commit that both histories have, or None: unrelated, or cut off by a shallow clone."""

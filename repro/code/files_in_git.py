@@ -136,6 +136,9 @@ class StagedFiles:
 
     def below(self, folder: bytes) -> Iterator[GitFile]:
         """Yield all files below a folder."""
+        for above in self._folders_above(folder):  # of a sparse index
+            for file in CommittedFiles(self._repo, above.oid).below(folder[len(above.path) :]):
+                yield GitFile(above.path + file.path, file.mode, file.oid)
         yield from self._range(folder + b"/" if folder else b"")
 
     def changes(self, base: bytes | None) -> Iterator[ChangedFile]:

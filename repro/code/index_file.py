@@ -106,7 +106,10 @@ def _folders(data: bytes, position: int) -> dict[bytes, bytes]:
         name, length = data[position : position + 4], int.from_bytes(data[position + 4 : position + 8])
         body = data[position + 8 : position + 8 + length]
         if name == b"TREE":
-            folders = _cached_trees(body)
+            try:
+                folders = _cached_trees(body)
+            except ValueError as error:
+                raise BadIndex("it is cut off") from error
         elif name == b"link":
             raise BadIndex("it is split")
         elif name[:1].islower() and name != b"sdir":

@@ -1,7 +1,8 @@
 """Patterns of paths with the meaning that git gives them in `.gitignore`. Pure.
 
 Source: git's Documentation/gitignore.txt and wildmatch.c. Differences: a pattern is taken as it stands (no comments, no
-spaces cut off), and one that can match nothing is refused.
+spaces cut off); one that can match nothing is refused; and `!` takes back what is in a directory that is matched, which
+git does not, as it does not look into it.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class _Pattern:
 
 
 class PathPatterns:
-    """Patterns in their order: the last one that matches decides."""
+    """Patterns in their order: the last one that matches a path, or a directory that it is in, decides."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         """Read the patterns.
@@ -52,17 +53,15 @@ class PathPatterns:
             ValueError: one can match nothing.
         """
         self._patterns = tuple(_read(text) for text in texts)
-        self._directories: dict[bytes, bool] = {}
+        self._directories: dict[bytes, int] = {}
 
     def __bool__(self) -> bool:
         return bool(self._patterns)
 
     def matches(self, path: bytes, *, is_directory: bool = False) -> bool:
         """Whether a path, relative and without a slash at its end, is matched, or a directory that it is in."""
-        cut = path.rfind(b"/")
-        if cut > 0 and self._directory(path[:cut]):
-            return True
-        return self._verdict(path, is_directory)
+        last = self._last(path, is_directory)
+        return last >= 0 and not self._patterns[last].takes_back
 
     def may_match_below(self, directory: bytes) -> bool:
         """Whether something in a directory may be matched."""
@@ -70,20 +69,24 @@ class PathPatterns:
             return True
         return any(not p.takes_back and (p.anywhere or p.above.fullmatch(directory)) for p in self._patterns)
 
-    def _directory(self, path: bytes) -> bool:
-        known = self._directories.get(path)
-        if known is None:
-            known = self._directories[path] = self.matches(path, is_directory=True)
-        return known
-
-    def _verdict(self, path: bytes, is_directory: bool) -> bool:
-        name = path[path.rfind(b"/") + 1 :]
-        for pattern in reversed(self._patterns):
+    def _last(self, path: bytes, is_directory: bool) -> int:
+        """Return the number of the last pattern that matches, or -1."""
+        cut = path.rfind(b"/")
+        above = self._above(path[:cut]) if cut > 0 else -1
+        name = path[cut + 1 :]
+        for number in range(len(self._patterns) - 1, above, -1):
+            pattern = self._patterns[number]
             if pattern.directories_only and not is_directory:
                 continue
             if pattern.whole.fullmatch(name if pattern.anywhere else path):
-                return not pattern.takes_back
-        return False
+                return number
+        return above
+
+    def _above(self, directory: bytes) -> int:
+        known = self._directories.get(directory)
+        if known is None:
+            known = self._directories[directory] = self._last(directory, True)
+        return known
 
 
 @cache

@@ -175,12 +175,12 @@ def _reach(result: Result, facts: RunFacts, mending: Mending) -> Iterator[Findin
 
 def _lock(result: Result, manifest: Manifest, mending: Mending) -> Iterator[Finding]:
     environment = manifest.recipe.environment
-    if environment is not None and environment.lock is not None and not environment.unlocked:
+    if environment is not None and not environment.unlocked:
         return
     detail = f"the run {manifest.run} has no recorded environment"
     if environment is not None:
-        names = _some(environment.unlocked) or "it has no lock"
-        detail = f"the environment of the run {manifest.run} is not pinned by content: {names}"
+        names = _some(environment.unlocked)
+        detail = f"of the environment of the run {manifest.run}, this is not pinned by content: {names}"
     hint = f"`{mending.again(result, manifest)}` in an environment that `repro env lock` can pin"
     yield Finding("not-locked", detail, result.shown, manifest.run, hint)
 
@@ -247,6 +247,5 @@ def _some(texts: Sequence[str]) -> str:
 
 def bad_pointer(result: Result, error: str, mending: Mending) -> Finding:
     """Return what to say of a pointer file that cannot be read."""
-    return Finding(
-        "bad-pointer", error, result.shown, hint=f"`{mending.add(result)}`, if {path_word(result.path)} is here"
-    )
+    hint = f"`rm {path_word(result.file)} && {mending.add(result)}`, if {path_word(result.path)} is here"
+    return Finding("bad-pointer", error, result.shown, hint=hint)

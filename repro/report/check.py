@@ -6,19 +6,9 @@ from collections.abc import Callable, Sequence
 
 from repro.model.finding import Finding
 from repro.model.observations import finding_to_plain
-from repro.report.check_formats import github_annotations, gitlab_report, junit_report
-from repro.report.check_sarif import sarif_log
 from repro.report.terminal import put, put_json, say, say_findings
 
 FORMATS = ("text", "json", "github", "gitlab", "junit", "sarif")
-
-_OTHERS: dict[str, Callable[[Sequence[str], Sequence[Finding]], str]] = {
-    "github": github_annotations,
-    "gitlab": gitlab_report,
-    "junit": junit_report,
-    "sarif": sarif_log,
-}
-
 
 def show_checked(
     results: Sequence[str], findings: Sequence[Finding], *, has_rules: bool, left_out: bool, form: str
@@ -37,7 +27,7 @@ def show_checked(
     if form == "json":
         put_json({"results": list(results), "findings": [finding_to_plain(finding) for finding in findings]})
     elif form != "text":
-        text = _OTHERS[form](results, findings)
+        text = _written(form)(results, findings)
         if text:
             put(text.rstrip("\n"))
     else:
@@ -51,3 +41,19 @@ def _summary(results: int, findings: int, has_rules: bool) -> str:
         return "nothing to check: `results` in repro.yaml names no files"
     checked = f"{results} result{'s' * (results != 1)} checked"
     return f"{checked}, {findings} finding{'s' * (findings != 1)}" if findings else f"{checked}, all accounted for"
+
+
+def _written(form: str) -> Callable[[Sequence[str], Sequence[Finding]], str]:
+    """Return who writes a form. They are imported here, as a hook shows text, and must be quick."""
+    if form == "sarif":
+        from repro.report.check_sarif import sarif_log
+
+        return sarif_log
+    from repro.report import check_formats
+
+    writers = {
+        "github": check_formats.github_annotations,
+        "gitlab": check_formats.gitlab_report,
+        "junit": check_formats.junit_report,
+    }
+    return writers[form]

@@ -19,7 +19,7 @@ def load_run_outputs(folder: str | None) -> RunOutputs:
     try:
         with open(_path(folder), "rb") as file:
             return RunOutputs(file.read())
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
+    except OSError:  # it is only a memory
         return RunOutputs()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -72,6 +73,30 @@ def wide_project(folder: Path, venv: Path, files: int = 20_000) -> Person:
     call(person, "git", "commit", "--quiet", "--message", "begin")
     settle()
     return person
+
+
+def many_runs(person: Person, runs: int = 5_000) -> None:
+    """Rules, this many committed manifests, and a result with its manifest that are staged."""
+    person.write("repro.yaml", 'results: ["results/**"]\nrequire: {reachable: true, untainted: true}\n')
+    person.write("results/new", "")
+    call(person, "git", "add", "repro.yaml")
+    call(person, "git", "commit", "--quiet", "--message", "rules")
+    call(person, REPRO, "run", "-o", "results/new", "--", "sh", "-c", "echo new > results/new")
+    (newest,) = (person.cwd / ".repro" / "runs").iterdir()
+    text = newest.read_text()
+    found = re.search(r"outputs:\n(?:.*\n)*?    digest: b3:([0-9a-f]{64})", text)
+    assert found is not None
+    aside = person.home / newest.name
+    newest.rename(aside)
+    for number in range(runs):
+        run = f"20200101-{number // 3600:02}{number // 60 % 60:02}{number % 60:02}-{newest.stem[-8:]}"
+        other = text.replace(newest.stem, run).replace(found[1], f"{number:064x}")
+        person.write(f".repro/runs/{run}.yaml", other)
+    call(person, "git", "add", ".repro")
+    call(person, "git", "commit", "--quiet", "--message", "runs")
+    call(person, "git", "gc", "--quiet")
+    aside.rename(newest)
+    call(person, "git", "add", "results", ".repro")
 
 
 def many_packages(folder: Path, packages: int = 100) -> Path:

@@ -137,6 +137,24 @@ def files(place: Place) -> Iterator[Row]:
     yield Row(_repro(person, *command, note=" (20,000 files, one edited)", prepare=edit), noop, difference=True)
 
 
+def check(place: Place) -> Iterator[Row]:
+    """What a commit hook pays in a repository of 20,000 files and 5,000 runs; also where nothing is remembered."""
+    person = projects.wide_project(place.folder / "check", place.venv)
+    projects.many_runs(person)
+    bare = Command("python -c pass", person, (sys.executable, "-c", "pass"))
+    memo = person.cwd / ".repro" / "local" / "run-outputs"
+    size = "20,000 files, 5,000 runs"
+    yield Row(_repro(person, "check", "--staged", note=f" ({size})"), bare, "250 ms", difference=True)
+    forget = Command(
+        f"repro check --staged ({size}, the first time)",
+        person,
+        (REPRO, "check", "--staged"),
+        lambda: memo.unlink(missing_ok=True),
+    )
+    yield Row(forget, bare, difference=True)
+    yield Row(_repro(person, "check", note=f" ({size})"), bare, difference=True)
+
+
 def add(place: Place) -> Iterator[Row]:
     """Storing 1,000 files of 4 kB, and copying them; each starts from nothing."""
     person = projects.new_person(place.folder / "add", place.venv)
@@ -162,6 +180,7 @@ GROUPS: dict[str, Callable[[Place], Iterator[Row]]] = {
     "watch": watch,
     "packages": packages,
     "files": files,
+    "check": check,
     "add": add,
 }
 

@@ -61,6 +61,24 @@ STATUS = {
     "repro.store.records_folder",
 }
 
+CHECK = {
+    "repro.actions",
+    "repro.actions.check",
+    "repro.actions.check_facts",
+    "repro.actions.check_remotes",
+    "repro.actions.check_results",
+    "repro.actions.check_runs",
+    "repro.actions.check_targets",
+    "repro.actions.check_trees",
+    "repro.report",
+    "repro.report.check",
+    "repro.report.terminal",
+    "repro.store",
+    "repro.store.records_folder",
+    "repro.store.run_outputs_file",
+}
+"""Of the layers where a heavy import would come from: what a check that asks no remote needs of them."""
+
 FOREIGN = {"blake3", "click", "dulwich", "fsspec", "packaging", "urllib3", "uv", "yaml"}
 SLOW = {"asyncio", "concurrent.futures", "datetime", "email", "hashlib", "http", "importlib.metadata", "json"}
 SLOW |= {"logging", "multiprocessing", "pathlib", "shutil", "ssl", "subprocess", "tempfile", "tomllib", "urllib"}
@@ -152,6 +170,18 @@ def test_a_rebuild_from_the_store_imports_no_network(settled: Person) -> None:
 
 def test_a_check_of_the_store_imports_no_network(settled: Person) -> None:
     assert among(imported(settled, "fsck"), NETWORK) == set()
+
+
+def test_a_check_imports_what_is_listed_here_and_neither_the_store_nor_the_network(ann: Person) -> None:
+    ann.git("init", "--quiet")
+    ann.write("repro.yaml", "results: [result]\nremotes:\n  store:\n    url: ../store\n")
+    ann.repro("run", "-o", "result", "--", "sh", "-c", "echo 1 > result")
+    ann.git("add", "--all")
+    modules = imported(ann, "check", "--staged")
+    assert among(modules, {"repro.actions", "repro.report", "repro.store", "repro.data", "repro.env"}) == CHECK
+    assert (
+        among(modules, NETWORK | {"fsspec", "packaging", "uv", "zstandard", "concurrent.futures", "sqlite3"}) == set()
+    )
 
 
 def test_looking_at_runs_imports_neither_git_nor_the_network(settled: Person) -> None:
