@@ -9,9 +9,11 @@ from pathlib import Path
 from repro.model.digest import Digest, digest_of
 from repro.model.pack import HEAD_BYTES, PACK_HEADER, RecordKind
 from repro.model.pack_index import PackFile, PackIndex, encode_index, place_bytes
+from repro.store.open_remote import open_remote
 from repro.store.pack_records import Packed, pack_object
 from repro.store.remote import Remote
 from repro.store.remote_names import index_name, pack_name
+from repro.store.remote_objects import RemoteObjects
 
 Spot = tuple[int, int, int, RecordKind]
 
@@ -78,3 +80,25 @@ def spoil(folder: Path, digest: Digest, at: int = HEAD_BYTES, cut: bool = False)
                 file.write(bytes([byte[0] ^ 1]))
             return path
     raise AssertionError(f"no index names {digest}")
+
+
+def put_in(folder: Path, data: bytes) -> Digest:
+    """Write an object into a remote in a directory, where there is one already."""
+    put_objects(open_remote(str(folder), {}), [data])
+    return digest_of(data)
+
+
+def object_in(folder: Path, digest: Digest) -> bytes:
+    """The bytes of a small object in a remote in a directory."""
+    objects = RemoteObjects(open_remote(str(folder), {}), str(folder.parent / "looking"))
+    return objects.read(digest, 1 << 20)
+
+
+def lose(folder: Path, digest: Digest) -> None:
+    """Let no index of a remote in a directory name an object."""
+    for path in sorted((folder / "indexes").glob("[0-9a-f]*")):
+        index = PackIndex(path.read_bytes())
+        entries = [(raw, place) for raw, place in index.raw_entries() if raw.hex() != digest[3:]]
+        data = encode_index(index.packs, entries)
+        path.unlink()
+        (folder / index_name(digest_of(data))).write_bytes(data)

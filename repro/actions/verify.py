@@ -46,8 +46,8 @@ def verify(workspace: Workspace, text: str, source: str | None, progress: Progre
     """
     run = open_run(workspace, text, source)
     checker = _Checker(run, remote_only=source is not None, progress=progress)
-    pieces = pieces_of(run.manifest)
-    progress.begin("verify", sum(piece.root.size for piece in pieces), by_file=True)
+    pieces = list(pieces_of(run.manifest))
+    progress.begin("verify", sum(piece.root.size for piece in pieces))
     findings = [finding for piece in pieces for finding in checker.piece(piece)]
     findings += checker.far()
     if run.manifest.recipe.environment is not None:
@@ -107,7 +107,7 @@ class _Checker:
 
         def compared(digest: Digest, data: bytes) -> None:
             if len(data) == wanted[digest][1]:
-                self.progress(len(data))
+                self.progress.advance(len(data), 1)
 
         unread = read_records(objects, [(digest, None) for digest in wanted], compared, JOBS)
         for digest, (piece, size) in wanted.items():
@@ -121,7 +121,7 @@ class _Checker:
                     raise SizeLie(f"the object {digest} has {found} bytes where {size} were declared")
                 elif digest in unread.large:
                     objects.verify(ObjectRef(digest, size), lambda count: None)
-                    self.progress(size)
+                    self.progress.advance(size, 1)
             except MissingOnRemote as error:
                 yield self._missing(piece, error.digests[0])
             except IntegrityError as error:
@@ -131,7 +131,7 @@ class _Checker:
         """Compare a file that is here; note one that is to be read on the remote."""
         if not self.remote_only and self.source.cache.has(ref.digest):
             self.source.cache.verify(ref)
-            self.progress(ref.size)
+            self.progress.advance(ref.size, 1)
         elif self.source.objects is None:
             yield self._missing(piece, ref.digest)
         else:

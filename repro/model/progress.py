@@ -13,19 +13,18 @@ class Progress(Protocol):
     """
 
     def __call__(self, size: int, /) -> None:
-        """Say that `size` more bytes were dealt with: of a block, or of a file, as the phase was begun."""
+        """Say that `size` more bytes were dealt with: of a block, or of a file."""
 
     def advance(self, size: int, files: int = 0) -> None:
         """Say that `size` more bytes and `files` more files were dealt with."""
 
-    def begin(self, label: str, size: int | None = None, files: int | None = None, *, by_file: bool = False) -> None:
+    def begin(self, label: str, size: int | None = None, files: int | None = None) -> None:
         """Begin a phase; what was counted before is forgotten.
 
         Args:
             label: what is done, one word as a rule: `push`.
             size: how many bytes it will be; None: not known, or not yet.
             files: how many files it will be; likewise.
-            by_file: each call with a size stands for one file; else for some bytes of one.
         """
 
     def total(self, size: int | None = None, files: int | None = None) -> None:
@@ -45,9 +44,7 @@ class Silent:
 
     def advance(self, size: int, files: int = 0) -> None: ...  # noqa: D102 - as in `Progress`
 
-    def begin(  # noqa: D102
-        self, label: str, size: int | None = None, files: int | None = None, *, by_file: bool = False
-    ) -> None: ...
+    def begin(self, label: str, size: int | None = None, files: int | None = None) -> None: ...  # noqa: D102
 
     def total(self, size: int | None = None, files: int | None = None) -> None: ...  # noqa: D102
 

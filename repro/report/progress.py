@@ -19,13 +19,13 @@ _WINDOW_S = 10.0  # the rate is that of the last seconds: what was there already
 class ProgressLine:
     """A `Progress` that a person sees, while a `with` block lasts; where nobody would see it, it costs nothing."""
 
-    def __init__(self, label: str, *, by_file: bool = False) -> None:
-        """Show nothing yet. Arguments as `Progress.begin`, which the work may call to say more."""
-        self._first = (label, by_file)
+    def __init__(self, label: str) -> None:
+        """Show nothing yet. The argument as `Progress.begin`, which the work may call to say more."""
+        self._label = label
 
     def __enter__(self) -> Progress:
         """Start."""
-        self._line = _Line(*self._first) if terminal.may_draw() else None
+        self._line = _Line(self._label) if terminal.may_draw() else None
         return self._line or SILENT
 
     def __exit__(
@@ -39,19 +39,18 @@ class ProgressLine:
 class _Line:
     """Counts, and shows what it counted at most ten times a second; safe to be called from several threads."""
 
-    def __init__(self, label: str, by_file: bool) -> None:
+    def __init__(self, label: str) -> None:
         self._lock = threading.Lock()
         self._next = time.monotonic() + _DELAY_S
         self._visible = False
-        self.begin(label, by_file=by_file)
+        self.begin(label)
         terminal.share_with(self.pause)
 
-    def begin(self, label: str, size: int | None = None, files: int | None = None, *, by_file: bool = False) -> None:
+    def begin(self, label: str, size: int | None = None, files: int | None = None) -> None:
         with self._lock:
             self._label = label
             self._total = Counted(size, files)
             self._size = self._files = 0
-            self._per_call = int(by_file)
             self._past = deque([(time.monotonic(), 0, 0)])
 
     def total(self, size: int | None = None, files: int | None = None) -> None:
@@ -65,7 +64,6 @@ class _Line:
         # Once for every file of a million: nothing here but what must be.
         with self._lock:
             self._size += size
-            self._files += self._per_call
             if time.monotonic() >= self._next:
                 self._show()
 

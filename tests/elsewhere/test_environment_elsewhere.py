@@ -12,6 +12,7 @@ from uv import find_uv_bin
 
 from tests.command_line import Person, make_venv
 from tests.env.small_index import SmallIndex
+from tests.packed_remotes import spoil
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,7 @@ def test_an_index_that_does_not_answer_is_unreachable(recorded: Recorded, index:
 
 def test_a_changed_lock_is_an_integrity_error(recorded: Recorded) -> None:
     digest = recorded.manifest["facts"]["recipe"]["environment"]["lock"]["digest"]
-    path = recorded.remote / "objects" / digest[3:5] / digest[5:]
-    path.chmod(0o644)
-    path.write_bytes(path.read_bytes().replace(b"1.0", b"1.1"))
+    spoil(recorded.remote, digest)
     assert digest[5:] in rebuild(recorded, 4)["error"]["message"]
 
 

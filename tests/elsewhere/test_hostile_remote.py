@@ -19,6 +19,7 @@ from repro.model.recipe import Recipe
 from repro.model.run_id import RunId
 from repro.model.run_state import State
 from tests.command_line import Person
+from tests.packed_remotes import put_in
 
 RUN = RunId("20261123-021300-7f3kq2mz")
 
@@ -32,11 +33,7 @@ class Hostile:
     manifest: Manifest = field(init=False)
 
     def add(self, data: bytes) -> ObjectRef:
-        digest = digest_of(data)
-        path = self.folder / "objects" / digest[3:5] / digest[5:]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-        return ObjectRef(digest, len(data))
+        return ObjectRef(put_in(self.folder, data), len(data))
 
     def code(self, *entries: tuple[bytes, bytes, bytes]) -> tuple[Code, str]:
         """A pack of blobs by (mode, name, data), and its tree's id."""
@@ -151,7 +148,7 @@ def test_a_working_directory_behind_a_link_in_the_code_is_refused(hostile: Hosti
 
 
 def test_an_object_that_is_longer_than_declared_is_refused(hostile: Hostile, bob: Person) -> None:
-    ref = hostile.add(b"0" * 10_000_000)
+    ref = hostile.add(b"0" * 1_000_000)
     hostile.publish(FILE, data=(Item(RelPath(b"data"), Content(Kind.FILE, 10, digest=ref.digest)),))
     refused(bob, hostile, ref.digest[5:])
 

@@ -9,22 +9,11 @@ from typing import Any
 import yaml
 
 from repro.model.canonical import canonical_digest
-from repro.model.digest import digest_of
+from repro.model.digest import Digest, digest_of
+from repro.model.pack import HEAD_BYTES
 from tests.command_line import Person
 from tests.elsewhere.conftest import Recorded
-
-
-def flip(path: Path, position: int = -1) -> None:
-    """Change one byte of a file, read-only or not."""
-    data = bytearray(path.read_bytes())
-    data[position] ^= 1
-    path.chmod(0o644)
-    path.write_bytes(data)
-
-
-def object_path(recorded: Recorded, digest: str) -> Path:
-    """Where the remote keeps an object."""
-    return recorded.remote / "objects" / digest[3:5] / digest[5:]
+from tests.packed_remotes import digests_in, lose, object_in, put_in, spoil
 
 
 def rebuild(bob: Person, recorded: Recorded, code: int) -> Any:
@@ -38,17 +27,15 @@ def facts(recorded: Recorded) -> Any:
 def test_an_output_that_was_another_byte_is_different_and_named(recorded: Recorded, bob: Person) -> None:
     """The run is made to have recorded another output: a tree whose `seen.json` has another digest."""
     output = facts(recorded)["outputs"][0]
-    tree = object_path(recorded, output["digest"]).read_bytes()
+    tree = object_in(recorded.remote, output["digest"])
     member = re.search(rb"f (\d+) ([0-9a-f]{64}) seen\.json\0", tree)
     assert member
-    original = object_path(recorded, "b3:" + member[2].decode()).read_bytes()
+    original = object_in(recorded.remote, Digest("b3:" + member[2].decode()))
     changed = original.replace(b"4950", b"4951")
     assert changed != original
     changed_tree = tree.replace(member[2], digest_of(changed)[3:].encode())
     for data in (changed, changed_tree):
-        path = object_path(recorded, digest_of(data))
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(data)
+        put_in(recorded.remote, data)
     manifest = recorded.remote / "runs" / f"{recorded.run}.yaml"
     manifest.write_text(manifest.read_text().replace(output["digest"], digest_of(changed_tree)))
     answer = rebuild(bob, recorded, 1)
@@ -61,17 +48,17 @@ def test_an_output_that_was_another_byte_is_different_and_named(recorded: Record
 
 def test_a_changed_input_on_the_remote_is_an_integrity_error(recorded: Recorded, bob: Person) -> None:
     digest = facts(recorded)["recipe"]["data"][0]["digest"]
-    tree = object_path(recorded, digest).read_bytes()
+    tree = object_in(recorded.remote, digest)
     member = re.search(rb"f \d+ ([0-9a-f]{64}) numbers\.csv\0", tree)
     assert member
-    flip(object_path(recorded, "b3:" + member[1].decode()))
+    spoil(recorded.remote, Digest("b3:" + member[1].decode()))
     answer = rebuild(bob, recorded, 4)
     assert member[1].decode()[2:] in answer["error"]["message"]
 
 
 def test_changed_code_on_the_remote_is_an_integrity_error(recorded: Recorded, bob: Person) -> None:
     digest = facts(recorded)["code"]["pack"]["digest"]
-    flip(object_path(recorded, digest), 40)
+    spoil(recorded.remote, digest, HEAD_BYTES + 40)
     assert digest[5:] in rebuild(bob, recorded, 4)["error"]["message"]
 
 
@@ -107,7 +94,7 @@ def test_an_edited_recipe_is_an_integrity_error(recorded: Recorded, bob: Person)
 
 def test_a_piece_that_is_missing_is_named_and_nothing_starts(recorded: Recorded, bob: Person) -> None:
     digest = facts(recorded)["recipe"]["data"][0]["digest"]
-    object_path(recorded, digest).unlink()
+    lose(recorded.remote, digest)
     answer = rebuild(bob, recorded, 3)
     assert answer["verdict"] == "unbuildable"
     assert [(one["kind"], one["path"]) for one in answer["findings"]] == [("data-missing", "data")]
@@ -119,12 +106,13 @@ def test_a_piece_that_is_missing_is_named_and_nothing_starts(recorded: Recorded,
 def test_verify_names_every_damaged_piece_and_executes_nothing(recorded: Recorded, bob: Person) -> None:
     arguments = ("verify", recorded.run, "--from", str(recorded.remote))
     assert bob.repro_json(*arguments)["findings"] == []
-    for path in (recorded.remote / "objects").glob("*/*"):
-        flip(path)
+    for digest in digests_in(recorded.remote):
+        spoil(recorded.remote, digest)
     found = bob.repro_json(*arguments, expect=4)["findings"]
     assert {(one["kind"], one["path"]) for one in found} == {
         ("corrupt", "code"),
         ("corrupt", "data"),
+        ("corrupt", "list of what was read of data"),
         ("corrupt", "out"),
     }
 

@@ -20,7 +20,7 @@ import sys, time
 from repro.report import terminal
 from repro.report.progress import ProgressLine
 terminal.set_talk({talk}, redraws=True)
-with ProgressLine("add", by_file=True) as progress:
+with ProgressLine("add") as progress:
 {body}
 terminal.say("done")
 """
@@ -35,7 +35,7 @@ def on_terminal(body: str, tmp_path: Path, *, talk: int = 0, columns: int = 100)
 
 
 def test_a_line_is_redrawn_and_gone_in_the_end(tmp_path: Path) -> None:
-    terminal = on_terminal("for _ in range(100):\n    progress(1000)\n    time.sleep(0.01)", tmp_path)
+    terminal = on_terminal("for _ in range(100):\n    progress.advance(1000, 1)\n    time.sleep(0.01)", tmp_path)
     assert terminal.wait() == 0
     assert terminal.screen == ["repro: done", ""]
     assert terminal.drawn[0].startswith("add: ")
@@ -44,20 +44,20 @@ def test_a_line_is_redrawn_and_gone_in_the_end(tmp_path: Path) -> None:
 
 
 def test_it_is_drawn_ten_times_a_second_at_most_and_not_before_half_a_second(tmp_path: Path) -> None:
-    body = "end = time.monotonic() + 1.5\nwhile time.monotonic() < end:\n    progress(1)"
+    body = "end = time.monotonic() + 1.5\nwhile time.monotonic() < end:\n    progress.advance(1, 1)"
     terminal = on_terminal(body, tmp_path)
     terminal.wait()
     assert 1 <= len(terminal.drawn) <= 10
 
 
 def test_what_is_over_in_a_moment_shows_nothing(tmp_path: Path) -> None:
-    terminal = on_terminal("for _ in range(1000):\n    progress(1000)", tmp_path)
+    terminal = on_terminal("for _ in range(1000):\n    progress.advance(1000, 1)", tmp_path)
     terminal.wait()
     assert terminal.written == b"repro: done\r\n"
 
 
 def test_quiet_shows_nothing(tmp_path: Path) -> None:
-    terminal = on_terminal("for _ in range(10):\n    progress(1000)\n    time.sleep(0.1)", tmp_path, talk=-1)
+    terminal = on_terminal("for _ in range(10):\n    progress.advance(1000, 1)\n    time.sleep(0.1)", tmp_path, talk=-1)
     terminal.wait()
     assert terminal.written == b""
 
@@ -70,9 +70,9 @@ for _ in range(10):
     progress.advance(10**5, 10)
     time.sleep(0.1)
 progress.begin("flush")
-progress(5)
+progress.advance(5, 1)
 time.sleep(0.2)
-progress(5)"""
+progress.advance(5, 1)"""
     terminal = on_terminal(body, tmp_path)
     terminal.wait()
     assert any(" of 1.0 MB, " in text and " of 100 files, " in text and " left" in text for text in terminal.drawn)
@@ -84,7 +84,7 @@ def test_what_is_said_meanwhile_stands_on_lines_of_its_own(tmp_path: Path) -> No
 for number in range(3):
     for _ in range(4):
         time.sleep(0.15)
-        progress(1)
+        progress.advance(1, 1)
     terminal.say(f"step {number}")
     terminal.put(f"answer {number}")"""
     terminal = on_terminal(body, tmp_path)
@@ -97,11 +97,11 @@ for number in range(3):
 def test_a_pause_leaves_the_terminal_to_others(tmp_path: Path) -> None:
     body = """\
 time.sleep(0.6)
-progress(1)
+progress.advance(1, 1)
 progress.pause()
 print("a child's words", flush=True)
 time.sleep(0.2)
-progress(1)"""
+progress.advance(1, 1)"""
     terminal = on_terminal(body, tmp_path)
     terminal.wait()
     assert terminal.screen == ["a child's words", "repro: done", ""]
@@ -140,7 +140,7 @@ except KeyboardInterrupt:
 
 
 def test_work_in_the_background_does_not_draw_on_the_terminal(tmp_path: Path) -> None:
-    body = "import os\nos.setpgid(0, 0)\nfor _ in range(10):\n    progress(1)\n    time.sleep(0.1)"
+    body = "import os\nos.setpgid(0, 0)\nfor _ in range(10):\n    progress.advance(1, 1)\n    time.sleep(0.1)"
     environ = {"PATH": os.defpath, "PYTHONPATH": str(Path(__file__).parents[2])}
     program = PROGRAM.format(talk=0, body="".join(f"    {line}\n" for line in body.splitlines()))
     terminal = Terminal("sh", "-c", '"$@"; exit 0', "sh", sys.executable, "-c", program, cwd=tmp_path, environ=environ)
@@ -149,12 +149,12 @@ def test_work_in_the_background_does_not_draw_on_the_terminal(tmp_path: Path) ->
 
 
 def test_several_threads_are_counted_together() -> None:
-    line = _Line("push", by_file=True)
+    line = _Line("push")
     line._next = float("inf")  # there is no terminal here
 
     def work() -> None:
         for _ in range(20_000):
-            line(3)
+            line.advance(3, 1)
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
@@ -166,7 +166,7 @@ def test_several_threads_are_counted_together() -> None:
 
 
 def test_a_call_costs_about_a_microsecond_at_most() -> None:
-    line = _Line("add", by_file=True)
+    line = _Line("add")
     line._next = float("inf")
     best = min(timeit.repeat(lambda: line(10_000), number=20_000, repeat=10)) / 20_000
     line.end()
