@@ -26,7 +26,7 @@ from repro.store.remote import Remote
 from repro.store.transfer import fetch_objects, missing_here
 from tests.command_line import REPRO, Person
 
-SEEDS = int(os.environ.get("REPRO_SEEDS", "2"))
+SEEDS = int(os.environ.get("REPRO_SEEDS", "1"))
 """How many instants of each command are tried; with as many as it has, each one is."""
 
 _NAMES = (

@@ -20,8 +20,8 @@ from tests.command_line import REPRO, Person
 from tests.crash_points import fill, noise, nothing_is_lost_here, nothing_is_lost_there, recorded, store_of
 from tests.crash_slow_clock import NEVER_FRESH
 
-SECONDS = float(os.environ.get("REPRO_SECONDS", "5"))
-GRACE = 4.0
+SECONDS = float(os.environ.get("REPRO_SECONDS", "3"))
+GRACE = 3.0
 
 
 @dataclass
