@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from repro.actions.check_remotes import Remotes, RemoteUnknown
@@ -25,6 +26,15 @@ _LARGEST_PACK = 1 << 30
 _UNSHALLOW = "`git fetch --unshallow`"
 
 
+@dataclass(frozen=True, slots=True)
+class _Rebuilds:
+    """Records of rebuilds; why there may be others, and what would tell."""
+
+    records: tuple[RebuildRecord, ...] = ()
+    unknown: str = ""
+    hint: str = ""
+
+
 class Facts:
     """Finds out what is required to be known of a run, each thing once."""
 
@@ -38,18 +48,19 @@ class Facts:
         self._remotes = remotes
         self._reach: dict[bytes, Reach] = {}
         self._there: dict[tuple[bytes, str], OnRemote] = {}
-        self._rebuilds: dict[bytes, tuple[tuple[RebuildRecord, ...], str]] = {}
+        self._rebuilds: dict[bytes, _Rebuilds] = {}
 
     def of(self, made: MadeBy, data: bytes, require: Requirements) -> RunFacts:
         """Return what `require` asks for, of a run whose manifest has these bytes."""
-        records, unknown = self._rebuilds_of(made, require) if require.rebuilt else ((), "")
+        rebuilds = self._rebuilds_of(made, require) if require.rebuilt else _Rebuilds()
         return RunFacts(
             made.manifest,
             made.file,
             self._reach_of(made) if require.reachable else Reach(Known.YES),
             self._remotes_of(made, data, require.pushed | require.environment_pushed),
-            records,
-            unknown,
+            rebuilds.records,
+            rebuilds.unknown,
+            rebuilds.hint,
         )
 
     def _reach_of(self, made: MadeBy) -> Reach:
@@ -104,7 +115,7 @@ class Facts:
                 self._there[made.oid, name] = self._remotes.has_run(name, made.manifest, data)
         return {name: self._there[made.oid, name] for name in names}
 
-    def _rebuilds_of(self, made: MadeBy, require: Requirements) -> tuple[tuple[RebuildRecord, ...], str]:
+    def _rebuilds_of(self, made: MadeBy, require: Requirements) -> _Rebuilds:
         if made.oid not in self._rebuilds:
             run = made.manifest.run
             found = [
@@ -112,14 +123,14 @@ class Facts:
                 for file in self._files.below(f".repro/rebuilds/{run}".encode())
                 if (record := _rebuild(self._repo.read(file.oid), file.path.decode("utf-8", "replace"), run))
             ]
-            unknown = ""
+            unknown = hint = ""
             if self._remotes.is_any and not _suffice(found, require):
                 try:
                     there = self._remotes.default().rebuild_records(run)
                     found += [record for name, data in there if (record := _rebuild(data, name, run))]
                 except RemoteUnknown as error:
-                    unknown = error.message
-            self._rebuilds[made.oid] = tuple(found), unknown
+                    unknown, hint = error.message, error.hint or ""
+            self._rebuilds[made.oid] = _Rebuilds(tuple(found), unknown, hint)
         return self._rebuilds[made.oid]
 
 

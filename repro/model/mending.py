@@ -43,6 +43,11 @@ class Mending:
 
     commits: bool = False
 
+    def track_again(self, result: Result) -> str:
+        """Return how a pointer is written anew."""
+        track = f"rm {path_word(result.file)} && repro add {path_word(result.path)}"
+        return self._done(f"{track} && {_git_add(result.file)}", f"Write {result.shown} anew")
+
     def add(self, result: Result) -> str:
         """Return how a result and its manifest come into git."""
         track = f"repro add {path_word(result.tracked)} && " if result.tracked else ""

@@ -60,7 +60,7 @@ class OnRemote:
 class RunFacts:
     """What was found out about a run that made a result; what no rule asks for is not asked.
 
-    `file` is its manifest in git. `rebuilds_unknown` says why there may be records elsewhere.
+    `file` is its manifest in git. `rebuilds_unknown` says why there may be records elsewhere, `rebuilds_hint` what to do.
     """
 
     manifest: Manifest
@@ -69,6 +69,7 @@ class RunFacts:
     remotes: Mapping[str, OnRemote] = field(default_factory=dict)
     rebuilds: tuple[RebuildRecord, ...] = ()
     rebuilds_unknown: str = ""
+    rebuilds_hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +235,7 @@ def _rebuilt(result: Result, facts: RunFacts, rebuilt: Rebuilt, mending: Mending
     found = f"{len(hosts)} did ({_some(hosts)})" if hosts else "none did"
     detail = f"{wanted} must have rebuilt the run {run} with the verdict {rebuilt.verdict} or a better one; {found}"
     if facts.rebuilds_unknown:
-        yield could_not_tell(result, f"{detail} that is known here: {facts.rebuilds_unknown}", "call it again", run)
+        yield could_not_tell(result, f"{detail} that is known here: {facts.rebuilds_unknown}", facts.rebuilds_hint, run)
         return
     others = " on another host" if hosts else ""
     yield Finding("not-rebuilt", detail, result.shown, run, f"`{mending.rebuild(run)}`{others}")
@@ -247,5 +248,5 @@ def _some(texts: Sequence[str]) -> str:
 
 def bad_pointer(result: Result, error: str, mending: Mending) -> Finding:
     """Return what to say of a pointer file that cannot be read."""
-    hint = f"`rm {path_word(result.file)} && {mending.add(result)}`, if {path_word(result.path)} is here"
+    hint = f"`{mending.track_again(result)}`, if {path_word(result.path)} is here"
     return Finding("bad-pointer", error, result.shown, hint=hint)
