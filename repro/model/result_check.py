@@ -60,7 +60,8 @@ class OnRemote:
 class RunFacts:
     """What was found out about a run that made a result; what no rule asks for is not asked.
 
-    `file` is its manifest in git. `rebuilds_unknown` says why there may be records elsewhere, `rebuilds_hint` what tells.
+    `file` is its manifest in git. `rebuilds_unknown` says why there may be records elsewhere, `rebuilds_hint` what
+    would tell.
     """
 
     manifest: Manifest
