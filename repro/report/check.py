@@ -10,6 +10,7 @@ from repro.report.terminal import put, put_json, say, say_findings
 
 FORMATS = ("text", "json", "github", "gitlab", "junit", "sarif")
 
+
 def show_checked(
     results: Sequence[str], findings: Sequence[Finding], *, has_rules: bool, left_out: bool, form: str
 ) -> int:
