@@ -33,7 +33,7 @@ SMALL = 1 / 16
 def main() -> None:
     """Measure what was asked for."""
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that data is removed all the same
-    given = _arguments()
+    given = arguments()
     rows = _chosen(given.only, given.without)
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "repro-benchmarks"
     wanted = {entrant.tool.program for row in rows for entrant in row.entrants} - {""}
@@ -59,12 +59,14 @@ def main() -> None:
         remove(folder)
 
 
-def _arguments() -> argparse.Namespace:
+def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return what was asked for on the command line."""
     parser = argparse.ArgumentParser(description="Measure repro beside other tools.")
     names = [row.name for row in ROWS]
     tools = sorted({entrant.tool.name for row in ROWS for entrant in row.entrants})
+    parser.add_argument("--scale", type=float, metavar="F", help="so much of the data")
     parser.add_argument("--small", dest="scale", action="store_const", const=SMALL, help="a sixteenth of the data")
-    parser.add_argument("--scale", type=float, default=1.0, metavar="F", help="so much of the data")
+    parser.set_defaults(scale=1.0)  # of two options that share a place, the first one's default would count
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="of which the median is taken")
     parser.add_argument("--only", choices=names, action="append", metavar="ROW", help=f"one of: {', '.join(names)}")
     parser.add_argument("--without", choices=tools, action="append", default=[], metavar="TOOL", help=", ".join(tools))
@@ -73,7 +75,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--no-install", dest="install", action="store_false", help="take only the tools that are here")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables")
-    return parser.parse_args()
+    return parser.parse_args(given)
 
 
 def _chosen(only: Sequence[str] | None, without: Sequence[str]) -> list[Row]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.benchmarks.store.compare import arguments
 from tests.benchmarks.store.data_sets import change_ten_files, insert_byte, many_files, numeric_text
 from tests.benchmarks.store.judge import Metric, Sample, Target, judge
 from tests.benchmarks.store.timed_steps import Cost, Step, StepFailed, cost_of
@@ -105,3 +106,8 @@ def test_text_is_numbers_in_seven_columns(tmp_path: Path) -> None:
     lines = (tmp_path / "data").read_text().splitlines()
     assert len(lines) > 100
     assert all(len([float(cell) for cell in line.split(",")]) == 7 for line in lines)
+
+
+@pytest.mark.parametrize(("given", "scale"), [([], 1.0), (["--small"], 1 / 16), (["--scale", "0.5"], 0.5)])
+def test_all_of_the_data_is_measured_unless_less_is_asked_for(given: list[str], scale: float) -> None:
+    assert arguments(given).scale == scale
