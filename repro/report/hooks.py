@@ -61,7 +61,7 @@ def show_brought(done: Sequence[CheckedOut], left: Sequence[RelPath], absent: Se
 
 @contextlib.contextmanager
 def without_summary() -> Iterator[None]:
-    """Keep the summary on stdout from being seen: a hook that finds nothing says nothing, and findings are on stderr."""
+    """Keep the summary on stdout from being seen: a hook that finds nothing says nothing. Findings are on stderr."""
     with contextlib.redirect_stdout(io.StringIO()):
         yield
 
