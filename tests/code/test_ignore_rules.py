@@ -11,8 +11,8 @@ from tests.code.git_repository import GitRepository
 _NAMES = [
     "a.log", "keep.log", "dir/a.log", "dir/keep.log", "dir/sub/x.py", "build/out.bin", "build/keep.txt", "src/build/x",
     "docs/a.pdf", "docs/deep/a.pdf", "data/one.csv", "data/raw/two.csv", "archive.tar.gz", "b.gz", ".hidden",
-    "dir/.hidden", "#hash", "!bang", "trail ", "foo/bar/baz.c", "x/foo/bar/baz.c", "file[1].txt", "temp1", "temp2", "UPPER.LOG",
-    "other/a.log", "deep/er/keep.log", "\u017c.log", "dir/gen/keep.me",
+    "dir/.hidden", "#hash", "!bang", "trail ", "foo/bar/baz.c", "x/foo/bar/baz.c", "file[1].txt", "temp1", "temp2",
+    "UPPER.LOG", "other/a.log", "deep/er/keep.log", "\u017c.log", "dir/gen/keep.me",
 ]  # fmt: skip
 
 _RULES = {
