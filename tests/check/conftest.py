@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shlex
 import re
 import shutil
 import sys
@@ -71,7 +72,7 @@ class Checker(Person):
     def put_on_path(self, folder: Path) -> Checker:
         """The same person, for whom `repro` is a program."""
         folder.mkdir()
-        (folder / "repro").write_text(f'#!/bin/sh\nexec {sys.executable} -P -m repro "$@"\n')
+        (folder / "repro").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -P -m repro "$@"\n')
         (folder / "repro").chmod(0o755)
         path = f"{self.venv / 'bin'}:{folder}:{os.environ.get('PATH', os.defpath)}"
         return dataclasses.replace(self, variables={**self.variables, "PATH": path})

@@ -24,12 +24,12 @@ mount -t tmpfs -o size=64m none "$small"
 cp -a "$kept/." "$small/"
 used=$(df -k --output=used "$small" | tail -1)
 mount -o remount,size=$((used + room))k "$small"
-code() { shift; set +e; "$@" >"$out/last.out" 2>&1; echo $? >>"$out/codes"; cat "$out/last.out" >>"$out/said"; set -e; }
-code first $command
+code() { set +e; eval "$2" >"$out/last.out" 2>&1; echo $? >>"$out/codes"; cat "$out/last.out" >>"$out/said"; set -e; }
+code first "$command"
 mount -o remount,size=64m "$small"
-code check $check
-code again $command
-code check $check
+code check "$check"
+code again "$command"
+code check "$check"
 """
 
 
