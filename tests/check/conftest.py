@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import shlex
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Callable
