@@ -29,5 +29,5 @@ def flush_files(paths: Collection[str], folder: str) -> None:
         return
     folders = {os.path.dirname(path) for path in paths}
     for path in [*paths, *folders, *({folder} if folders else ())]:
-        with contextlib.suppress(FileNotFoundError):  # set aside in the meantime
+        with contextlib.suppress(FileNotFoundError):  # set aside or collected in the meantime
             flush_file(path)

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from repro.store.file_copy import copy_rest
+from repro.store.flushing import flush_files
 from repro.store.remote_storage import StoredFile
 from repro.store.temp_files import sweep, write_all
 
-_FEW = 32  # up to here, one fsync per file is cheaper than flushing every file system of the machine
 TEMP_PREFIX = ".repro-tmp-"
 _WORKSHOP = f"{TEMP_PREFIX}workshop"
 
@@ -115,18 +115,7 @@ class DirectoryStorage:
     def flush(self) -> None:
         """Flush what was written since the last time, files and directories."""
         paths, self._unflushed = self._unflushed, set()
-        if len(paths) > _FEW:
-            os.sync()
-            return
-        for path in [*paths, *{os.path.dirname(path) for path in paths}, *([self._root] if paths else [])]:
-            try:
-                descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-            except FileNotFoundError:
-                continue  # deleted by a garbage collection in the meantime
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+        flush_files(paths, self._root)
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"
