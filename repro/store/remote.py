@@ -12,8 +12,7 @@ from contextlib import AbstractContextManager
 from typing import TypeVar
 
 from repro.errors import IntegrityError
-from repro.model.content import ObjectRef
-from repro.store.hashing import BLOCK, finish, new_hasher
+from repro.store.hashing import BLOCK
 from repro.store.remote_errors import (
     NotARemote,
     NotOnRemote,
@@ -31,7 +30,6 @@ from repro.store.temp_files import write_all
 
 T = TypeVar("T")
 
-_NO_LIMIT = 2**63 - 1
 _NOT_FILES = {"lost+found"}  # what a fresh disk holds
 
 
@@ -157,15 +155,6 @@ class Remote:
             write_all(descriptor, block)
             if progress:
                 progress(len(block))
-
-    def hash(self, name: str, progress: Callable[[int], None]) -> ObjectRef:
-        """Read a file to its end, and return digest and length; errors and `progress` as `get_to`."""
-        hasher, size = new_hasher(), 0
-        for block in self._blocks(check_remote_name(name), _NO_LIMIT):
-            hasher.update(block)
-            size += len(block)
-            progress(len(block))
-        return ObjectRef(finish(hasher), size)
 
     def read_range(self, name: str, offset: int, length: int) -> bytes:
         """Return the bytes from `offset` on, `length` of them or as many as the file has, by one request.
