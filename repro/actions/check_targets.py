@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from repro.code.checked_repository import NO_COMMIT, CheckedRepository
+from repro.code.checked_repository import CheckedRepository
 from repro.code.files_in_git import FilesInGit
 from repro.errors import UsageError
 from repro.model.mending import Mending
+from repro.model.pushed_refs import NOTHING
 
 
 class What(Enum):
@@ -100,11 +101,11 @@ def _range(repo: CheckedRepository, text: str, branch: str | None) -> Iterator[T
     if not dots:
         raise UsageError(f"{text!r} is no range", "for example: --range origin/main..HEAD")
     before, after = before or "HEAD", after or "HEAD"
-    if after == NO_COMMIT:  # a branch is taken away
+    if after == NOTHING:  # a branch is taken away
         return
     tip = repo.find_commit(after)
     base = None
-    if before != NO_COMMIT:
+    if before != NOTHING:
         old = repo.find_commit(before)
         base = repo.parting_commit(old, tip) or old
     yield Target(

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from repro.code.code_in_history import History
 from repro.code.files_in_git import CommittedFiles, FilesInGit, StagedFiles
-from repro.code.object_reader import read_commit, read_object, tree_of
-from repro.code.pack_format import BLOB, COMMIT, TAG
+from repro.code.object_reader import peeled_commit, read_commit, read_object, tree_of
+from repro.code.pack_format import BLOB
 from repro.code.repository import MissingCommit
 from repro.code.repository_to_check import repository_to_check
 from repro.errors import UsageError
@@ -20,9 +20,6 @@ from repro.model.names import name_to_text
 
 if TYPE_CHECKING:
     from dulwich.repo import Repo
-
-NO_COMMIT = "0" * 40
-"""How git names, to its hooks, a ref that is not there."""
 
 _FULL = re.compile(rb"[0-9a-f]{40}")
 _SHORT = re.compile(rb"[0-9a-f]{4,39}")
@@ -178,19 +175,8 @@ class CheckedRepository:
 
     def _peeled(self, oid: bytes) -> bytes | None:
         """Return a commit, that of an annotated tag, or None."""
-        from dulwich.objects import ObjectID
-
-        for _ in range(16):  # a tag may name a tag
-            try:
-                number, data = self._repo.object_store.get_raw(ObjectID(oid))
-            except KeyError:
-                return None
-            if number == COMMIT:
-                return oid
-            if number != TAG or not data.startswith(b"object "):
-                return None
-            oid = data[7:47]
-        return None
+        found = peeled_commit(self._repo, oid)
+        return found[0] if found else None
 
 
 @contextmanager

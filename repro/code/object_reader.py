@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from repro.code import git_objects as git
-from repro.code.pack_format import BLOB, COMMIT, KIND_NAMES, TREE
+from repro.code.pack_format import BLOB, COMMIT, KIND_NAMES, TAG, TREE
 from repro.code.repository import MissingCommit, open_repository
 from repro.model.names import name_to_text
 
@@ -55,6 +55,26 @@ def read_commit(repo: Repo, oid: bytes) -> tuple[git.CommitHeader, int]:
     data = read_object(repo, oid, COMMIT)
     match = _TIME.search(data)
     return git.parse_commit(data), max(0, int(match[1])) if match else 0
+
+
+def peeled_commit(repo: Repo, oid: bytes) -> tuple[bytes, bytes] | None:
+    """Return the id and the bytes of a commit, or of the one that an annotated tag names.
+
+    None: a tag of something else, or an object that is not here.
+    """
+    from dulwich.objects import ObjectID
+
+    for _ in range(16):  # a tag may name a tag
+        try:
+            number, data = repo.object_store.get_raw(ObjectID(oid))
+        except KeyError:
+            return None
+        if number == COMMIT:
+            return oid, data
+        if number != TAG or not data.startswith(b"object "):
+            return None
+        oid = data[7:47]
+    return None
 
 
 def read_tree(repo: Repo, oid: bytes) -> list[git.TreeEntry]:

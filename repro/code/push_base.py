@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from repro.code import git_objects as git
-from repro.code.object_reader import find_entry, read_object
+from repro.code.object_reader import find_entry, peeled_commit, read_object
 from repro.code.pack_format import BLOB
 from repro.code.repository_to_check import repository_to_check
 
@@ -80,16 +80,12 @@ def _known_commits(repo: Repo, remote: str | None) -> list[ObjectID]:
 
 def _commit(repo: Repo, name: str) -> ObjectID | None:
     """Return the commit that an id or a ref names, through tags; None where it is not here, or no commit."""
-    from dulwich.objects import Commit, ObjectID, Tag
+    from dulwich.objects import ObjectID
     from dulwich.refs import Ref
 
     try:
         wanted = ObjectID(name.encode()) if _ID.fullmatch(name) else repo.refs[Ref(name.encode())]
-        found = repo.object_store[wanted]
-        for _ in range(16):  # tags of tags
-            if not isinstance(found, Tag):
-                break
-            found = repo.object_store[found.object[1]]
     except KeyError:
         return None
-    return found.id if isinstance(found, Commit) else None
+    found = peeled_commit(repo, wanted)
+    return ObjectID(found[0]) if found else None

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from repro.code import git_objects as git
 from repro.code.git_index import read_tracked
-from repro.code.object_reader import read_object, read_tree
-from repro.code.pack_format import BLOB, COMMIT, TAG
+from repro.code.object_reader import peeled_commit, read_object, read_tree
+from repro.code.pack_format import BLOB
 from repro.code.pointer_files import SUFFIX
 from repro.code.repository import MissingCommit, open_repository
 
@@ -92,9 +92,10 @@ def _all_trees(repo: Repo) -> Iterator[bytes]:
     seen = set(pending)
     while pending:
         oid = pending.pop()
-        header = _commit(repo, oid)
-        if header is None:
+        found = peeled_commit(repo, oid)
+        if found is None:
             continue
+        header = git.parse_commit(found[1])
         yield header.tree
         for parent in header.parents:
             if parent not in seen:
@@ -108,20 +109,3 @@ def _tips(repo: Repo) -> set[bytes]:
         for entry in repo.read_reflog(name):
             tips |= {bytes(entry.old_sha), bytes(entry.new_sha)}
     return tips - {b"0" * 40}
-
-
-def _commit(repo: Repo, oid: bytes) -> git.CommitHeader | None:
-    """Return a commit, that of an annotated tag, or None: a tag of something else, or an object that is not here."""
-    from dulwich.objects import ObjectID
-
-    for _ in range(16):  # a tag may name a tag
-        try:
-            number, data = repo.object_store.get_raw(ObjectID(oid))
-        except KeyError:
-            return None
-        if number == COMMIT:
-            return git.parse_commit(data)
-        if number != TAG or not data.startswith(b"object "):
-            return None
-        oid = data[7:47]
-    return None
