@@ -16,6 +16,7 @@ from repro.errors import IntegrityError
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 100
+_TOO_DEEP = "nested too deeply"
 MAX_DIGITS = 4000  # Python writes up to 4300 without being asked
 MAX_HEX_DIGITS = 3300  # these have fewer than 4000 decimal digits, in which the number is written again
 
@@ -76,7 +77,11 @@ def _load(data: bytes, builder: _Builder) -> _Builder:
         mark = getattr(error, "problem_mark", None)
         position = (mark.line + 1, mark.column + 1) if mark else None
         where = f", line {position[0]}, column {position[1]}" if position else ""
-        raise BadYaml(f"{what}{where}: {getattr(error, 'problem', None) or error}", position) from None
+        problem = str(getattr(error, "problem", None) or error)
+        # libyaml from PyYAML 6.0.4 on looks ahead, and has a limit of its own (1,000) that it may meet first.
+        if "nesting depth" in problem:
+            problem = _TOO_DEEP
+        raise BadYaml(f"{what}{where}: {problem}", position) from None
     return builder
 
 
@@ -137,7 +142,7 @@ class _Builder:
             if event.tag:
                 raise self._bad(position, f"the tag {event.tag!r} is not allowed")
             if len(self._open) >= MAX_DEPTH:
-                raise self._bad(position, "nested too deeply")
+                raise self._bad(position, _TOO_DEEP)
             container: Any = {} if name.startswith("Map") else []
             self._place(container, position)
             self._open.append(container)
