@@ -119,31 +119,24 @@ class NeedsCheck:
         return self.troubles.setdefault(digest, Trouble("missing-object", what, digest))
 
     def _mend(self, need: Need, path: bytes, digest: Digest, size: int | None) -> bool:
-        """Try to bring an object back that is missing or corrupt; note who needs it where that fails."""
+        """Note who needs an object that is missing or corrupt, and try to bring it back."""
         trouble = self._trouble(digest)
-        use = Use(path, need.run)
-        if self.mender is not None and trouble.kind in MENDABLE_KINDS:
-            before = trouble.kind
-            source = self.mender.mend(digest, size, need, path, trouble)
-            if source is not None:
-                trouble.note(use)
-                self._tell(digest, before, source)
-                return True
-        trouble.note(use)
-        return False
+        trouble.note(Use(path, need.run))
+        return self._is_brought(trouble, digest, size, need, path)
 
     def mend_the_rest(self) -> None:
         """Try to bring back also the damaged objects that no record needs: another project's may."""
-        if self.mender is None:
-            return
         for digest, trouble in list(self.troubles.items()):
-            if trouble.uses or trouble.kind not in MENDABLE_KINDS:
-                continue
-            before = trouble.kind
-            source = self.mender.mend(digest, None, None, b"", trouble)
-            if source is not None:
-                self._tell(digest, before, source)
+            if not trouble.uses:
+                self._is_brought(trouble, digest, None, None, b"")
 
-    def _tell(self, digest: Digest, kind: str, source: str) -> None:
+    def _is_brought(self, trouble: Trouble, digest: Digest, size: int | None, need: Need | None, path: bytes) -> bool:
+        if self.mender is None or trouble.kind not in MENDABLE_KINDS:
+            return False
+        kind = trouble.kind  # the mender may change it
+        source = self.mender.mend(digest, size, need, path, trouble)
+        if source is None:
+            return False
         found = self.troubles.pop(digest).finding()
         self.repaired.append(Finding(kind, f"{found.detail}; taken from {source}", found.path, found.run))
+        return True

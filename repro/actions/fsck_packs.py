@@ -45,6 +45,12 @@ class PacksWalk:
     information: list[Finding] = field(default_factory=list)
     check: IndexCheck = field(default_factory=lambda: IndexCheck({}))
 
+    def take_findings(self, path: str) -> list[Finding]:
+        """Take out what was found of one file, and return it: it is repaired."""
+        taken = [one for one in self.findings if one.path == path]
+        self.findings = [one for one in self.findings if one.path != path]
+        return taken
+
 
 def walk_packs(
     files: PackFiles,

@@ -78,9 +78,7 @@ class PacksMendedHere:
             copied = self._copy(checked)
         kept = self.cache.set_pack_aside(checked.pack.digest)
         done = f"; {copied} sound records were written to another pack, and this one was set aside as {kept}"
-        mine = [one for one in self.walk.findings if one.path == name]
-        self.walk.findings = [one for one in self.walk.findings if one.path != name]
-        self.repaired += [Finding(one.kind, one.detail + done, name) for one in mine]
+        self.repaired += [Finding(one.kind, one.detail + done, name) for one in self.walk.take_findings(name)]
         for trouble in self.walk.spoiled.values():
             if trouble.name == name:
                 trouble.what += f" ({copied} others were written to another pack, and this one was set aside as {kept})"
@@ -168,9 +166,8 @@ class PacksMendedFar:
                 continue
             kept = self._copy_here(name, hex_of(checked.pack.digest), _KEPT)
             done = f"; {copied} sound records were written to another pack, and this one is condemned: gc deletes it"
-            mine = [one for one in self.walk.findings if one.path == name]
-            self.walk.findings = [one for one in self.walk.findings if one.path != name]
-            self.repaired += [Finding(one.kind, f"{one.detail}{done}; {kept}", name) for one in mine]
+            found = self.walk.take_findings(name)
+            self.repaired += [Finding(one.kind, f"{one.detail}{done}; {kept}", name) for one in found]
             going.append(checked.pack)
         if going:
             self.remote.flush()

@@ -30,7 +30,7 @@ from repro.store.merge_indexes import merge_indexes
 from repro.store.pack_series import remove_written
 from repro.store.pack_writer import WrittenPack
 from repro.store.remote import Remote
-from repro.store.remote_garbage import PacksThere, clock_of, condemn, condemnations, packs_there
+from repro.store.remote_garbage import Condemnation, PacksThere, clock_of, condemn, condemnations, packs_there
 from repro.store.remote_indexes import listed_indexes, mend_index_list, write_index_list
 from repro.store.remote_names import index_name, pack_name
 from repro.store.remote_objects import RemoteObjects
@@ -84,7 +84,7 @@ def collect_far(
         plan = work.plan()
         if delete:
             work.condemn(plan)
-            work.delete([one.name for one in condemnations(remote) if not in_grace(one.written, now, grace)])
+            work.delete([one for one in condemnations(remote) if not in_grace(one.written, now, grace)])
             mend_index_list(remote)
     return work.found
 
@@ -234,18 +234,18 @@ class _Sweep:
         data = encode_index([pack.file for pack in written], entries.items())
         self.remote.put_bytes(index_name(digest_of(data)), data)
 
-    def delete(self, names: list[str]) -> None:
-        """Delete the packs that are condemned by files of these names, and what indexes say of them."""
-        if not names:
+    def delete(self, due: list[Condemnation]) -> None:
+        """Delete the packs that these condemn, and what indexes say of them."""
+        if not due:
             return
-        packs = {pack for one in condemnations(self.remote) if one.name in names for pack in one.packs}
+        packs = {pack for one in due for pack in one.packs}
         gone = {pack for pack in self.there.written if pack_name(pack.digest) in packs}
         self._forget(gone)
         for pack in gone:
             self.remote.delete(pack_name(pack.digest))
             self.found.deleted_bytes += pack.length
-        for name in names:
-            self.remote.delete(name)
+        for one in due:
+            self.remote.delete(one.name)
         self.found.condemned_bytes = max(0, self.found.condemned_bytes - self.found.deleted_bytes)
 
     def _forget(self, gone: Collection[PackFile]) -> None:

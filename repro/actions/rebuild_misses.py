@@ -27,10 +27,11 @@ def listening(setting: Setting, manifest: Manifest, command: Sequence[str]) -> l
     Not where nothing is kept away, nor where the run itself could not be traced.
     """
     untraceable = manifest.observations.watched == Means.AUDIT or "=" in command[0]
-    if untraceable or not setting.sandbox.listens():
+    listener = find_listener()
+    if untraceable or listener is None or not setting.sandbox.listens():
         return list(command)
     # `env` finds the command, and says by its exit code if there is none.
-    return listened(find_listener(), setting.log, ["/usr/bin/env", *command])
+    return listened(listener, setting.log, ["/usr/bin/env", *command])
 
 
 def missed(setting: Setting, manifest: Manifest, room: Room, failed: bool) -> list[Finding]:

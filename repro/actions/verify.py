@@ -13,8 +13,8 @@ from repro.model.finding import Finding
 from repro.model.pieces import Piece, pieces_of
 from repro.model.progress import SILENT, Progress
 from repro.model.run_id import RunId
-from repro.model.tree import MAX_DEPTH, BadTree, decode_tree, total_size
-from repro.model.tree_objects import MAX_TREE_BYTES
+from repro.model.tree import MAX_DEPTH, BadTree, decode_tree
+from repro.model.tree_objects import MAX_TREE_BYTES, check_sum
 from repro.project import Workspace
 from repro.store.object_faults import SizeLie
 from repro.store.remote_errors import MissingOnRemote
@@ -78,9 +78,8 @@ class _Checker:
         if digest is None or digest in self.seen:
             return
         self.seen.add(digest)
-        is_tree = isinstance(root, Content) and root.kind is Kind.DIRECTORY
         try:
-            if not is_tree:
+            if not isinstance(root, Content) or root.kind is not Kind.DIRECTORY:
                 yield from self._file(piece, ObjectRef(digest, root.size))
                 return
             data = self._tree(digest)
@@ -90,8 +89,7 @@ class _Checker:
             if depth > MAX_DEPTH:
                 raise BadTree("nested too deeply")
             entries = decode_tree(data)
-            if total_size(entries) != root.size:
-                raise BadTree(f"{digest} says {root.size} bytes, and its entries add up to {total_size(entries)}")
+            check_sum(root, entries, digest)
         except IntegrityError as error:
             yield self._corrupt(piece, error)
             return

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from repro.code import git_objects as git
-from repro.code.object_reader import read_tree, tree_of
+from repro.code.files_in_git import ChangedFile, CommittedFiles, GitFile
+from repro.code.object_reader import tree_of
 from repro.code.repository import open_repository
 from repro.code.work_tree import RECORDS
 
@@ -25,13 +24,6 @@ class Change:
     kind: Literal["added", "modified", "deleted"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Pair:
-    path: bytes
-    old: git.TreeEntry | None
-    new: git.TreeEntry | None
-
-
 def changed_paths(root: str, commit_a: str, commit_b: str) -> tuple[Change, ...]:
     """Return what changed from `commit_a` to `commit_b`, sorted by path, `.repro/` left out.
 
@@ -39,10 +31,10 @@ def changed_paths(root: str, commit_a: str, commit_b: str) -> tuple[Change, ...]
         MissingCommit: a commit or a tree is not in the repository.
     """
     with open_repository(root) as repo:
-        pairs = _pairs(repo, commit_a, commit_b)
+        changes = _changes(repo, commit_a, commit_b)
     return tuple(
-        Change(pair.path, "added" if pair.old is None else "deleted" if pair.new is None else "modified")
-        for pair in pairs
+        Change(one.path, "added" if one.before is None else "deleted" if one.after is None else "modified")
+        for one in changes
     )
 
 
@@ -58,50 +50,26 @@ def unified_diff(root: str, commit_a: str, commit_b: str) -> bytes:
 
     out = io.BytesIO()
     with open_repository(root) as repo:
-        for pair in _pairs(repo, commit_a, commit_b):
-            for old, new in _halves(pair):
-                write_object_diff(out, repo.object_store, _side(pair.path, old), _side(pair.path, new))
+        for change in _changes(repo, commit_a, commit_b):
+            for old, new in _halves(change):
+                write_object_diff(out, repo.object_store, _side(old), _side(new))
     return out.getvalue()
 
 
-def _halves(pair: _Pair) -> list[tuple[git.TreeEntry | None, git.TreeEntry | None]]:
+def _halves(change: ChangedFile) -> list[tuple[GitFile | None, GitFile | None]]:
     """A file that became a symlink is, in a patch, one thing deleted and another one made."""
-    if pair.old and pair.new and stat.S_IFMT(pair.old.mode) != stat.S_IFMT(pair.new.mode):
-        return [(pair.old, None), (None, pair.new)]
-    return [(pair.old, pair.new)]
+    old, new = change.before, change.after
+    if old and new and stat.S_IFMT(old.mode) != stat.S_IFMT(new.mode):
+        return [(old, None), (None, new)]
+    return [(old, new)]
 
 
-def _side(path: bytes, entry: git.TreeEntry | None) -> tuple[bytes | None, int | None, ObjectID | None]:
+def _side(file: GitFile | None) -> tuple[bytes | None, int | None, ObjectID | None]:
     from dulwich.objects import ObjectID
 
-    return (path, entry.mode, ObjectID(entry.oid)) if entry else (None, None, None)
+    return (file.path, file.mode, ObjectID(file.oid)) if file else (None, None, None)
 
 
-def _pairs(repo: Repo, commit_a: str, commit_b: str) -> list[_Pair]:
-    pairs = _differing(repo, tree_of(repo, commit_a), tree_of(repo, commit_b), b"")
-    return sorted((pair for pair in pairs if pair.path.split(b"/")[0] != RECORDS), key=lambda pair: pair.path)
-
-
-def _differing(repo: Repo, old: bytes | None, new: bytes | None, prefix: bytes) -> Iterator[_Pair]:
-    """Yield what differs between two trees; an equal subtree is not read."""
-    if old == new:
-        return
-    left = {entry.name: entry for entry in read_tree(repo, old)} if old else {}
-    right = {entry.name: entry for entry in read_tree(repo, new)} if new else {}
-    for name in left.keys() | right.keys():
-        one, two = left.get(name), right.get(name)
-        if one == two:
-            continue
-        path = prefix + name
-        yield from _differing(repo, _subtree(one), _subtree(two), path + b"/")
-        one_leaf, two_leaf = _leaf(one), _leaf(two)
-        if one_leaf or two_leaf:
-            yield _Pair(path, one_leaf, two_leaf)
-
-
-def _subtree(entry: git.TreeEntry | None) -> bytes | None:
-    return entry.oid if entry and entry.mode == git.MODE_TREE else None
-
-
-def _leaf(entry: git.TreeEntry | None) -> git.TreeEntry | None:
-    return entry if entry and entry.mode != git.MODE_TREE else None
+def _changes(repo: Repo, commit_a: str, commit_b: str) -> list[ChangedFile]:
+    found = CommittedFiles(repo, tree_of(repo, commit_b)).changes(tree_of(repo, commit_a))
+    return sorted((one for one in found if one.path.split(b"/")[0] != RECORDS), key=lambda one: one.path)

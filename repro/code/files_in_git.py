@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from repro.code import git_objects as git
 from repro.code.index_file import BadIndex, IndexFile, parse_index
-from repro.code.object_reader import read_tree
+from repro.code.object_reader import iterate_files, read_tree
 from repro.code.repository import UnsupportedRepository
 from repro.model.names import name_to_text
 
@@ -230,11 +230,7 @@ def _read_index(path: str) -> IndexFile:
 
 
 def _all_below(repo: Repo, tree: bytes, prefix: bytes) -> Iterator[GitFile]:
-    for entry in read_tree(repo, tree):
-        if entry.mode == git.MODE_TREE:
-            yield from _all_below(repo, entry.oid, prefix + entry.name + b"/")
-        else:
-            yield GitFile(prefix + entry.name, entry.mode, entry.oid)
+    return (GitFile(path, entry.mode, entry.oid) for path, entry in iterate_files(repo, tree, prefix))
 
 
 def _subtree(entry: git.TreeEntry | None) -> bytes | None:

@@ -59,17 +59,6 @@ def _keep_in_submodule(path: bytes, run_id: str, oid: bytes) -> None:
         keep_commit(os.fsdecode(path), run_id, oid.decode())
 
 
-def kept_commit(root: str, run_id: str) -> str | None:
-    """Return the commit that `refs/repro/<run_id>` names, or None where there is no such ref.
-
-    Raises:
-        BadRunName: `run_id` cannot be part of a ref's name.
-    """
-    with open_repository(root) as repo:
-        value = repo.refs.read_ref(_ref(run_id))
-        return value.decode() if value else None
-
-
 def _ref(run_id: str) -> Ref:
     from dulwich.refs import Ref, check_ref_format
 

@@ -130,17 +130,3 @@ def mode_at(root: str, commit: str, path: bytes) -> int | None:
     with open_repository(root) as repo:
         entry = find_entry(repo, commit, path)
         return entry.mode if entry else None
-
-
-def has_commit(root: str, commit: str) -> bool:
-    """Whether the commit and its whole tree are in the repository (submodules' contents aside)."""
-    from dulwich.objects import ObjectID
-
-    with open_repository(root) as repo:
-        try:
-            return all(
-                entry.mode == git.MODE_GITLINK or ObjectID(entry.oid) in repo.object_store
-                for _, entry in iterate_files(repo, tree_of(repo, commit))
-            )
-        except MissingCommit:
-            return False

@@ -57,8 +57,8 @@ def probe(program: str, arguments: Sequence[bytes]) -> Bubblewrap | str:
     """Return a bubblewrap that was seen to work with these arguments, or its own words why it does not."""
     listener = find_listener()
     plain, signals = [_ENV, "true"], [_ENV, "--default-signal=INT", "true"]
-    listening = [*signals[:-1], *listened(listener, os.devnull, ["true"])]
-    for tried in (listening, signals, plain) if listener else (signals, plain):
+    listening = [*signals[:-1], *listened(listener, os.devnull, ["true"])] if listener else None
+    for tried in (listening, signals, plain) if listening else (signals, plain):
         with _as_file(arguments) as fd:
             done = subprocess.run(
                 [program, "--args", str(fd), "--", *tried],

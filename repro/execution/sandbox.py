@@ -89,9 +89,11 @@ class UnderLandlock:
     def listens(self) -> bool:
         """Whether a listener works inside."""
         listener = find_listener()
+        if listener is None:
+            return False
         quiet = ("/bin/sh", "-c", 'exec 2>/dev/null; exec "$@"', "sh")
         tried = [*quiet, *listened(listener, os.devnull, ["true"])]
-        return bool(listener) and self.execute(tried, "/", {"PATH": os.defpath}).exit_code == 0
+        return self.execute(tried, "/", {"PATH": os.defpath}).exit_code == 0
 
     def execute(
         self,

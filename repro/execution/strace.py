@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from repro.model.strace_log import StraceReader
@@ -34,15 +34,23 @@ class Strace:
         and what outlives the command keeps its tracer. (A filter, once set, cannot be taken away: without a tracer
         the watched calls would fail. So the tracer must stay as long as any process of the run does.)
         """
-        return [self.path, *_OPTIONS, "-o", log, "--", *command]
+        return traced(self.path, CALLS, log, command, "-q")
 
 
 _OPTIONS = (
     *("-f", "--seccomp-bpf", "-DDD"),  # the filter, since 5.3: else every system call would stop the process
     *("-y", "-s", "0"),  # descriptors with their paths; strings that are no paths are not needed
-    *("-q", "-e", "signal=none"),
-    *("-e", "trace=" + ",".join(f"?{call}" for call in CALLS)),  # ?: an architecture may not have it
+    *("-e", "signal=none"),
 )
+
+
+def traced(strace: str, calls: Iterable[str], log: str, command: Sequence[str], *further: str) -> list[str]:
+    """Return the command line that runs `command`, of which a detached strace writes `calls` to `log`.
+
+    `further` are options of strace: what of the calls is written.
+    """
+    kinds = "trace=" + ",".join(f"?{call}" for call in calls)  # ?: an architecture may not have it
+    return [strace, *_OPTIONS, *further, "-e", kinds, "-o", log, "--", *command]
 
 
 def find_strace(environ: Mapping[str, str]) -> Strace | str:

@@ -5,11 +5,13 @@ The log is that of `strace -f -y -qq -Z`: only calls that failed, one line each,
 
 from __future__ import annotations
 
-import ast
-import posixpath
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
+from repro.model.sandbox import is_inside
+from repro.model.strace_syntax import NAMED, address_of, unescape
+from repro.model.trace import join
 
 CALLS = (
     *("open", "openat", "openat2", "creat", "mkdir", "mkdirat", "unlink", "unlinkat", "rename", "renameat"),
@@ -18,11 +20,9 @@ CALLS = (
 """The calls that the log must have."""
 
 _LINE = re.compile(rb"\d+ +(\w+)\((.*)\) += -1 (E[A-Z0-9]+)")
-_PATH = re.compile(rb'(?:AT_FDCWD<((?:[^\\>]|\\.)*)>|\d+<((?:[^\\>]|\\.)*)>)?(?:, )?"((?:[^"\\]|\\.)*)"')
-_HOST = re.compile(rb'sin6?_port=htons\((\d+)\).*(?:sin_addr=inet_addr\("|inet_pton\(AF_INET6, ")([0-9a-fA-F.:]+)"')
 _REFUSED = {b"EACCES", b"EPERM", b"EROFS"}
 _NO_NETWORK = {b"ENETUNREACH", b"EACCES", b"EPERM", b"EHOSTUNREACH"}
-_NAME_SERVER = b"53"
+_NAME_SERVER = 53
 _NOISE = re.compile(rb"/__pycache__(/|$)|\.pyc$|\.so(\.[0-9.]+)?$|\._pth$|/pyvenv\.cfg$|/pybuilddir\.txt$")
 
 
@@ -42,11 +42,11 @@ def misses_of(lines: Iterable[bytes], not_told: Iterable[bytes]) -> list[Miss]:
         lines: of the log.
         not_told: folders that the sandbox shows whole: what is not in them is not there in a run either.
     """
-    shown = tuple(folder.rstrip(b"/") for folder in not_told)
+    shown = tuple(not_told)
     found: dict[Miss, None] = {}
     for line in lines:
         for miss in _misses(line):
-            if miss.path is not None and (_NOISE.search(miss.path) or _is_in(miss.path, shown)):
+            if miss.path is not None and (_NOISE.search(miss.path) or _is_shown(miss.path, shown)):
                 continue
             found.pop(miss, None)
             found[miss] = None
@@ -59,25 +59,22 @@ def _misses(line: bytes) -> Iterator[Miss]:
         return
     call, arguments, error = parts.groups()
     if call == b"connect":
-        host = _HOST.search(arguments)
-        if host and host[1] == _NAME_SERVER:
+        address = address_of(arguments)
+        if address is None:
+            return
+        host, port = address
+        if port == _NAME_SERVER:
             yield Miss(host="a name server")
-        elif host and error in _NO_NETWORK:
-            yield Miss(host=f"{host[2].decode()}:{host[1].decode()}")
+        elif error in _NO_NETWORK:
+            yield Miss(host=f"{host}:{port}")
         return
     if error != b"ENOENT" and error not in _REFUSED:
         return
-    for named in _PATH.finditer(arguments):
-        base, path = _text(named[1] or named[2] or b""), _text(named[3])
-        whole = posixpath.normpath(posixpath.join(base, path))
-        if whole.startswith(b"/"):
-            yield Miss(path=whole, refused=error in _REFUSED)
+    for _, folder, name in NAMED.findall(arguments):
+        base, path = unescape(folder), unescape(name)
+        if base.startswith(b"/") or path.startswith(b"/"):
+            yield Miss(path=join(base, path), refused=error in _REFUSED)
 
 
-def _text(escaped: bytes) -> bytes:
-    """Return the bytes that strace writes with C's escapes, which are Python's too."""
-    return bytes(ast.literal_eval('b"' + escaped.decode("ascii") + '"'))
-
-
-def _is_in(path: bytes, folders: tuple[bytes, ...]) -> bool:
-    return any(path == folder or path.startswith(folder + b"/") for folder in folders)
+def _is_shown(path: bytes, folders: tuple[bytes, ...]) -> bool:
+    return any(is_inside(path, folder) for folder in folders)

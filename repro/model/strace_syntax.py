@@ -19,9 +19,9 @@ TAIL = re.compile(_RESULT)
 NAMED = re.compile(rb"(?:" + _PLACE + rb", )?" + _TEXT)
 FLAGS = re.compile(rb"\bO_[A-Z_|0-9a-fxO]*")
 FIRST = re.compile(_PLACE)
-_INET = re.compile(rb'sin_port=htons\((\d+)\), sin_addr=inet_addr\("([0-9.]+)"\)')
-_INET6 = re.compile(rb'sin6_port=htons\((\d+)\).*?inet_pton\(AF_INET6, "([0-9A-Fa-f:.]+)"')
-_ESCAPE = re.compile(rb"\\([0-7]{1,3}|.)", re.DOTALL)
+_INET = re.compile(rb'sin_port=htons\((\d{1,5})\), sin_addr=inet_addr\("([0-9.]+)"\)')
+_INET6 = re.compile(rb'sin6_port=htons\((\d{1,5})\).*?inet_pton\(AF_INET6, "([0-9A-Fa-f:.]+)"')
+_ESCAPE = re.compile(rb"\\(?:([0-7]{1,3})|(.))", re.DOTALL)
 _LETTERS = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"v": b"\v", b"f": b"\f"}
 
 CALLS = (
@@ -54,10 +54,8 @@ def unescape(text: bytes) -> bytes:
         return text
 
     def byte(match: re.Match[bytes]) -> bytes:
-        code = match[1]
-        if code[:1].isdigit():
-            return bytes([int(code, 8) & 0xFF])
-        return _LETTERS.get(code, code)
+        octal, letter = match.groups()
+        return _LETTERS.get(letter, letter) if octal is None else bytes([int(octal, 8) & 0xFF])
 
     return _ESCAPE.sub(byte, text)
 

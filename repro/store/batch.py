@@ -11,6 +11,7 @@ from repro.model.content import ObjectRef
 from repro.model.digest import Digest, digest_of
 from repro.model.objects import Told
 from repro.model.pack import SMALL_LIMIT
+from repro.store.pack_records import pack_object
 from repro.store.pack_writer import WrittenPack
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ class Batch:
                 self._write(self._stream, known, bytes_of_it)
 
     def _write(self, stream: PackStream, digest: Digest, data: bytes) -> None:
-        stream.add(digest, data)
+        stream.add(digest, pack_object(digest, data))
         if len(stream) >= _PACKS_AT_ONCE or len(self._pending) >= _RECORDS_AT_ONCE:
             self._publish(stream)
 

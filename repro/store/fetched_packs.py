@@ -7,7 +7,7 @@ import threading
 
 from repro.errors import IntegrityError
 from repro.model.digest import Digest
-from repro.model.pack import HEAD_BYTES, PACK_HEADER, SMALL_LIMIT, BadPack, RecordKind, is_pack_header, parse_head
+from repro.model.pack import SMALL_LIMIT, BadPack, RecordKind
 from repro.model.pack_index import PackFile
 from repro.model.progress import Progress
 from repro.model.ranges import is_mostly
@@ -20,6 +20,7 @@ from repro.store.pack_writer import Spot, WrittenPack
 from repro.store.parallel import Stop
 from repro.store.remote import Remote
 from repro.store.remote_names import pack_name
+from repro.store.scan_pack import scan_heads
 from repro.store.temp_files import open_temp
 
 _WORTH_KEEPING = 1024 * 1024
@@ -111,24 +112,17 @@ class FetchedPacks:
         spots: dict[Digest, Spot] = {}
         with open(descriptor, "rb", buffering=BLOCK, closefd=False) as file:
             file.seek(0)
-            if not is_pack_header(file.read(len(PACK_HEADER))):
-                raise BadPack("it is none")
-            at = len(PACK_HEADER)
-            while at < pack.length:
+            for record in scan_heads(file, pack.length):
                 stop.check()
-                head = parse_head(file.read(HEAD_BYTES))
-                if at + HEAD_BYTES + head.stored > pack.length:
-                    raise BadPack("a record is longer than the pack")
+                head = record.head
                 if head.kind is RecordKind.CHUNKS or head.size > SMALL_LIMIT:
-                    file.seek(head.stored, os.SEEK_CUR)
-                else:
-                    data = unpack_object(head, file.read(head.stored))
-                    # A tree that was not asked for may have come without what is below it.
-                    if head.digest in wanted or not data.startswith(HEADER):
-                        spots[head.digest] = (at, head.size, head.stored, head.kind)
-                    if head.digest in wanted:
-                        self._told.advance(head.size, 1)
-                at += HEAD_BYTES + head.stored
+                    continue
+                data = unpack_object(head, file.read(head.stored))
+                # A tree that was not asked for may have come without what is below it.
+                if head.digest in wanted or not data.startswith(HEADER):
+                    spots[head.digest] = (record.offset, head.size, head.stored, head.kind)
+                if head.digest in wanted:
+                    self._told.advance(head.size, 1)
         if not wanted <= spots.keys():
             raise BadPack("it lacks what an index says of it")
         return spots

@@ -22,8 +22,9 @@ from repro.store.check_pack import Read
 from repro.store.hashing import hash_descriptor
 from repro.store.remote import Remote
 from repro.store.remote_errors import NotOnRemote, RemoteListsNothing
+from repro.store.remote_garbage import packs_there
 from repro.store.remote_indexes import MAX_INDEX, listed_indexes
-from repro.store.remote_names import digest_in_name, index_name, pack_name
+from repro.store.remote_names import index_name, pack_name
 from repro.store.temp_files import temp_file
 
 _NAME = re.compile(r"[0-9a-f]{64}")
@@ -147,11 +148,9 @@ class PacksFar:
     def packs(self) -> list[PackFile] | None:
         """As `PackFiles`."""
         try:
-            entries = self._remote.entries("packs")
+            return list(packs_there(self._remote).written)
         except RemoteListsNothing:
             return None
-        named = ((digest_in_name(entry.name), entry.size) for entry in entries)
-        return [PackFile(digest, size) for digest, size in named if digest is not None]
 
     def strays(self) -> Iterator[Finding]:
         """As `PackFiles`: other files are not part of a remote."""

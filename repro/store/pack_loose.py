@@ -8,10 +8,9 @@ from repro.model.content import ObjectRef
 from repro.model.digest import Digest
 from repro.store.cache import Cache
 from repro.store.discard import StoredFile, discard
-from repro.store.flushing import flush_file
 from repro.store.object_faults import CorruptObject, MissingObject
 from repro.store.pack_records import pack_object
-from repro.store.pack_series import PackSeries
+from repro.store.pack_stream import PackStream
 
 MANY = 1000
 """How many small files a store may have before it is worth a pack."""
@@ -25,7 +24,7 @@ def pack_loose(cache: Cache, files: Sequence[StoredFile]) -> None:
     """
     cache.prepare()
     packed: list[StoredFile] = []
-    with PackSeries(f"{cache.root}/tmp") as packs:
+    with PackStream(f"{cache.root}/tmp") as packs:
         for file in files:
             digest = Digest(f"b3:{file.name}")
             if cache.is_distrusted(digest):
@@ -36,9 +35,6 @@ def pack_loose(cache: Cache, files: Sequence[StoredFile]) -> None:
                 continue
             packs.add(digest, pack_object(digest, data))
             packed.append(file)
-        written = packs.finish()
-    for pack in written:
-        flush_file(pack.path)
-    cache.publish(written)
+        cache.publish(packs.take())
     for file in packed:
         discard(cache.root, file)

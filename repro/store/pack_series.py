@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterable
 from types import TracebackType
+from typing import Self
 
 from repro.model.digest import Digest
 from repro.model.pack import PACK_SIZE
@@ -14,28 +15,27 @@ from repro.store.pack_writer import PackWriter, WrittenPack
 
 
 class PackSeries:
-    """As many packs as it takes. An error inside its `with` removes them all."""
+    """As many packs as it takes. The end of its `with`, or `close`, removes those that nobody took."""
 
     def __init__(self, folder: str) -> None:
         """Take the folder for temporary files."""
         self._folder = folder
         self._writer: PackWriter | None = None
-        self._written: list[WrittenPack] = []
+        self._complete: list[WrittenPack] = []
 
-    def __enter__(self) -> PackSeries:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None:
-            writer, self._writer = self._writer, None
-            if writer is not None:
-                writer.abandon()
-            remove_written(self._written)
+        self.close()
+
+    def __len__(self) -> int:
+        return len(self._complete)
 
     def add(self, digest: Digest, packed: Packed) -> None:
-        """Append a record.
+        """Append a record that was not added before.
 
         Raises:
             OSError: the disk is full, or refuses.
@@ -44,21 +44,33 @@ class PackSeries:
             self._writer = PackWriter(self._folder)
         self._writer.add(digest, packed)
         if self._writer.length >= PACK_SIZE:
-            self._close()
+            self._end_pack()
 
-    def finish(self) -> list[WrittenPack]:
-        """Return the packs, complete; they are the caller's to name or to remove.
+    def take(self) -> list[WrittenPack]:
+        """Return all that was written, in complete packs. They are the caller's to name or to remove from then on.
 
         Raises:
-            OSError: the disk is full, or refuses.
+            OSError: as `add`.
         """
-        self._close()
-        return self._written
+        self._end_pack()
+        return self.take_complete()
 
-    def _close(self) -> None:
+    def take_complete(self) -> list[WrittenPack]:
+        """As `take`, without the pack that is not yet full."""
+        packs, self._complete = self._complete, []
+        return packs
+
+    def close(self) -> None:
+        """Remove what nobody took."""
         writer, self._writer = self._writer, None
         if writer is not None:
-            self._written.append(writer.close())
+            writer.abandon()
+        remove_written(self._complete)
+
+    def _end_pack(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            self._complete.append(writer.close())
 
 
 def remove_written(packs: Iterable[WrittenPack]) -> None:

@@ -1,4 +1,4 @@
-"""A remote as a gc sees it: its packs with their ages by its own clock, and what is condemned there."""
+"""The packs of a remote with their ages by its own clock, and what of them is condemned."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def condemnations(remote: Remote) -> list[Condemnation]:
         try:
             data = remote.read(entry.name, _MAX_CONDEMNED)
         except NotOnRemote:
-            continue  # another gc is done with it
+            continue  # a gc is done with it: what it named is deleted, or pardoned
         names = parse_condemned(data, f"{remote.shown}/{entry.name}")
         found.append(Condemnation(entry.name, entry.modified, names))
     return found

@@ -8,7 +8,6 @@ from contextlib import closing
 
 from repro.errors import IntegrityError
 from repro.model.chunk_list import ENTRY_BYTES, START_BYTES, BadChunkList, parse_chunks, parse_list_start
-from repro.model.condemned import parse_condemned
 from repro.model.content import ObjectRef
 from repro.model.digest import Digest
 from repro.model.pack import HEAD_BYTES, BadPack, RecordHead, RecordKind
@@ -18,16 +17,15 @@ from repro.store.object_faults import SizeLie
 from repro.store.pack_records import PayloadCheck, checked_head, unpack_object
 from repro.store.remote import Remote
 from repro.store.remote_errors import CorruptRemoteObject, MissingOnRemote, NotOnRemote, RemoteListsNothing, TooLong
+from repro.store.remote_garbage import condemnations, packs_there
 from repro.store.remote_indexes import RemoteIndexes, kept_folder
-from repro.store.remote_names import digest_in_name, pack_name
+from repro.store.remote_names import pack_name
 from repro.store.remote_packs import all_records
 
 JOBS = 8
 
 LIST_PART = 65_536 * ENTRY_BYTES
 """Bytes of a chunk list that are held at a time: the chunks of some 40 GB."""
-
-_MAX_CONDEMNED = 256 * 1024 * 1024
 
 
 class RemoteObjects:
@@ -100,10 +98,6 @@ class RemoteObjects:
         place = self.find(digest)
         return None if place is None else place.size
 
-    def missing(self, digests: Iterable[Digest]) -> list[Digest]:
-        """Return those objects that are not there; errors as `indexes`."""
-        return [digest for digest in digests if self.find(digest) is None]
-
     def is_whole(self) -> bool:
         """Whether every pack that an index names is there: then a tree is there with everything below it.
 
@@ -127,13 +121,7 @@ class RemoteObjects:
             BadCondemned: what says so cannot be understood.
             RemoteError: the remote cannot be reached, or refuses.
         """
-        condemned: frozenset[str] = frozenset()
-        for entry in self.remote.entries("condemned"):
-            try:
-                data = self.remote.read(entry.name, _MAX_CONDEMNED)
-            except NotOnRemote:
-                continue  # what it named is deleted, or pardoned
-            condemned |= parse_condemned(data, f"{self.shown}/{entry.name}")
+        condemned = frozenset(name for one in condemnations(self.remote) for name in one.packs)
         fresh = not condemned <= self.condemned
         self.condemned = condemned
         return fresh
@@ -253,17 +241,6 @@ class RemoteObjects:
             "nothing was deleted there; push it again from where it is intact",
         )
 
-    # for who checks a remote
-
-    def packs(self) -> dict[Digest, int]:
-        """Return the packs that are listed, with their lengths in bytes.
-
-        Raises:
-            RemoteListsNothing: the remote gives files by name only.
-            RemoteError: it cannot be reached, or refuses.
-        """
-        return _packs_of(self.remote)
-
     def records(self, pack: PackFile) -> Generator[tuple[int, RecordHead, bytes], None, None]:
         """Yield all records of a pack in their order: offset, head, payload, which is not verified.
 
@@ -314,11 +291,6 @@ class RemoteObjects:
     def _listed_packs(self) -> dict[Digest, int] | None:
         """Return the packs that are there, None where the remote cannot say."""
         try:
-            return _packs_of(self.remote)
+            return packs_there(self.remote).lengths()
         except RemoteListsNothing:
             return None
-
-
-def _packs_of(remote: Remote) -> dict[Digest, int]:
-    found = ((digest_in_name(entry.name), entry.size) for entry in remote.entries("packs"))
-    return {digest: size for digest, size in found if digest is not None}

@@ -35,7 +35,7 @@ def rewrite(folder: str, needed: Iterable[NeededRecord]) -> tuple[list[WrittenPa
                 packs.add(digest, _checked(digest, place, record))
             except BadPack as error:
                 damaged[place.pack] = error
-        return packs.finish(), damaged
+        return packs.take(), damaged
 
 
 def _checked(digest: Digest, place: Place, record: bytes) -> Packed:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from repro.model.sandbox_misses import Miss, misses_of
 
 LOG = rb"""
@@ -40,3 +42,10 @@ def test_paths_and_hosts_are_told_once_in_the_order_of_their_last_time() -> None
 def test_folders_that_are_shown_as_they_are_tell_nothing() -> None:
     assert misses_of(LOG.splitlines()[2:3], [b"/etc/"]) == []
     assert misses_of(LOG.splitlines()[2:3], [b"/et"]) == [Miss(b"/etc/some.conf")]
+
+
+@pytest.mark.parametrize("name", [rb"\x", rb"\8", rb"\N{x}", b"\xff", rb"\777"])
+def test_a_log_that_the_command_has_written_into_stops_nothing(name: bytes) -> None:
+    lines = [rb'1 open("/%b", O_RDONLY) = -1 ENOENT (No such file)' % name, LOG.splitlines()[2]]
+    lines.append(b'1 connect(3, {sin_port=htons(%b), sin_addr=inet_addr("192.0.2.1")}) = -1 EPERM' % (b"1" * 5000))
+    assert misses_of(lines, [])[-1] == Miss(b"/etc/some.conf")
