@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -71,6 +73,39 @@ def github_check(person: Person, **context: str) -> Any:
     defaults = {f"inputs.{name}": value["default"] for name, value in ACTION["inputs"].items()}
     environ = {name: evaluated(text, {**defaults, **names}) for name, text in one["env"].items()}
     return person.having(**environ).call(*GITHUB_BASH, one["run"])
+
+
+def held_to(schema: str, *files: Path) -> None:
+    """Compare files with a schema that GitHub's and GitLab's editors use, from SchemaStore."""
+    tool = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}"]
+    tool += ["--data-transform", "gitlab-ci"] if schema == "gitlab-ci" else []
+    done = subprocess.run([*tool, *map(str, files)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def examples(page: str, folder: Path) -> list[Path]:
+    """The YAML of a page in `docs/how-to/`, as files."""
+    blocks = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs/how-to" / page).read_text(), re.MULTILINE | re.DOTALL)
+    files = [folder / f"{number}.yml" for number in range(len(blocks))]
+    for file, block in zip(files, blocks, strict=True):
+        file.write_text(block)
+    assert files
+    return files
+
+
+def test_the_templates_and_the_examples_of_their_pages_are_what_github_and_gitlab_take(tmp_path: Path) -> None:
+    held_to("github-actions", ROOT / "hooks/ci/github/action.yml")
+    github = examples("check-in-github-actions.md", tmp_path)
+    held_to("github-workflows", ROOT / "hooks/ci/github/rebuild.yml", *github)
+    held_to("gitlab-ci", ROOT / "hooks/ci/gitlab/repro.yml", *examples("check-in-gitlab.md", tmp_path))
+
+
+def test_a_template_with_a_word_too_many_is_not_taken(tmp_path: Path) -> None:
+    text = (ROOT / "hooks/ci/github/rebuild.yml").read_text()
+    bad = tmp_path / "bad.yml"
+    bad.write_text(text.replace("    runs-on: ubuntu-latest\n", "    runs-on: ubuntu-latest\n    ruins-on: x\n", 1))
+    with pytest.raises(AssertionError, match="ruins-on"):
+        held_to("github-workflows", bad)
 
 
 def test_no_script_has_an_expression_in_it_that_an_attacker_could_write() -> None:
