@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
-from repro.actions.gc_marks import Marker
+from repro.actions.gc_marks import Marker, NeedsUnknown
 from repro.actions.gc_roots import Root, Roots, roots_of_remote
 from repro.model.digest import Digest, digest_of
 from repro.model.gc_plan import Fate, Garbage, fate_of, in_grace
@@ -30,12 +30,15 @@ from repro.store.merge_indexes import merge_indexes
 from repro.store.pack_series import remove_written
 from repro.store.pack_writer import WrittenPack
 from repro.store.remote import Remote
+from repro.store.remote_errors import MissingOnRemote, NotOnRemote
 from repro.store.remote_garbage import Condemnation, PacksThere, clock_of, condemn, condemnations, packs_there
 from repro.store.remote_indexes import listed_indexes, mend_index_list, write_index_list
 from repro.store.remote_names import index_name, pack_name
 from repro.store.remote_objects import RemoteObjects
 from repro.store.rewrite_packs import NeededRecord, rewrite
 from repro.store.temp_files import temp_file
+
+_ATTEMPTS = 4
 
 
 def collect_far(
@@ -63,23 +66,46 @@ def collect_far(
         NeedsUnknown, BadCondemned, CorruptRemoteObject: what is needed cannot be known.
         RemoteError: the remote cannot be reached, refuses, or cannot say what it has.
     """
-    there = packs_there(remote)  # before the records: what a push under way has sent and not yet recorded is young
-    condemned = condemnations(remote)
-    objects = RemoteObjects(remote, cache.root)
+    unread = len(roots.unread)
+    for left in reversed(range(_ATTEMPTS)):
+        objects = RemoteObjects(remote, cache.root)
+        del roots.unread[unread:]
+        try:
+            return _collect(cache, objects, roots, grace, delete=delete, sure=sure, told=told)
+        except (NeedsUnknown, MissingOnRemote, NotOnRemote):
+            if not left or not objects.look_again():
+                raise  # else another gc wrote it elsewhere while this one was looking
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _collect(
+    cache: Cache,
+    objects: RemoteObjects,
+    roots: Roots,
+    grace: float,
+    *,
+    delete: bool,
+    sure: Callable[[], None],
+    told: Progress,
+) -> Garbage:
+    remote = objects.remote
+    if delete:
+        sure()
+    # Who pushes writes packs, then their index, then the record: who reads in the other order sees all that a record
+    # needs. What comes after this moment is of the future, and stays.
+    now = clock_of(remote) if delete else time.time()
+    recorded = Roots(unread=roots.unread)
+    roots_of_remote(remote, recorded)
+    if delete:
+        sure()
+    doomed = {name for one in condemnations(remote) for name in one.packs}
     indexes = list(objects.indexes())
-    doomed = {name for one in condemned for name in one.packs}
-    mine = set(roots.needed)
-    if delete:
-        sure()
-    now = clock_of(remote) if delete else time.time()  # before the records: ages are those of when they were read
-    roots_of_remote(remote, roots)
-    if delete:
-        sure()
+    there = packs_there(remote)
     with contextlib.ExitStack() as stack:
         solid = stack.enter_context(_index(cache, indexes, there, lambda name: name not in doomed))
         dying = stack.enter_context(_index(cache, indexes, there, lambda name: name in doomed))
         place = _Far(cache, objects, LiveRecords(solid), LiveRecords(dying))
-        _mark(Marker(place, told), place, roots, mine)
+        _mark(Marker(place, told), place, recorded.needed, roots.needed)
         work = _Sweep(cache, remote, place, there, now, grace)
         plan = work.plan()
         if delete:
@@ -89,10 +115,11 @@ def collect_far(
     return work.found
 
 
-def _mark(marker: Marker, place: _Far, roots: Roots, mine: Collection[Root]) -> None:
-    """Mark what projects here need, of which much may never have been pushed, and what the remote's records need."""
+def _mark(marker: Marker, place: _Far, recorded: Collection[Root], mine: Collection[Root]) -> None:
+    """Mark what the remote's records need, which is there; and what projects here need, which may never have been
+    pushed."""
     place.is_complete = True
-    marker.mark_all(roots.needed - set(mine))
+    marker.mark_all(recorded)
     place.is_complete = False
     marker.mark_all(mine)
 
@@ -139,8 +166,8 @@ class _Far:
             return None
         return decode_tree(self.objects.read(digest, MAX_TREE_BYTES))
 
-    def was_lost(self, digest: Digest) -> bool:
-        return self.is_complete  # a manifest there whose tree is not
+    def loss(self, digest: Digest) -> str | None:
+        return "a record there needs it, and it is in no pack there" if self.is_complete else None
 
 
 @dataclass(slots=True)

@@ -110,11 +110,12 @@ class _Here:
     def read_tree(self, digest: Digest) -> tuple[Entry, ...] | None:
         return self.cache.read_tree(digest) if self.cache.has(digest) else None
 
-    def was_lost(self, digest: Digest) -> bool:
+    def loss(self, digest: Digest) -> str | None:
         name = digest[3:]
-        if os.path.exists(f"{self.cache.root}/damaged/{name}"):
-            return True
-        return any(file.name.startswith(name) for file in leftovers_of(self.cache.root, "quarantine"))
+        aside = leftovers_of(self.cache.root, "quarantine")
+        if os.path.exists(f"{self.cache.root}/damaged/{name}") or any(file.name.startswith(name) for file in aside):
+            return "it was found damaged, and is no longer there"
+        return None
 
     def needs(self, digest: Digest) -> bool:
         return digest in self.files or self.live.is_needed(digest)

@@ -39,8 +39,8 @@ class MarkedPlace(Protocol):
         """
         ...
 
-    def was_lost(self, digest: Digest) -> bool:
-        """Whether an object that is not there once was, and was found damaged."""
+    def loss(self, digest: Digest) -> str | None:
+        """How one knows, in words, that an object which is not there once was; None where it may never have been."""
         ...
 
 
@@ -77,8 +77,8 @@ class Marker:
             entries = self.place.read_tree(digest)
         except IntegrityError as error:
             raise self._unknown(digest, error.message) from error
-        if entries is None and self.place.was_lost(digest):
-            raise self._unknown(digest, "it was found damaged, and is no longer there")
+        if entries is None and (reason := self.place.loss(digest)) is not None:
+            raise self._unknown(digest, reason)
         return entries or ()
 
     def _unknown(self, digest: Digest, reason: str) -> NeedsUnknown:
