@@ -1,18 +1,19 @@
-"""The environment: captured for a run, locked into a file, shown, made again."""
+"""The environment: captured for a run, made again for a rebuild."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from repro.code.published_checkout import published_commit
-from repro.env import pip
-from repro.env.kinds import Captured, Realised
-from repro.env.which_python import NoPython, command_for_record, find_python
+from repro.env.kinds import LockRequest, Realised, RealiseRequest
+from repro.env.which_kind import find_kind, kind_named
+from repro.env.which_python import NoPython
 from repro.model.environment import Environment
 from repro.model.finding import Finding
+from repro.model.settings import EnvironmentSettings
 from repro.project import Project, Workspace
 
 if TYPE_CHECKING:
@@ -40,78 +41,79 @@ def capture_environment(
     """Record the environment that `command` uses; its lock is stored.
 
     Raises:
-        CannotProceed: the interpreter does not run.
+        CannotProceed: the environment that was named is not there, or cannot be asked.
     """
-    # On the command line a path counts from where the user stands, in the settings from the project's root.
-    given = os.path.join(project.cwd, python) if python and "/" in python else python
-    configured = given or project.settings.environment.python
+    request = lock_request(project, command, python=python, offline=offline, refresh=refresh)
     try:
-        interpreter = find_python(command, project.cwd, project.environ, project.root, configured)
+        captured = kind_named(kind_here(request)).lock(request)
     except NoPython as error:
-        if configured:
+        if request.python or request.settings.python:
             raise
         finding = Finding("environment-not-recorded", error.message, hint=error.hint)
         return CapturedEnvironment(None, tuple(command), findings=(finding,))
-    lock = project.settings.environment.lock
-    captured = pip.capture(
-        interpreter,
-        project_root=project.root,
+    return CapturedEnvironment(captured.environment, captured.command, captured.observed, captured.findings)
+
+
+def lock_request(
+    project: Project, command: Sequence[str], *, python: str | None, offline: bool = False, refresh: bool = False
+) -> LockRequest:
+    """Return what an environment of this project is looked for with."""
+    return LockRequest(
+        command=command,
         cwd=project.cwd,
+        project_root=project.root,
         environ=project.environ,
+        settings=project.settings.environment,
         sink=project.cache(),
         memo_dir=os.path.join(project.places.memos, "environment"),
-        project_lock=os.path.join(project.root, lock) if lock else None,
+        # On the command line a path counts from where the user stands, in the settings from the project's root.
+        python=os.path.join(project.cwd, python) if python and "/" in python else python,
         describe_checkout=published_commit,
         offline=offline,
         refresh=refresh,
     )
-    recorded = command_for_record(command, captured.observations.prefix, project.cwd)
-    return CapturedEnvironment(captured.environment, recorded, _observed(captured), captured.findings)
 
 
-def _observed(captured: Captured) -> dict[str, object]:
-    plain = asdict(captured.observations)
-    native = ((name, [tag for tag in tags if not tag.endswith("-any")]) for name, tags in captured.observations.tags)
-    plain["tags"] = {name: " ".join(tags) for name, tags in native if tags}
-    return {name: value for name, value in plain.items() if value}
+def kind_here(request: LockRequest) -> str:
+    """Return the kind of the environment that a request is about."""
+    if request.python is not None and request.settings.kind is None:
+        return find_kind(
+            EnvironmentSettings(python=request.python), (), request.cwd, request.environ, request.project_root
+        )
+    return find_kind(request.settings, request.command, request.cwd, request.environ, request.project_root)
 
 
 def realise_environment(
     workspace: Workspace,
     source: RunSource,
     environment: Environment,
-    interpreter: str,
+    means: str,
     checkout_root: str | None,
     folder: str,
     *,
     offline: bool,
 ) -> Realised:
-    """Make a run's environment, or find it made. The lock and the wheels are in the store already.
+    """Make a run's environment, or find it made. The objects that it names are in the store already.
 
     Args:
-        interpreter: the Python to use.
+        means: of the plan.
         checkout_root: where the project's code stands, for installs from inside it; None leaves them out.
         folder: for files that only this rebuild needs.
 
     Raises:
         CannotProceed, IntegrityError, RemoteError: it cannot be made; nothing half made is left.
     """
-    cache = source.cache
-    wheels = {}
-    for wheel in environment.wheels:
-        path = os.path.join(folder, "wheels", wheel.file)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "wb") as file:
-            cache.copy_to(wheel.object, file.fileno())
-        wheels[wheel.name] = path
-    return pip.realise(
-        environment,
-        lock=cache.read(environment.lock) if environment.lock else None,
-        wheels=wheels,
-        interpreter=interpreter,
+    from repro.actions.run_source import bring
+
+    request = RealiseRequest(
+        means=means,
+        objects=source.cache,
+        archive=(),
+        bring=lambda refs: bring(source, refs),
         envs_dir=workspace.places.environments,
+        folder=folder,
         environ=workspace.environ,
         checkout_root=checkout_root,
-        project_env_dir=os.path.join(folder, "environment"),
         offline=offline,
     )
+    return kind_named(environment.kind).realise(environment, request)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from repro.actions.environment import CapturedEnvironment, capture_environment, realise_environment
 from repro.actions.run_source import bring, open_run
-from repro.env import pip
+from repro.env.which_kind import kind_named
 from repro.errors import CannotProceed
-from repro.model.environment import Environment
+from repro.model.environment import Environment, ImageEnvironment, named_objects
 from repro.model.finding import Finding
 from repro.project import Project, Workspace
 from repro.store.whole_file import replace_text
@@ -77,10 +77,16 @@ def lock_environment(project: Project, output: str, python: str | None) -> Locke
             f"{len(environment.unlocked)} packages cannot be pinned: {'; '.join(reasons[:3])}",
             next((f.hint for f in captured.findings if f.kind == "environment-unlocked"), None),
         )
-    text = project.cache().read(environment.lock).decode() if environment.lock else ""
+    text = _lock_text(project, environment)
     if output != "-":
         replace_text(os.path.join(project.cwd, output), text)
     return Locked(environment, captured.findings, text)
+
+
+def _lock_text(project: Project, environment: Environment) -> str:
+    if isinstance(environment, ImageEnvironment) or environment.lock is None:
+        return ""
+    return project.cache().read(environment.lock).decode()
 
 
 def create_environment(
@@ -95,13 +101,12 @@ def create_environment(
     environment = run.manifest.recipe.environment
     if environment is None:
         raise NoEnvironment(f"the run {run.manifest.run} was recorded without an environment")
-    plan = pip.plan(environment, environ=workspace.environ, python=python)
-    if plan.blocking or plan.interpreter is None:
+    plan = kind_named(environment.kind).plan(environment, environ=workspace.environ, python=python)
+    if plan.blocking:
         hint = next((finding.hint for finding in plan.blocking), None)
         detail = "; ".join(finding.detail for finding in plan.blocking)
         raise NoEnvironment(f"the environment of {run.manifest.run} cannot be made here: {detail}", hint)
-    bring(run, [environment.lock] if environment.lock else [])
-    bring(run, [wheel.object for wheel in environment.wheels])
+    bring(run, [named for _, named in named_objects(environment)])
     with tempfile.TemporaryDirectory() as folder:
-        realised = realise_environment(workspace, run, environment, plan.interpreter, None, folder, offline=offline)
+        realised = realise_environment(workspace, run, environment, plan.means, None, folder, offline=offline)
     return Created(realised.prefix, environment, plan.warnings)

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 from repro.actions.rebuild_outside import missing_outside
 from repro.actions.run_source import RunSource, bring
-from repro.env import pip
+from repro.env.which_kind import kind_named
 from repro.execution.machine import describe_machine
 from repro.model.content import Content, ObjectRef
+from repro.model.environment import distributions
 from repro.model.finding import Finding
 from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
@@ -24,14 +25,14 @@ from repro.store.transfer import missing_here
 
 @dataclass(frozen=True, slots=True)
 class RebuildPlan:
-    """What stands in the way (`blocking`), what to know (`warnings`), and the interpreter to use.
+    """What stands in the way (`blocking`), what to know (`warnings`), and with what its environment is made.
 
     `asked` are variables that ask numerical libraries for no more than the run's processor could.
     """
 
     blocking: tuple[Finding, ...]
     warnings: tuple[Finding, ...]
-    interpreter: str | None
+    means: str
     asked: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -54,20 +55,20 @@ def plan_rebuild(
     asked = _asked(manifest, here)
     warnings += _processor(manifest, here, asked)
     environment = manifest.recipe.environment
-    interpreter = None
+    means = ""
     if environment is None:
         warnings.append(Finding("environment-not-recorded", "the command runs in whatever is installed here"))
     else:
-        plan = pip.plan(environment, environ=environ, python=python)
-        interpreter = plan.interpreter
+        plan = kind_named(environment.kind).plan(environment, environ=environ, python=python)
+        means = plan.means
         blocking += plan.blocking
         warnings += plan.warnings
-    return RebuildPlan(tuple(blocking), tuple(warnings), interpreter, asked)
+    return RebuildPlan(tuple(blocking), tuple(warnings), means, asked)
 
 
 def _asked(manifest: Manifest, here: Sequence[str]) -> dict[str, str]:
     environment = manifest.recipe.environment
-    numpy = dict(environment.packages).get("numpy") if environment else None
+    numpy = distributions(environment).get("numpy") if environment else None
     return ask_for(manifest.observations.machine.cpu_features, here, numpy)
 
 

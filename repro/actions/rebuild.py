@@ -30,7 +30,7 @@ from repro.execution.machine import describe_machine
 from repro.model.compare import Verdict, is_reproduced, worst
 from repro.model.content import ObjectRef
 from repro.model.digest import hex_of
-from repro.model.environment import Environment
+from repro.model.environment import Environment, in_a_line
 from repro.model.finding import Finding
 from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
@@ -185,7 +185,7 @@ def _rebuild_in(
         recipe=recipe_id(manifest.recipe),
         verdict=verdict,
         outputs=outputs,
-        environment=_describe(manifest.recipe.environment, plan),
+        environment=_describe(manifest.recipe.environment),
         sandbox=setting.guarantee,
         machine=describe_machine(),
         repro=__version__,
@@ -248,11 +248,11 @@ def _realise(
     say: Callable[[str], None],
 ) -> Realised | None:
     environment = source.manifest.recipe.environment
-    if environment is None or plan.interpreter is None:
+    if environment is None:
         return None
-    say(f"environment: {_describe(environment, plan)}")
+    say(f"environment: {in_a_line(environment)}")
     return realise_environment(
-        workspace, source, environment, plan.interpreter, room.root, room.folder, offline=options.offline
+        workspace, source, environment, plan.means, room.root, room.folder, offline=options.offline
     )
 
 
@@ -262,7 +262,7 @@ def _unbuildable(manifest: Manifest, plan: RebuildPlan) -> RebuildRecord:
         recipe=recipe_id(manifest.recipe),
         verdict=Verdict.UNBUILDABLE,
         outputs=(),
-        environment=_describe(manifest.recipe.environment, plan),
+        environment=_describe(manifest.recipe.environment),
         machine=describe_machine(),
         repro=__version__,
         started=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -271,9 +271,5 @@ def _unbuildable(manifest: Manifest, plan: RebuildPlan) -> RebuildRecord:
     )
 
 
-def _describe(environment: Environment | None, plan: RebuildPlan) -> str:
-    if environment is None:
-        return "not recorded"
-    python = environment.python
-    count = len(environment.packages)
-    return f"{environment.kind}, {python.implementation} {python.version}, {count} packages"
+def _describe(environment: Environment | None) -> str:
+    return "not recorded" if environment is None else in_a_line(environment)

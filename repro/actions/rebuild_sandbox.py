@@ -20,7 +20,7 @@ from repro.actions.rebuild_view import (
     recorded_view,
     visible_path,
 )
-from repro.env.kinds import Realised
+from repro.env.kinds import PrefixEnvironment
 from repro.execution import landlock
 from repro.execution.bubblewrap import Bubblewrap, arguments_for, find_programs, probe
 from repro.execution.machine import describe_machine
@@ -51,7 +51,7 @@ class Setting:
 
     sandbox: Sandbox
     view: View
-    realised: Realised | None
+    realised: PrefixEnvironment | None
     environ: Mapping[str, str]
     guarantee: Guarantee
     findings: tuple[Finding, ...] = ()
@@ -66,7 +66,7 @@ class _Subject:
 
     manifest: Manifest
     environ: Mapping[str, str]
-    realised: Realised | None
+    realised: PrefixEnvironment | None
     room: Room
     needs: Needs
 
@@ -84,7 +84,7 @@ def check_kind(kind: SandboxKind, environ: Mapping[str, str]) -> None:
 
 
 def set_up(
-    kind: SandboxKind, manifest: Manifest, environ: Mapping[str, str], realised: Realised | None, room: Room
+    kind: SandboxKind, manifest: Manifest, environ: Mapping[str, str], realised: PrefixEnvironment | None, room: Room
 ) -> Setting:
     """Return the setting for a kind; for `AUTO`, of the first kind that works, with a finding that says why no better.
 
@@ -228,7 +228,7 @@ def _missed_under_landlock(subject: _Subject) -> list[str]:
     return [*missed, "of the network, only TCP connections to ports below the ephemeral ones are refused"]
 
 
-def _moved(realised: Realised | None, view: View) -> Realised | None:
+def _moved(realised: PrefixEnvironment | None, view: View) -> PrefixEnvironment | None:
     """Return the environment as it is seen in the view."""
     if realised is None or view.prefix is None:
         return realised

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from repro.actions.rebuild_outside import outside_files
 from repro.actions.rebuild_room import Room
-from repro.env.kinds import Realised
+from repro.env.kinds import PrefixEnvironment
 from repro.env.which_python import which
 from repro.execution.pinning import PINNING_SITE
 from repro.model.content import Kind
+from repro.model.environment import has_project_installs
 from repro.model.manifest import Manifest
 from repro.model.names import is_within
 from repro.model.outside import absolute_path
@@ -44,7 +45,7 @@ class Needs:
         return (*self.interpreter, *((self.program,) if self.program else ()), *self.variables)
 
 
-def needs_of(manifest: Manifest, environ: Mapping[str, str], realised: Realised | None, root: str) -> Needs:
+def needs_of(manifest: Manifest, environ: Mapping[str, str], realised: PrefixEnvironment | None, root: str) -> Needs:
     """Look up what the command needs beside the system and the environment."""
     path = environ.get("PATH", "")
     searched = f"{realised.bin_dir}:{path}" if realised else path
@@ -65,7 +66,9 @@ def needs_of(manifest: Manifest, environ: Mapping[str, str], realised: Realised 
     )
 
 
-def recorded_view(manifest: Manifest, room: Room, realised: Realised | None, needs: Needs, account: Account) -> View:
+def recorded_view(
+    manifest: Manifest, room: Room, realised: PrefixEnvironment | None, needs: Needs, account: Account
+) -> View:
     """Return the view in which everything stands where the run had it, as far as that can be."""
     own_root, place = os.fsencode(room.root), manifest.observations.place
     root = place_of(place.root if place else None, own_root, needs.all)
@@ -80,7 +83,7 @@ def recorded_view(manifest: Manifest, room: Room, realised: Realised | None, nee
         own = os.fsencode(realised.prefix)
         prefix = _prefix(manifest, own, own_root, root, home, needs)
         mounts.append(Mount(own, prefix))
-        if manifest.recipe.environment and manifest.recipe.environment.project:
+        if has_project_installs(manifest.recipe.environment):
             mounts.append(Mount(own_root, own_root, True))  # editable installs name the folder that they were made from
     mounts.append(Mount(own_root, root, True))
     mounts += [Mount(own_root + b"/" + path, root + b"/" + path) for path in protected_inputs(manifest)[:MAX_PROTECTED]]
@@ -103,7 +106,7 @@ def shown_folders(view: View, kept: Sequence[bytes]) -> tuple[bytes, ...]:
     )
 
 
-def own_view(room: Room, realised: Realised | None, home: str) -> View:
+def own_view(room: Room, realised: PrefixEnvironment | None, home: str) -> View:
     """Return the view in which everything stands where it is."""
     prefix = os.fsencode(realised.prefix) if realised else None
     return View(os.fsencode(room.root), os.fsencode(home), prefix, ())
@@ -184,7 +187,7 @@ def _is_free(root: bytes, relative: bytes) -> bool:
     return False
 
 
-def _interpreter_folders(realised: Realised) -> list[str]:
+def _interpreter_folders(realised: PrefixEnvironment) -> list[str]:
     """Return where the interpreter that an environment was made from is installed, by all names that lead there."""
     python = os.path.join(realised.bin_dir, "python")
     found = []

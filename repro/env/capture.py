@@ -22,13 +22,13 @@ from repro.env.installed import (
     remote_url,
     without_credentials,
 )
-from repro.env.kinds import Captured, DescribeCheckout
+from repro.env.kinds import DescribeCheckout
 from repro.env.pip_lock import LockedPackage, lock_text
-from repro.env.probe import InstalledDistribution, Probe
+from repro.env.probe import InstalledDistribution, InterpreterObservations, Probe
 from repro.env.project_lock import ProjectLock, UnreadableProjectLock, find_project_lock, read_project_lock
 from repro.env.wheel_files import keep_wheel
 from repro.model.distribution_names import check_git_install
-from repro.model.environment import Environment, ProjectInstall, VcsInstall, WheelInstall
+from repro.model.environment import PipEnvironment, ProjectInstall, VcsInstall, WheelInstall
 from repro.model.finding import Finding
 from repro.model.objects import ObjectSink
 
@@ -36,6 +36,15 @@ _GET_HASHES = "repro env lock where the network and the index are"
 _BUILD_WHEEL = "commit and push its source and install it by git+https://…, or build a wheel and install that"
 _KEEP_WHEEL = "put the wheel back, or install it from an index"
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """What was installed: pinned, what there is to say about it, and what was only observed."""
+
+    environment: PipEnvironment
+    findings: tuple[Finding, ...]
+    observations: InterpreterObservations
 
 
 def capture(
@@ -49,7 +58,7 @@ def capture(
     describe_checkout: DescribeCheckout | None = None,
     offline: bool = False,
     refresh: bool = False,
-) -> Captured:
+) -> Pinned:
     """Pin what `probe` saw.
 
     Args:
@@ -79,7 +88,7 @@ def capture(
     if lock is not None:
         project = [install.name for install in sorting.project]
         sorting.findings += drift_findings(lock, sorting.packages, project)
-    return Captured(sorting.environment(), tuple(sorting.findings), probe.observations)
+    return Pinned(sorting.environment(), tuple(sorting.findings), probe.observations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,11 +247,10 @@ class _Sorting:
         detail = f"{distribution.name} {distribution.version} is not pinned: {reason}"
         self.findings.append(Finding("environment-unlocked", detail, hint=hint))
 
-    def environment(self) -> Environment:
+    def environment(self) -> PipEnvironment:
         """Return the environment, all its lists sorted by name."""
         text = lock_text(tuple(self.locked)) if self.locked else None
-        return Environment(
-            kind="pip",
+        return PipEnvironment(
             python=self.probe.interpreter,
             packages=tuple(sorted(self.packages.items())),
             lock=self.around.sink.add_bytes(text.encode()) if text is not None else None,

@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable
 
-from repro.model.environment import Environment
+from repro.model.environment import PipEnvironment
 
 _MARK = "repro-environment.json"
 _TEMPORARY = "tmp-"
@@ -25,7 +25,7 @@ _LEFT_OVER_S = 24 * 3600
 _FORMAT = 1
 
 
-def environment_key(environment: Environment, interpreter: str) -> str:
+def environment_key(environment: PipEnvironment, interpreter: str) -> str:
     """Return the name of the cache entry: 32 hex digits over all that decides what is installed.
 
     Project installs are not part of it: they are made in a copy.

@@ -11,7 +11,7 @@ from repro.env.kinds import EnvironmentPlan
 from repro.env.probe import BrokenInterpreter, probe
 from repro.env.uv_process import run_uv
 from repro.env.which_python import which
-from repro.model.environment import Environment, Interpreter
+from repro.model.environment import Interpreter, PipEnvironment
 from repro.model.finding import Finding
 
 _BUILD_WHEEL = "lock it where the run was made (repro env lock tells how) and record the run again"
@@ -19,7 +19,7 @@ _FREE_THREADED = re.compile(r"cpython-\d+t")
 _SAFE_VERSION = re.compile(r"\d+\.\d+\.\d+[0-9a-z+]*")
 
 
-def plan(environment: Environment, *, environ: Mapping[str, str], python: str | None = None) -> EnvironmentPlan:
+def plan(environment: PipEnvironment, *, environ: Mapping[str, str], python: str | None = None) -> EnvironmentPlan:
     """Say whether `environment` can be realised on this machine, and with which interpreter.
 
     Args:
@@ -39,7 +39,7 @@ def plan(environment: Environment, *, environ: Mapping[str, str], python: str | 
     if found is None:
         asked = f"{python} cannot be run" if python is not None else f"no {_shown(wanted)} was found on this machine"
         hint = f"uv python install {wanted.version}, or --python PATH"
-        return EnvironmentPlan(None, (Finding("no-interpreter", asked, hint=hint), *blocking))
+        return EnvironmentPlan("", (Finding("no-interpreter", asked, hint=hint), *blocking))
     path, here = found
     return EnvironmentPlan(path, tuple(blocking), tuple(_differences(wanted, here, path)))
 

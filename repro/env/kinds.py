@@ -1,49 +1,72 @@
-"""What every kind of environment answers: capture what is here, plan and realise it there.
+"""What every kind of environment answers: lock what is here, check it, plan and realise it there, archive it.
 
-`pip` (`repro.env.pip`) is the one kind so far. A new kind is a sibling module with the same three functions.
+A kind is a module with the functions of `EnvironmentKind`; `repro.env.which_kind` knows them by name. How two
+environments differ is `repro.model.environment_diff`'s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from repro.model.archive import ArchivedFile
+from repro.model.content import ObjectRef
 from repro.model.environment import Environment
 from repro.model.finding import Finding
-from repro.model.objects import ObjectSink
+from repro.model.objects import ObjectSink, ObjectSource
+from repro.model.settings import EnvironmentSettings
 
 DescribeCheckout = Callable[[str], "tuple[str, str] | None"]
 """Given a directory's path: the remote URL and HEAD commit of the clean git checkout it is, or None."""
 
 
 @dataclass(frozen=True, slots=True)
-class InterpreterObservations:
-    """What was seen of the interpreter and is shown, never compared.
+class LockRequest:
+    """What an environment is looked for and pinned with.
 
     Attributes:
-        executable, base_executable, prefix: absolute paths on this machine; `base_executable` is the interpreter
-            that a venv was made from.
-        build: `sys.version` in one line.
-        libc: `glibc 2.36`, or empty where the platform does not say.
-        tags: normalised name and the wheel tags of each distribution that has a `WHEEL` file.
+        command: what is to run, as it was given; empty where that is not known.
+        cwd, project_root: absolute paths.
+        environ: the user's variables.
+        settings: what `repro.yaml` says of the environment; its paths count from the project's root.
+        python: the interpreter that was named on the command line, an absolute path or a name; None where none was.
+        sink: takes the lock, and what stands on this machine only.
+        memo_dir: where what was found out is remembered; made when needed.
+        describe_checkout: tells the remote and commit of a clean git checkout outside the project.
+        offline: do not use the network.
+        refresh: ask again for what an index did not have.
     """
 
-    executable: str
-    base_executable: str
-    prefix: str
-    build: str
-    libc: str
-    tags: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    command: Sequence[str]
+    cwd: str
+    project_root: str
+    environ: Mapping[str, str]
+    settings: EnvironmentSettings
+    sink: ObjectSink
+    memo_dir: str
+    python: str | None = None
+    describe_checkout: DescribeCheckout | None = None
+    offline: bool = False
+    refresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """An environment as it was found: facts, what there is to say about it, and what was only observed."""
+    """An environment as it was found.
+
+    Attributes:
+        environment: pinned; a fact.
+        command: as it is recorded: a program of the environment by its base name alone.
+        observed: what is shown and never compared. Where the environment is a folder, `prefix` is its path, and
+            `base_executable` that of the interpreter that it was made from: what is read there is no input.
+        findings: what there is to say: drift from the project's lock, edited files, what could not be pinned.
+    """
 
     environment: Environment
-    findings: tuple[Finding, ...]
-    observations: InterpreterObservations
+    command: tuple[str, ...]
+    observed: Mapping[str, object]
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +74,13 @@ class EnvironmentPlan:
     """Whether an environment can be realised here.
 
     Attributes:
-        interpreter: path of the Python to use; None where none was found.
+        means: with what: the path of a Python, the address of an engine; empty where nothing is needed, or where
+            something blocks.
         blocking: why it cannot be realised; empty where it can.
         warnings: what is different here and does not stop it.
     """
 
-    interpreter: str | None
+    means: str
     blocking: tuple[Finding, ...] = ()
     warnings: tuple[Finding, ...] = ()
 
@@ -67,8 +91,35 @@ class EnvironmentPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Realised:
-    """An environment that stands on this machine.
+class RealiseRequest:
+    """What an environment is made with.
+
+    Attributes:
+        means: of the plan.
+        objects: has the objects that the environment itself names.
+        archive: its files, as far as they were archived; `bring` gets their objects.
+        bring: gets objects into `objects`; raises RemoteError, IntegrityError or MissingOnRemote.
+        envs_dir: where environments are kept on this machine; made when needed.
+        folder: for files that only this command needs; exists.
+        environ: the user's variables: indexes, channels, registries, their caches and credentials.
+        checkout_root: where the project's code stands, for installs from inside it; None leaves them out.
+        offline: do not use the network.
+    """
+
+    means: str
+    objects: ObjectSource
+    archive: tuple[ArchivedFile, ...]
+    bring: Callable[[Sequence[ObjectRef]], object]
+    envs_dir: str
+    folder: str
+    environ: Mapping[str, str]
+    checkout_root: str | None = None
+    offline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixEnvironment:
+    """An environment that stands in a folder of this machine.
 
     Attributes:
         prefix: absolute path of its root.
@@ -93,52 +144,71 @@ class Realised:
         return child
 
 
-class EnvironmentKind(Protocol):
-    """One kind of environment. A module with these functions is one."""
+Realised = PrefixEnvironment
+"""An environment that a command can be started in."""
 
-    def capture(
-        self,
-        python: str,
-        *,
-        project_root: str,
-        cwd: str,
-        environ: Mapping[str, str],
-        sink: ObjectSink,
-        memo_dir: str,
-        project_lock: str | None = None,
-        describe_checkout: DescribeCheckout | None = None,
-        offline: bool = False,
-        refresh: bool = False,
-    ) -> Captured:
-        """Pin the environment that `python` runs in.
+
+@dataclass(frozen=True, slots=True)
+class ArchiveRequest:
+    """What an environment's files are collected with.
+
+    Attributes:
+        objects: has the objects that the environment itself names.
+        sink: takes the files.
+        envs_dir, folder, environ, offline: as of `RealiseRequest`.
+    """
+
+    objects: ObjectSource
+    sink: ObjectSink
+    envs_dir: str
+    folder: str
+    environ: Mapping[str, str]
+    offline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Archived:
+    """The files that make an environment without the outside world, and why some are not among them."""
+
+    files: tuple[ArchivedFile, ...]
+    findings: tuple[Finding, ...] = ()
+
+
+class EnvironmentKind(Protocol):
+    """One kind of environment. A module with these functions is one.
+
+    Each is given environments of its own kind only.
+    """
+
+    def lock(self, request: LockRequest) -> Captured:
+        """Pin the environment that a command uses here.
 
         Raises:
-            CannotProceed: the interpreter does not run. What cannot be pinned is a finding, never an error.
+            CannotProceed: there is none. What cannot be pinned is a finding, never an error.
         """
         ...
 
-    def plan(
-        self, environment: Environment, *, environ: Mapping[str, str], python: str | None = None
-    ) -> EnvironmentPlan:
-        """Say, without changing anything, whether `environment` can be realised here."""
+    def check(self, environment: Environment, request: LockRequest) -> tuple[Finding, ...]:
+        """Say in what the environment that is in use here is not `environment`, down to edited files."""
         ...
 
-    def realise(
-        self,
-        environment: Environment,
-        *,
-        lock: bytes | None,
-        wheels: Mapping[str, str],
-        interpreter: str,
-        envs_dir: str,
-        environ: Mapping[str, str],
-        checkout_root: str | None = None,
-        project_env_dir: str | None = None,
-        offline: bool = False,
-    ) -> Realised:
-        """Make the environment, or find it made.
+    def plan(
+        self, environment: Environment, *, environ: Mapping[str, str], python: str | None = None, archived: bool = False
+    ) -> EnvironmentPlan:
+        """Say, without changing anything, whether `environment` can be realised here.
+
+        Args:
+            environment: what is to be realised.
+            environ: the user's variables.
+            python: an interpreter that the user insists on, where the kind is made with one.
+            archived: whether its files are in the store or on the remote.
+        """
+        ...
+
+    def realise(self, environment: Environment, request: RealiseRequest) -> Realised:
+        """Make the environment, or find it made. Nothing half made is left.
 
         Raises:
-            CannotProceed, IntegrityError, RemoteError: see `repro.env.realise`.
+            CannotProceed, IntegrityError, RemoteError: it cannot be made.
         """
         ...

@@ -1,72 +1,86 @@
 """The kind `pip`: what pip or uv installed into one interpreter, locked by hashed requirements, realised by uv.
 
-This module is `repro.env.kinds.EnvironmentKind` for `pip`; the work is in `repro.env.capture`,
-`repro.env.interpreters` and `repro.env.realise`, each imported by who asks: a run realises nothing.
+This module is `repro.env.kinds.EnvironmentKind` for `pip`; the work is in the modules that its functions import, each
+by who asks: a run realises nothing.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from dataclasses import asdict
 
-from repro.env.kinds import Captured, DescribeCheckout, EnvironmentPlan, Realised
-from repro.model.environment import Environment
-from repro.model.objects import ObjectSink
+from repro.env.kinds import (
+    Captured,
+    EnvironmentPlan,
+    LockRequest,
+    PrefixEnvironment,
+    RealiseRequest,
+)
+from repro.env.probe import InterpreterObservations
+from repro.model.environment import Environment, PipEnvironment
+from repro.model.environment_check import difference_findings
+from repro.model.environment_diff import compare
+from repro.model.finding import Finding
 
 
-def capture(
-    python: str,
-    *,
-    project_root: str,
-    cwd: str,
-    environ: Mapping[str, str],
-    sink: ObjectSink,
-    memo_dir: str,
-    project_lock: str | None = None,
-    describe_checkout: DescribeCheckout | None = None,
-    offline: bool = False,
-    refresh: bool = False,
-) -> Captured:
-    """Ask `python` what is installed, and pin it; see `repro.env.capture.capture`.
+def lock(request: LockRequest) -> Captured:
+    """Find the command's Python, ask it what is installed, and pin that; see `repro.env.capture.capture`.
 
     Raises:
-        BrokenInterpreter: `python` does not run.
+        NoPython: there is none.
+        BrokenInterpreter: it does not run.
         NoUv: hashes are needed and there is no uv.
     """
-    from repro.env.capture import capture as capture_probed
+    from repro.env.capture import capture
     from repro.env.probe import probe
+    from repro.env.which_python import command_for_record, find_python
 
-    return capture_probed(
-        probe(python, environ, cwd),
-        project_root=project_root,
-        sink=sink,
-        memo_dir=memo_dir,
-        environ=environ,
-        project_lock=project_lock,
-        describe_checkout=describe_checkout,
-        offline=offline,
-        refresh=refresh,
+    configured = request.python or request.settings.python
+    python = find_python(request.command, request.cwd, request.environ, request.project_root, configured)
+    pinned = capture(
+        probe(python, request.environ, request.cwd),
+        project_root=request.project_root,
+        sink=request.sink,
+        memo_dir=request.memo_dir,
+        environ=request.environ,
+        project_lock=os.path.join(request.project_root, request.settings.lock) if request.settings.lock else None,
+        describe_checkout=request.describe_checkout,
+        offline=request.offline,
+        refresh=request.refresh,
     )
+    recorded = command_for_record(request.command, pinned.observations.prefix, request.cwd)
+    return Captured(pinned.environment, recorded, _observed(pinned.observations), pinned.findings)
 
 
-def plan(environment: Environment, *, environ: Mapping[str, str], python: str | None = None) -> EnvironmentPlan:
+def _observed(observations: InterpreterObservations) -> dict[str, object]:
+    plain = asdict(observations)
+    native = ((name, [tag for tag in tags if not tag.endswith("-any")]) for name, tags in observations.tags)
+    plain["tags"] = {name: " ".join(tags) for name, tags in native if tags}
+    return {name: value for name, value in plain.items() if value}
+
+
+def check(environment: Environment, request: LockRequest) -> tuple[Finding, ...]:
+    """Say in what the environment that is in use here is not `environment`.
+
+    Raises:
+        as `lock`.
+    """
+    captured = lock(request)
+    found = compare(_of_this_kind(environment), captured.environment)
+    return (*captured.findings, *difference_findings(found))
+
+
+def plan(
+    environment: Environment, *, environ: Mapping[str, str], python: str | None = None, archived: bool = False
+) -> EnvironmentPlan:
     """Say whether `environment` can be realised here; see `repro.env.interpreters.plan`."""
     from repro.env.interpreters import plan as plan_interpreter
 
-    return plan_interpreter(environment, environ=environ, python=python)
+    return plan_interpreter(_of_this_kind(environment), environ=environ, python=python)
 
 
-def realise(
-    environment: Environment,
-    *,
-    lock: bytes | None,
-    wheels: Mapping[str, str],
-    interpreter: str,
-    envs_dir: str,
-    environ: Mapping[str, str],
-    checkout_root: str | None = None,
-    project_env_dir: str | None = None,
-    offline: bool = False,
-) -> Realised:
+def realise(environment: Environment, request: RealiseRequest) -> PrefixEnvironment:
     """Make the environment, or find it made; see `repro.env.realise.realise`.
 
     Raises:
@@ -74,14 +88,28 @@ def realise(
     """
     from repro.env.realise import realise as realise_locked
 
+    own = _of_this_kind(environment)
+    wheels = {}
+    for wheel in own.wheels:
+        path = os.path.join(request.folder, "wheels", wheel.file)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            request.objects.copy_to(wheel.object, file.fileno())
+        wheels[wheel.name] = path
     return realise_locked(
-        environment,
-        lock=lock,
+        own,
+        lock=request.objects.read(own.lock) if own.lock else None,
         wheels=wheels,
-        interpreter=interpreter,
-        envs_dir=envs_dir,
-        environ=environ,
-        checkout_root=checkout_root,
-        project_env_dir=project_env_dir,
-        offline=offline,
+        interpreter=request.means,
+        envs_dir=request.envs_dir,
+        environ=request.environ,
+        checkout_root=request.checkout_root,
+        project_env_dir=os.path.join(request.folder, "environment"),
+        offline=request.offline,
     )
+
+
+def _of_this_kind(environment: Environment) -> PipEnvironment:
+    if not isinstance(environment, PipEnvironment):
+        raise TypeError(f"an environment of kind {environment.kind} was given to the kind pip")
+    return environment

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from repro.env.kinds import InterpreterObservations
 from repro.env.pip_lock import canonical_version
 from repro.errors import CannotProceed
 from repro.model.environment import Interpreter
@@ -20,6 +19,26 @@ class BrokenInterpreter(CannotProceed):
     """An interpreter cannot be run, or does not answer as a Python does."""
 
     id = "broken-interpreter"
+
+
+@dataclass(frozen=True, slots=True)
+class InterpreterObservations:
+    """What was seen of the interpreter and is shown, never compared.
+
+    Attributes:
+        executable, base_executable, prefix: absolute paths on this machine; `base_executable` is the interpreter
+            that a venv was made from.
+        build: `sys.version` in one line.
+        libc: `glibc 2.36`, or empty where the platform does not say.
+        tags: normalised name and the wheel tags of each distribution that has a `WHEEL` file.
+    """
+
+    executable: str
+    base_executable: str
+    prefix: str
+    build: str
+    libc: str
+    tags: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from repro.env.environment_cache import cached_environment, environment_key, make_environment
 from repro.env.install_failures import EnvironmentNotMade, TamperedWheel, UnsafeInstall, failure_of
 from repro.env.installed import without_credentials
-from repro.env.kinds import Realised
+from repro.env.kinds import PrefixEnvironment
 from repro.env.pip_lock import parse_lock
 from repro.env.project_installs import copy_environment, install_project
 from repro.env.uv_process import index_arguments, run_uv
 from repro.env.wheel_files import is_wheel_of, sha256_of
 from repro.model.distribution_names import check_git_install
-from repro.model.environment import Environment, VcsInstall, WheelInstall
+from repro.model.environment import PipEnvironment, VcsInstall, WheelInstall
 
 _REMOVED = (
     "PYTHONHOME",
@@ -36,7 +36,7 @@ _REMOVED = (
 
 
 def realise(
-    environment: Environment,
+    environment: PipEnvironment,
     *,
     lock: bytes | None,
     wheels: Mapping[str, str],
@@ -46,7 +46,7 @@ def realise(
     checkout_root: str | None = None,
     project_env_dir: str | None = None,
     offline: bool = False,
-) -> Realised:
+) -> PrefixEnvironment:
     """Return the environment, standing.
 
     The second time costs a few milliseconds and starts no process, unless the environment has project installs:
@@ -81,14 +81,14 @@ def realise(
         copy_environment(prefix, project_env_dir)
         install_project(environment.project, project_env_dir, checkout_root, environ, offline)
         prefix = project_env_dir
-    return Realised(prefix, os.path.join(prefix, "bin"), {"VIRTUAL_ENV": prefix}, _REMOVED)
+    return PrefixEnvironment(prefix, os.path.join(prefix, "bin"), {"VIRTUAL_ENV": prefix}, _REMOVED)
 
 
 @dataclass(frozen=True, slots=True)
 class _Builder:
     """Builds one environment from nothing."""
 
-    environment: Environment
+    environment: PipEnvironment
     lock: bytes | None
     wheels: Mapping[str, str]
     interpreter: str
@@ -166,7 +166,7 @@ def vcs_requirement(install: VcsInstall) -> str:
     return f"{install.name} @ git+{install.url}@{install.commit}{fragment}"
 
 
-def _check(environment: Environment, lock: bytes | None) -> None:
+def _check(environment: PipEnvironment, lock: bytes | None) -> None:
     """Refuse what no capture writes, before anything is started."""
     if lock is not None:
         parse_lock(lock)

@@ -1,6 +1,7 @@
 """What the fields of an environment's record may say: each of them becomes part of a command line or of a path.
 
-Sources: PEP 503 (normalised names), PEP 440 (versions of Python), git's object ids, RFC 3986 (URLs).
+Sources: PEP 503 (normalised names), PEP 440 (versions of Python), git's object ids, RFC 3986 (URLs), the OCI
+distribution specification (references to images).
 """
 
 from __future__ import annotations
@@ -15,6 +16,10 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FOLDER = re.compile(r"[A-Za-z0-9._+-]+(?:/[A-Za-z0-9._+-]+)*")
 # No `$`: uv puts variables of the environment into URLs. No host that begins with `-`: ssh takes it for an option.
 _GIT_URL = re.compile(r"(?:https|http|ssh|git|file)://(?!-|[^/]*@-)[A-Za-z0-9._~:/?@!&'()*+,;=%\[\]-]+")
+
+_PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9.]+)?")
+# NAME@sha256:…, NAME with the registry's host and port; no user, no password.
+_REFERENCE = re.compile(r"[a-z0-9][A-Za-z0-9._:-]*(?:/[a-z0-9][a-z0-9._-]*)*@sha256:[0-9a-f]{64}")
 
 
 def distribution_name(text: str) -> str:
@@ -55,6 +60,16 @@ def git_commit(text: str) -> str:
 def sha256_digits(text: str) -> str:
     """Return `text` if it is 64 lower-case hex digits, else raise ValueError."""
     return _matched(_SHA256, text, "a SHA-256")
+
+
+def image_platform(text: str) -> str:
+    """Return `text` if it is a platform of images, `linux/amd64`, else raise ValueError."""
+    return _matched(_PLATFORM, text, "a platform of images")
+
+
+def image_reference(text: str) -> str:
+    """Return `text` if it is where a registry has an image, `NAME@sha256:…`, else raise ValueError."""
+    return _matched(_REFERENCE, text, "a reference to an image by its digest")
 
 
 def folder_in_repository(text: str) -> str:

@@ -1,8 +1,10 @@
-"""An environment pinned: what a run used, and what a rebuild must have. Kind `pip` so far."""
+"""An environment pinned: what a run used, and what a rebuild must have. One class for each kind."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from repro.model.content import ObjectRef
 
@@ -61,11 +63,10 @@ class WheelInstall:
 
 
 @dataclass(frozen=True, slots=True)
-class Environment:
-    """The environment of a recipe.
+class PipEnvironment:
+    """What pip or uv installed into one interpreter.
 
     Attributes:
-        kind: `pip`.
         python: the interpreter.
         packages: normalised name and version of every installed distribution, sorted by name.
         lock: the object that holds the hashed requirements for the packages that an index serves; None where
@@ -74,7 +75,6 @@ class Environment:
         unlocked: names of packages that could not be pinned by content; a rebuild is then not possible.
     """
 
-    kind: str
     python: Interpreter
     packages: tuple[tuple[str, str], ...]
     lock: ObjectRef | None = None
@@ -82,3 +82,119 @@ class Environment:
     vcs: tuple[VcsInstall, ...] = ()
     wheels: tuple[WheelInstall, ...] = ()
     unlocked: tuple[str, ...] = ()
+    kind: Literal["pip"] = "pip"
+
+
+@dataclass(frozen=True, slots=True)
+class CondaEnvironment:
+    """What a conda prefix holds.
+
+    Attributes:
+        platform: conda's name of it, `linux-64`.
+        lock: the object that holds the `conda-lock.yml`: conda's packages, and those of pip that an index serves.
+        packages: name and `VERSION BUILD` of every conda package, sorted by name.
+        pip: normalised name and version of every distribution that pip or uv installed beside them, sorted by name.
+        virtual: name and version of the virtual packages that it was solved with (`__glibc`), sorted by name.
+        python: the Python in it; None where it has none.
+        project, vcs, wheels, unlocked: as of `PipEnvironment`.
+    """
+
+    platform: str
+    lock: ObjectRef
+    packages: tuple[tuple[str, str], ...]
+    pip: tuple[tuple[str, str], ...] = ()
+    virtual: tuple[tuple[str, str], ...] = ()
+    python: Interpreter | None = None
+    project: tuple[ProjectInstall, ...] = ()
+    vcs: tuple[VcsInstall, ...] = ()
+    wheels: tuple[WheelInstall, ...] = ()
+    unlocked: tuple[str, ...] = ()
+    kind: Literal["conda"] = "conda"
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltFrom:
+    """What an image was built from.
+
+    Attributes:
+        file: the Dockerfile as an object.
+        bases: the images of its `FROM` lines, and the id or digest that each was then, sorted by name.
+        arguments: names and values of the build arguments, sorted by name.
+    """
+
+    file: ObjectRef
+    bases: tuple[tuple[str, str], ...] = ()
+    arguments: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ImageEnvironment:
+    """A container image.
+
+    Attributes:
+        image: its id: the SHA-256 of its configuration, 64 hex digits. It names every layer, so it names every byte.
+        platform: `linux/amd64`.
+        references: where registries have it, `NAME@sha256:…`, without credentials; empty where none is known to.
+        built_from: what it was built from; None of an image that was taken as it is.
+        packages: name and version of what is installed in it, as far as that was found; sorted by name.
+        unlocked: why it cannot be had again, as names; empty where it can.
+    """
+
+    image: str
+    platform: str
+    references: tuple[str, ...] = ()
+    built_from: BuiltFrom | None = None
+    packages: tuple[tuple[str, str], ...] = ()
+    unlocked: tuple[str, ...] = ()
+    kind: Literal["image"] = "image"
+
+
+Environment = PipEnvironment | CondaEnvironment | ImageEnvironment
+"""The environment of a recipe."""
+
+
+def named_objects(environment: Environment) -> Iterator[tuple[str, ObjectRef]]:
+    """Yield the objects that an environment names itself, each with what it is in words."""
+    match environment:
+        case PipEnvironment():
+            if environment.lock:
+                yield "pip lock", environment.lock
+        case CondaEnvironment():
+            yield "conda lock", environment.lock
+        case ImageEnvironment():
+            if environment.built_from:
+                yield "Dockerfile", environment.built_from.file
+            return
+    for wheel in environment.wheels:
+        yield wheel.file, wheel.object
+
+
+def has_project_installs(environment: Environment | None) -> bool:
+    """Whether something in it was installed from inside the project."""
+    return isinstance(environment, PipEnvironment | CondaEnvironment) and bool(environment.project)
+
+
+def distributions(environment: Environment) -> dict[str, str]:
+    """Return Python's distributions in it by name, with their versions, as far as they are known."""
+    match environment:
+        case PipEnvironment():
+            return dict(environment.packages)
+        case CondaEnvironment():
+            conda = {name: version.partition(" ")[0] for name, version in environment.packages}
+            return conda | dict(environment.pip)
+        case ImageEnvironment():
+            return {}
+
+
+def in_a_line(environment: Environment) -> str:
+    """Say what an environment is: kind, platform or Python, number of packages."""
+    count = len(environment.packages)
+    match environment:
+        case PipEnvironment():
+            python = environment.python
+            return f"pip, {python.implementation} {python.version}, {count} packages"
+        case CondaEnvironment():
+            return f"conda, {environment.platform}, {count + len(environment.pip)} packages"
+        case ImageEnvironment():
+            packages = f", {count} packages" if count else ""
+            return f"image, sha256:{environment.image[:12]}, {environment.platform}{packages}"

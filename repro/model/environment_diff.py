@@ -1,10 +1,16 @@
-"""How two environments differ: the interpreter, the packages, and where a package of the same version came from."""
+"""How two environments differ: what they stand on, the packages, and where a package of one version came from."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from repro.model.environment import Environment
+from repro.model.environment import (
+    CondaEnvironment,
+    Environment,
+    ImageEnvironment,
+    Interpreter,
+    PipEnvironment,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +27,8 @@ class EnvironmentDifference:
     """What is not the same in a second environment; all parts sorted by name.
 
     Attributes:
-        python: `implementation`, `version`, `abi`, `platform` where they differ, and `kind`.
+        base: what the packages stand on, where it differs: `kind`, `python version` and the like, `platform`, `image`,
+            `base image NAME`, `virtual NAME`. `-` stands for "none".
         added, removed: name and version of packages that only one of the two has.
         changed: packages of both, in other versions.
         sources: packages of both in the same version that came from elsewhere: another commit, another wheel file,
@@ -29,7 +36,7 @@ class EnvironmentDifference:
         lock: whether the locks differ although no package does: an index has more files now, or other ones.
     """
 
-    python: tuple[Changed, ...] = ()
+    base: tuple[Changed, ...] = ()
     added: tuple[tuple[str, str], ...] = ()
     removed: tuple[tuple[str, str], ...] = ()
     changed: tuple[Changed, ...] = ()
@@ -38,16 +45,16 @@ class EnvironmentDifference:
 
     def __bool__(self) -> bool:
         """Whether there is any difference."""
-        return bool(self.python or self.added or self.removed or self.changed or self.sources or self.lock)
+        return bool(self.base or self.added or self.removed or self.changed or self.sources or self.lock)
 
 
 def compare(before: Environment, after: Environment) -> EnvironmentDifference:
     """Return what changed from one environment to another; an empty difference is false."""
-    old, new = dict(before.packages), dict(after.packages)
+    old, new = _packages(before), _packages(after)
     old_sources, new_sources = _sources(before), _sources(after)
     packages_differ = old != new
     return EnvironmentDifference(
-        python=_python(before, after),
+        base=_base(before, after),
         added=tuple((name, new[name]) for name in sorted(new.keys() - old.keys())),
         removed=tuple((name, old[name]) for name in sorted(old.keys() - new.keys())),
         changed=tuple(
@@ -58,24 +65,67 @@ def compare(before: Environment, after: Environment) -> EnvironmentDifference:
             for name in sorted(old.keys() & new.keys())
             if old[name] == new[name] and old_sources.get(name) != new_sources.get(name)
         ),
-        lock=before.lock != after.lock and not packages_differ and old_sources == new_sources,
+        lock=lock_digest(before) != lock_digest(after) and not packages_differ and old_sources == new_sources,
     )
 
 
-def _python(before: Environment, after: Environment) -> tuple[Changed, ...]:
-    pairs = [
-        ("kind", before.kind, after.kind),
-        ("implementation", before.python.implementation, after.python.implementation),
-        ("version", before.python.version, after.python.version),
-        ("abi", before.python.abi, after.python.abi),
-        ("platform", before.python.platform, after.python.platform),
-    ]
-    return tuple(Changed(name, old, new) for name, old, new in pairs if old != new)
+def _packages(environment: Environment) -> dict[str, str]:
+    """Return name and version; of one that conda and pip both have, conda's is called `conda:NAME`."""
+    packages = dict(environment.packages)
+    if not isinstance(environment, CondaEnvironment):
+        return packages
+    beside = dict(environment.pip)
+    conda = {f"conda:{name}" if name in beside else name: version for name, version in packages.items()}
+    return conda | beside
+
+
+def lock_digest(environment: Environment) -> str | None:
+    """Return the digest of the lock that an environment has as an object."""
+    if isinstance(environment, ImageEnvironment) or environment.lock is None:
+        return None
+    return environment.lock.digest
+
+
+def _base(before: Environment, after: Environment) -> tuple[Changed, ...]:
+    old, new = _standing_on(before), _standing_on(after)
+    names = sorted(old.keys() | new.keys(), key=lambda name: (name != "kind", name))
+    pairs = [(name, old.get(name, "-"), new.get(name, "-")) for name in names]
+    return tuple(Changed(name, was, now) for name, was, now in pairs if was != now)
+
+
+def _standing_on(environment: Environment) -> dict[str, str]:
+    match environment:
+        case PipEnvironment():
+            return {"kind": environment.kind} | _python(environment.python)
+        case CondaEnvironment():
+            found = {"kind": environment.kind, "platform": environment.platform}
+            found |= {f"virtual {name}": version for name, version in environment.virtual}
+            return found | (_python(environment.python) if environment.python else {})
+        case ImageEnvironment():
+            found = {"kind": environment.kind, "platform": environment.platform}
+            found["image"] = f"sha256:{environment.image}"
+            built = environment.built_from
+            if built is not None:
+                found["Dockerfile"] = built.file.digest
+                found |= {f"base image {name}": known for name, known in built.bases}
+                found |= {f"build argument {name}": value for name, value in built.arguments}
+            return found
+
+
+def _python(python: Interpreter) -> dict[str, str]:
+    return {
+        "python implementation": python.implementation,
+        "python version": python.version,
+        "python abi": python.abi,
+        "python platform": python.platform,
+    }
 
 
 def _sources(environment: Environment) -> dict[str, str]:
     """Return where the packages came from that no index serves, in words."""
     sources = dict.fromkeys(environment.unlocked, "not pinned")
+    if isinstance(environment, ImageEnvironment):
+        return sources
     sources |= {p.name: f"{'editable ' if p.editable else ''}{p.path}" for p in environment.project}
     sources |= {w.name: f"{w.file} {w.sha256[:12]}" for w in environment.wheels}
     for install in environment.vcs:

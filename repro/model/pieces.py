@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from repro.model.content import Content, Kind, ObjectRef
+from repro.model.environment import named_objects
 from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
 
@@ -42,11 +43,9 @@ def pieces_of(manifest: Manifest) -> Iterator[Piece]:
             yield Piece(Part.DATA, name_to_text(outside.path), outside.content)
     for part in manifest.reads:
         yield Piece(Part.DATA, f"list of what was read of {name_to_text(part.path)}", part.names)
-    environment = manifest.recipe.environment
-    if environment and environment.lock:
-        yield Piece(Part.ENVIRONMENT, "pip lock", environment.lock)
-    for wheel in environment.wheels if environment else ():
-        yield Piece(Part.ENVIRONMENT, wheel.file, wheel.object)
+    if manifest.recipe.environment:
+        for called, named in named_objects(manifest.recipe.environment):
+            yield Piece(Part.ENVIRONMENT, called, named)
     for output in manifest.outputs:
         if output.content.kind is not Kind.SYMLINK:
             yield Piece(Part.OUTPUT, name_to_text(output.path), output.content)

@@ -10,7 +10,7 @@ from repro.model.canonical import canonical_json
 from repro.model.content import Content
 from repro.model.content_record import content_to_plain
 from repro.model.environment import Environment
-from repro.model.environment_diff import compare
+from repro.model.environment_diff import compare, lock_digest
 from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
 from repro.model.recipe import Recipe
@@ -82,8 +82,8 @@ def _environment(one: Environment | None, two: Environment | None) -> Iterator[D
             yield Difference(part, "kind", one.kind if one else None, two.kind if two else None)
         return
     found = compare(one, two)
-    for change in found.python:
-        yield Difference(part, f"python {change.name}", change.before, change.after)
+    for change in found.base:
+        yield Difference(part, change.name, change.before, change.after)
     for name, version in found.removed:
         yield Difference(part, f"package {name}", version, None)
     for name, version in found.added:
@@ -91,7 +91,7 @@ def _environment(one: Environment | None, two: Environment | None) -> Iterator[D
     for change in (*found.changed, *found.sources):
         yield Difference(part, f"package {change.name}", change.before, change.after)
     if found.lock:
-        yield Difference(part, "lock", one.lock and one.lock.digest, two.lock and two.lock.digest)
+        yield Difference(part, "lock", lock_digest(one), lock_digest(two))
 
 
 def _variables(manifest: Manifest) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 from repro.model.links import Way
@@ -22,11 +22,24 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentSettings:
-    """Which environment: its kind, the interpreter (a path), the lock file (a path). None is "find it"."""
+    """Which environment, and what becomes of it. None is "find it", or the default.
+
+    Attributes:
+        kind: `pip`, `conda` or `image`.
+        python, lock, file: paths of the interpreter, the project's own lock, and what the environment is made from.
+        image: a reference to a container image.
+        archive: which runs' environments are archived: `always`, `named` or `never`.
+        channels, platforms: conda's channels and the platforms that are locked.
+    """
 
     kind: str | None = None
     python: str | None = None
     lock: str | None = None
+    file: str | None = None
+    image: str | None = None
+    archive: str | None = None
+    channels: tuple[str, ...] = ()
+    platforms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +94,9 @@ KEYS = (
     "require",
     "rules",
 )
-ENVIRONMENT_KEYS = ("kind", "python", "lock")
-ENVIRONMENT_KINDS = ("pip",)
+ENVIRONMENT_KEYS = ("kind", "python", "lock", "file", "image", "archive", "channels", "platforms")
+ENVIRONMENT_KINDS = ("pip", "conda", "image")
+ARCHIVE = ("always", "named", "never")
 REMOTE_KEYS = ("url", "encryption")
 ENCRYPTION_KEYS = tuple(str(kind) for kind in KeyKind)
 
@@ -104,10 +118,6 @@ def parse_settings(data: bytes, what: str, committed: bool = False) -> Settings:
         raise BadSettings(error.message) from None
     reader = SettingsReader(what, marks)
     top = reader.mapping(value, (), KEYS)
-    environment = reader.mapping(top.get("environment"), ("environment",), ENVIRONMENT_KEYS)
-    kind = reader.text(environment, ("environment", "kind"))
-    if kind is not None and kind not in ENVIRONMENT_KINDS:
-        raise reader.bad(("environment", "kind"), f"the environment kind {kind!r} is none of: pip")
     return Settings(
         inputs=reader.texts(top, ("inputs",), _path),
         outputs=reader.texts(top, ("outputs",), _path),
@@ -115,11 +125,7 @@ def parse_settings(data: bytes, what: str, committed: bool = False) -> Settings:
         parameters=reader.texts(top, ("parameters",), _path),
         metrics=reader.texts(top, ("metrics",), _path),
         variables=reader.texts(top, ("variables",), _variable),
-        environment=EnvironmentSettings(
-            kind,
-            reader.text(environment, ("environment", "python")),
-            reader.text(environment, ("environment", "lock")),
-        ),
+        environment=_environment(reader, top.get("environment")),
         remotes=_remotes(reader, top.get("remotes")),
         encryption=_encryption(reader, top.get("remotes") or {}, committed),
         remote=reader.text(top, ("remote",)),
@@ -140,7 +146,6 @@ def merge_settings(nearer: Settings, farther: Settings) -> Settings:
 
     `link` is an order of preference, so it counts as one value.
     """
-    near, far = nearer.environment, farther.environment
     return replace(
         nearer,
         inputs=_joined(farther.inputs, nearer.inputs),
@@ -149,7 +154,7 @@ def merge_settings(nearer: Settings, farther: Settings) -> Settings:
         parameters=_joined(farther.parameters, nearer.parameters),
         metrics=_joined(farther.metrics, nearer.metrics),
         variables=_joined(farther.variables, nearer.variables),
-        environment=EnvironmentSettings(near.kind or far.kind, near.python or far.python, near.lock or far.lock),
+        environment=_merged_environment(nearer.environment, farther.environment),
         remotes={**farther.remotes, **nearer.remotes},
         encryption={**nearer.encryption, **farther.encryption, **_with_key(nearer.encryption)},
         remote=nearer.remote or farther.remote,
@@ -163,6 +168,26 @@ def merge_settings(nearer: Settings, farther: Settings) -> Settings:
         require=strictest((farther.require, nearer.require)),
         rules=_joined(farther.rules, nearer.rules),
     )
+
+
+def _environment(reader: SettingsReader, value: Any) -> EnvironmentSettings:
+    at = "environment"
+    inner = reader.mapping(value, (at,), ENVIRONMENT_KEYS)
+    return EnvironmentSettings(
+        kind=reader.word(inner, (at, "kind"), ENVIRONMENT_KINDS),
+        python=reader.text(inner, (at, "python")),
+        lock=reader.text(inner, (at, "lock")),
+        file=reader.text(inner, (at, "file")),
+        image=reader.text(inner, (at, "image")),
+        archive=reader.word(inner, (at, "archive"), ARCHIVE),
+        channels=reader.texts(inner, (at, "channels"), str),
+        platforms=reader.texts(inner, (at, "platforms"), str),
+    )
+
+
+def _merged_environment(near: EnvironmentSettings, far: EnvironmentSettings) -> EnvironmentSettings:
+    """Channels are an order of preference and platforms a choice: each counts as one value."""
+    return EnvironmentSettings(*(getattr(near, f.name) or getattr(far, f.name) for f in fields(EnvironmentSettings)))
 
 
 def _group(patterns: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:

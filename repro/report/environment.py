@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from repro.model.environment import Environment
+from repro.model.environment import CondaEnvironment, Environment, ImageEnvironment, Interpreter, PipEnvironment
 from repro.model.environment_record import environment_to_plain
 from repro.model.finding import Finding
 from repro.model.observations import finding_to_plain
@@ -20,14 +20,38 @@ def show_environment(environment: Environment | None, findings: Sequence[Finding
     if environment is None:
         say("no environment was recorded")
         return
-    python = environment.python
-    put(f"{environment.kind}: {python.implementation} {python.version}, {python.platform}")
-    special = {p.name: f"project ({p.path})" for p in environment.project}
+    for line in _lines(environment):
+        put(line)
+
+
+def _lines(environment: Environment) -> Iterator[str]:
+    packages = list(environment.packages)
+    match environment:
+        case PipEnvironment():
+            yield f"{environment.kind}: {_python(environment.python)}"
+        case CondaEnvironment():
+            python = f", {_python(environment.python)}" if environment.python else ""
+            yield f"{environment.kind}: {environment.platform}{python}"
+            packages += environment.pip
+        case ImageEnvironment():
+            yield f"{environment.kind}: sha256:{environment.image}, {environment.platform}"
+            yield from (f"  at {reference}" for reference in environment.references)
+    special = _origins(environment)
+    for name, version in packages:
+        yield f"  {name} {version}" + (f"  {special[name]}" if name in special else "")
+
+
+def _python(python: Interpreter) -> str:
+    return f"{python.implementation} {python.version}, {python.platform}"
+
+
+def _origins(environment: Environment) -> dict[str, str]:
+    special = dict.fromkeys(environment.unlocked, "not pinned")
+    if isinstance(environment, ImageEnvironment):
+        return special
+    special |= {p.name: f"project ({p.path})" for p in environment.project}
     special |= {v.name: f"{v.url}@{v.commit}" for v in environment.vcs}
-    special |= {w.name: w.file for w in environment.wheels}
-    special |= dict.fromkeys(environment.unlocked, "not pinned")
-    for name, version in environment.packages:
-        put(f"  {name} {version}" + (f"  {special[name]}" if name in special else ""))
+    return special | {w.name: w.file for w in environment.wheels}
 
 
 def show_locked(

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from repro.model.content import Content
-from repro.model.environment import Environment
+from repro.model.environment import Environment, in_a_line
 from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
 from repro.model.rebuild_record import RebuildRecord
@@ -77,9 +77,9 @@ def _code(manifest: Manifest) -> Iterator[str]:
 def _environment(environment: Environment | None) -> str:
     if environment is None:
         return "not recorded"
-    python = environment.python
-    text = f"{environment.kind}, {python.implementation} {python.version}, {len(environment.packages)} packages"
-    return text + (f", not pinned: {', '.join(environment.unlocked[:5])}" if environment.unlocked else "")
+    return in_a_line(environment) + (
+        f", not pinned: {', '.join(environment.unlocked[:5])}" if environment.unlocked else ""
+    )
 
 
 def _content(content: Content) -> str:

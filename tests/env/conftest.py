@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 from uv import find_uv_bin
 
-from repro.env import pip
-from repro.env.kinds import Captured, DescribeCheckout, Realised
+from repro.env.capture import Pinned, capture
+from repro.env.kinds import DescribeCheckout, PrefixEnvironment
+from repro.env.probe import probe
+from repro.env.realise import realise
 from repro.model.content import ObjectRef
 from repro.model.digest import Digest, digest_of
-from repro.model.environment import Environment
+from repro.model.environment import PipEnvironment
 from repro.model.objects import Told
 from tests.env.small_index import SmallIndex
 
@@ -84,11 +86,10 @@ class Desk:
         project_lock: str | None = None,
         describe_checkout: DescribeCheckout | None = None,
         **variables: str,
-    ) -> Captured:
-        return pip.capture(
-            self.python,
+    ) -> Pinned:
+        return capture(
+            probe(self.python, {**self.environ, **variables}, str(self.project)),
             project_root=str(self.project),
-            cwd=str(self.project),
             environ={**self.environ, **variables},
             sink=self.objects,
             memo_dir=str(self.folder / "memo"),
@@ -98,10 +99,10 @@ class Desk:
             refresh=refresh,
         )
 
-    def lock_of(self, environment: Environment) -> bytes | None:
+    def lock_of(self, environment: PipEnvironment) -> bytes | None:
         return self.objects.held[environment.lock.digest] if environment.lock else None
 
-    def wheels_of(self, environment: Environment) -> dict[str, str]:
+    def wheels_of(self, environment: PipEnvironment) -> dict[str, str]:
         fetched = self.folder / "fetched"
         fetched.mkdir(exist_ok=True)
         for wheel in environment.wheels:
@@ -110,14 +111,14 @@ class Desk:
 
     def realise(
         self,
-        environment: Environment,
+        environment: PipEnvironment,
         *,
         checkout: Path | None = None,
         project_env: Path | None = None,
         offline: bool = False,
         **variables: str,
-    ) -> Realised:
-        return pip.realise(
+    ) -> PrefixEnvironment:
+        return realise(
             environment,
             lock=self.lock_of(environment),
             wheels=self.wheels_of(environment),
@@ -143,7 +144,7 @@ def desk(tmp_path: Path, index: SmallIndex) -> Desk:
     return Desk(tmp_path, index)
 
 
-def output_of(realised: Realised, environ: dict[str, str], *command: str) -> str:
+def output_of(realised: PrefixEnvironment, environ: dict[str, str], *command: str) -> str:
     done = subprocess.run(
         command, env=realised.child_environ(environ), cwd="/", capture_output=True, text=True, check=False
     )

@@ -9,16 +9,16 @@ import pytest
 
 from repro.env import pip
 from repro.env.interpreters import find_interpreter
-from repro.model.environment import Environment, Interpreter
+from repro.model.environment import Interpreter, PipEnvironment
 from tests.env.conftest import BASE_PYTHON, Desk
 
 
 @pytest.fixture
-def here(desk: Desk) -> Environment:
+def here(desk: Desk) -> PipEnvironment:
     return desk.capture().environment
 
 
-def with_python(environment: Environment, **fields: str) -> Environment:
+def with_python(environment: PipEnvironment, **fields: str) -> PipEnvironment:
     return replace(environment, python=replace(environment.python, **fields))
 
 
@@ -43,17 +43,17 @@ def pretend(path: Path, python: Interpreter) -> Path:
     return path
 
 
-def test_the_same_python_is_found_and_it_is_no_venv(desk: Desk, here: Environment) -> None:
+def test_the_same_python_is_found_and_it_is_no_venv(desk: Desk, here: PipEnvironment) -> None:
     activated = {**desk.environ, "PATH": f"{desk.venv}/bin:{desk.environ['PATH']}", "VIRTUAL_ENV": str(desk.venv)}
     plan = pip.plan(here, environ=activated)
-    assert plan.interpreter is not None
-    assert os.path.realpath(plan.interpreter) == BASE_PYTHON
+    assert plan.means
+    assert os.path.realpath(plan.means) == BASE_PYTHON
     assert plan.findings == ()
 
 
-def test_no_matching_interpreter_blocks_with_a_hint(desk: Desk, here: Environment) -> None:
+def test_no_matching_interpreter_blocks_with_a_hint(desk: Desk, here: PipEnvironment) -> None:
     plan = pip.plan(with_python(here, version="3.11.99", abi="cpython-311-x"), environ=desk.environ)
-    assert plan.interpreter is None
+    assert plan.means == ""
     (finding,) = plan.blocking
     assert finding.kind == "no-interpreter"
     assert "cpython 3.11.99" in finding.detail
@@ -62,12 +62,12 @@ def test_no_matching_interpreter_blocks_with_a_hint(desk: Desk, here: Environmen
 
 @pytest.mark.parametrize("version", ["--help", "../../../tmp/x", "3", "3.11.7; id", ""])
 def test_a_version_from_elsewhere_never_becomes_an_option_or_a_path(
-    desk: Desk, here: Environment, version: str
+    desk: Desk, here: PipEnvironment, version: str
 ) -> None:
     assert find_interpreter(replace(here.python, version=version), desk.environ) is None
 
 
-def test_a_version_from_elsewhere_leads_to_no_program(desk: Desk, here: Environment) -> None:
+def test_a_version_from_elsewhere_leads_to_no_program(desk: Desk, here: PipEnvironment) -> None:
     (desk.folder / "pyenv/versions").mkdir(parents=True)
     wanted = replace(here.python, version="../../evil")
     pretend(desk.folder / "evil/bin/python", wanted)
@@ -75,7 +75,7 @@ def test_a_version_from_elsewhere_leads_to_no_program(desk: Desk, here: Environm
     assert find_interpreter(wanted, environ) is None
 
 
-def test_a_venv_on_the_path_is_not_taken_for_an_interpreter(desk: Desk, here: Environment) -> None:
+def test_a_venv_on_the_path_is_not_taken_for_an_interpreter(desk: Desk, here: PipEnvironment) -> None:
     wanted = Interpreter("cpython", "3.11.98", "cpython-311-x86_64-linux-gnu", here.python.platform)
     pretend(desk.folder / "other/bin/python3.11", wanted)
     (desk.folder / "other/pyvenv.cfg").write_text("home = /nowhere\n")
@@ -83,51 +83,51 @@ def test_a_venv_on_the_path_is_not_taken_for_an_interpreter(desk: Desk, here: En
     assert find_interpreter(wanted, environ) is None
 
 
-def test_another_interpreter_may_be_insisted_on(desk: Desk, here: Environment) -> None:
+def test_another_interpreter_may_be_insisted_on(desk: Desk, here: PipEnvironment) -> None:
     other = with_python(here, version="3.11.99")
     plan = pip.plan(other, environ=desk.environ, python=BASE_PYTHON)
-    assert plan.interpreter == BASE_PYTHON
+    assert plan.means == BASE_PYTHON
     assert plan.blocking == ()
     assert [finding.kind for finding in plan.warnings] == ["other-interpreter"]
 
 
-def test_an_insisted_interpreter_that_does_not_run_blocks(desk: Desk, here: Environment) -> None:
+def test_an_insisted_interpreter_that_does_not_run_blocks(desk: Desk, here: PipEnvironment) -> None:
     plan = pip.plan(here, environ=desk.environ, python="/no/such/python")
-    assert plan.interpreter is None
+    assert plan.means == ""
     assert [finding.kind for finding in plan.blocking] == ["no-interpreter"]
     assert "/no/such/python" in plan.blocking[0].detail
 
 
-def test_another_platform_is_a_warning(desk: Desk, here: Environment) -> None:
+def test_another_platform_is_a_warning(desk: Desk, here: PipEnvironment) -> None:
     other = with_python(here, platform="macosx-14.0-arm64", abi="cpython-311-darwin")
     plan = pip.plan(other, environ=desk.environ)
-    assert plan.interpreter is not None
+    assert plan.means
     assert plan.blocking == ()
     assert [finding.kind for finding in plan.warnings] == ["other-platform"]
 
 
-def test_what_was_not_pinned_blocks(desk: Desk, here: Environment) -> None:
+def test_what_was_not_pinned_blocks(desk: Desk, here: PipEnvironment) -> None:
     plan = pip.plan(replace(here, unlocked=("alpha", "beta")), environ=desk.environ)
-    assert plan.interpreter is not None
+    assert plan.means
     assert [finding.kind for finding in plan.blocking] == ["environment-unlocked", "environment-unlocked"]
     assert "alpha" in plan.blocking[0].detail
 
 
-def test_a_python_of_pyenv_is_found(desk: Desk, here: Environment) -> None:
+def test_a_python_of_pyenv_is_found(desk: Desk, here: PipEnvironment) -> None:
     wanted = Interpreter("cpython", "3.11.98", "cpython-311-x86_64-linux-gnu", here.python.platform)
     python = pretend(desk.folder / "pyenv/versions/3.11.98/bin/python", wanted)
     environ = {**desk.environ, "PYENV_ROOT": str(desk.folder / "pyenv")}
     assert find_interpreter(wanted, environ) == (str(python), wanted)
 
 
-def test_a_python_on_the_path_is_found(desk: Desk, here: Environment) -> None:
+def test_a_python_on_the_path_is_found(desk: Desk, here: PipEnvironment) -> None:
     wanted = Interpreter("cpython", "3.11.98", "cpython-311-x86_64-linux-gnu", here.python.platform)
     python = pretend(desk.folder / "bin/python3.11", wanted)
     environ = {**desk.environ, "PATH": f"{desk.folder / 'bin'}:{desk.environ['PATH']}"}
     assert find_interpreter(wanted, environ) == (str(python), wanted)
 
 
-def test_a_free_threaded_python_is_another_one(desk: Desk, here: Environment) -> None:
+def test_a_free_threaded_python_is_another_one(desk: Desk, here: PipEnvironment) -> None:
     pretend(desk.folder / "bin/python3.13", Interpreter("cpython", "3.13.98", "cpython-313-x", "linux-x86_64"))
     environ = {**desk.environ, "PATH": f"{desk.folder / 'bin'}:{desk.environ['PATH']}"}
     wanted = Interpreter("cpython", "3.13.98", "cpython-313t-x", "linux-x86_64")
@@ -138,4 +138,4 @@ def test_a_kind_answers_the_protocol() -> None:
     from repro.env.kinds import EnvironmentKind
 
     kind: EnvironmentKind = pip
-    assert callable(kind.capture)
+    assert callable(kind.realise)

@@ -27,14 +27,14 @@ from repro.env.realise import vcs_requirement
 from repro.errors import CannotProceed, IntegrityError, RemoteError
 from repro.model.content import ObjectRef
 from repro.model.digest import digest_of
-from repro.model.environment import Environment, ProjectInstall, VcsInstall, WheelInstall
+from repro.model.environment import PipEnvironment, ProjectInstall, VcsInstall, WheelInstall
 from repro.model.names import UnsafePath
 from tests.env.conftest import BASE_PYTHON, Desk, output_of
 from tests.env.small_index import make_wheel, sha256
 from tests.env.test_capture import commit_all, write_package
 
 
-def captured(desk: Desk, *names: str) -> Environment:
+def captured(desk: Desk, *names: str) -> PipEnvironment:
     for name in names:
         desk.index.add(name, "1.0", script=f"say-{name}")
     desk.install(*names)
@@ -320,9 +320,9 @@ def test_two_at_once_end_with_the_same_environment(desk: Desk) -> None:
 
 REALISE = """
 import pickle, sys
-from repro.env import pip
+from repro.env.realise import realise
 environment, arguments = pickle.loads(bytes.fromhex(sys.argv[1]))
-pip.realise(environment, **arguments)
+realise(environment, **arguments)
 """
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from repro.model.compare import ComparedOutput, Verdict
 from repro.model.content import Content, Item, Kind, ObjectRef
 from repro.model.digest import Digest
-from repro.model.environment import Environment, Interpreter, ProjectInstall, VcsInstall, WheelInstall
+from repro.model.environment import Interpreter, PipEnvironment, ProjectInstall, VcsInstall, WheelInstall
 from repro.model.finding import Finding
 from repro.model.manifest import Code, Manifest, Output, SubmoduleCode
 from repro.model.names import RelPath, UnsafePath, check_path
@@ -36,7 +36,7 @@ def link(target: bytes) -> Content:
 
 MACHINE = Machine("host.example.org", "ann", "Linux 6.1.0 x86_64", "A Processor @ 3.00GHz", 16)
 
-ENVIRONMENT = Environment(
+ENVIRONMENT = PipEnvironment(
     kind="pip",
     python=Interpreter("cpython", "3.11.7", "cpython-311-x86_64-linux-gnu", "linux-x86_64"),
     packages=(("numpy", "2.1.0"), ("ours", "0.1"), ("theirs", "1.0"), ("wheeled", "1.0+cpu"), ("yes", "1.0")),
@@ -216,7 +216,7 @@ versions = st.from_regex(r"[0-9]{1,2}\.[0-9]{1,2}(\+cpu)?", fullmatch=True)
 run_ids = st.from_regex(r"[0-9]{8}-[0-9]{6}-[a-z2-7]{8}", fullmatch=True).map(RunId)
 
 environments = st.builds(
-    Environment,
+    PipEnvironment,
     kind=st.just("pip"),
     python=st.just(ENVIRONMENT.python),
     packages=st.dictionaries(distribution_names, versions, max_size=4).map(lambda found: tuple(sorted(found.items()))),

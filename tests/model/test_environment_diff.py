@@ -4,12 +4,12 @@ from dataclasses import replace
 
 from repro.model.content import ObjectRef
 from repro.model.digest import digest_of
-from repro.model.environment import Environment, Interpreter, ProjectInstall, VcsInstall
+from repro.model.environment import Interpreter, PipEnvironment, ProjectInstall, VcsInstall
 from repro.model.environment_diff import Changed, EnvironmentDifference, compare
 
 PYTHON = Interpreter("cpython", "3.11.7", "cpython-311-x86_64-linux-gnu", "linux-x86_64")
 LOCK = ObjectRef(digest_of(b"lock"), 4)
-BASE = Environment("pip", PYTHON, (("numpy", "2.0.0"), ("six", "1.16.0")), LOCK)
+BASE = PipEnvironment(PYTHON, (("numpy", "2.0.0"), ("six", "1.16.0")), LOCK)
 
 
 def test_an_environment_does_not_differ_from_itself() -> None:
@@ -26,7 +26,7 @@ def test_packages_are_added_removed_and_changed() -> None:
 
 def test_another_interpreter_is_told_by_field() -> None:
     other = replace(BASE, python=replace(PYTHON, version="3.12.1", abi="cpython-312-x86_64-linux-gnu"))
-    assert [change.name for change in compare(BASE, other).python] == ["version", "abi"]
+    assert [change.name for change in compare(BASE, other).base] == ["python abi", "python version"]
 
 
 def test_the_same_version_from_elsewhere_is_a_difference() -> None:

@@ -208,7 +208,7 @@ def test_an_edited_recipe_is_refused_with_both_ids() -> None:
 def test_a_newer_version_and_a_newer_kind_of_environment_ask_for_a_newer_repro() -> None:
     for change, expected in (
         (_set("repro", 2), NewerFormat),
-        (_set(f"{ENV}.kind", "conda"), UnknownEnvironmentKind),
+        (_set(f"{ENV}.kind", "nix"), UnknownEnvironmentKind),
     ):
         with pytest.raises(expected) as caught:
             parse_manifest(hostile(change), "m")

@@ -71,7 +71,7 @@ BAD: dict[str, tuple[int, str, str]] = {
     "remotes:\n  a:\n": (2, "'a' has no url", ""),
     "remotes: [a]\n": (1, "names with values", ""),
     "environment: pip\n": (1, "environment must be names with values", ""),
-    "environment:\n  kind: conda\n": (2, "'conda'", ""),
+    "environment:\n  kind: nix\n": (2, "'nix'", ""),
     "inputs: data\n": (1, "inputs must be a list", "inputs: [data]"),
     "inputs:\n- a\n- 1\n": (3, "not 1", ""),
     "inputs:\n- ../a\n": (2, "points outside", ""),
