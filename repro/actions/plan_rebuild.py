@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from repro.actions.partial_data import PartialData, bring_partial
 from repro.actions.rebuild_outside import missing_outside
 from repro.actions.run_source import RunSource, bring
 from repro.env.which_kind import kind_named
@@ -15,7 +16,7 @@ from repro.model.environment import distributions
 from repro.model.finding import Finding
 from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
-from repro.model.pieces import Part, Piece, pieces_of
+from repro.model.pieces import Part, pieces_of
 from repro.model.processor import ask_for, lacking
 from repro.model.progress import SILENT, Progress
 from repro.model.run_state import State
@@ -27,19 +28,28 @@ from repro.store.transfer import missing_here
 class RebuildPlan:
     """What stands in the way (`blocking`), what to know (`warnings`), and with what its environment is made.
 
-    `asked` are variables that ask numerical libraries for no more than the run's processor could.
+    `asked` are variables that ask numerical libraries for no more than the run's processor could; `partial` is what is
+    brought of directories that were read in part.
     """
 
     blocking: tuple[Finding, ...]
     warnings: tuple[Finding, ...]
     means: str
     asked: Mapping[str, str] = field(default_factory=dict)
+    partial: PartialData = field(default_factory=PartialData)
 
 
 def plan_rebuild(
-    source: RunSource, environ: Mapping[str, str], python: str | None, progress: Progress = SILENT
+    source: RunSource,
+    environ: Mapping[str, str],
+    python: str | None,
+    progress: Progress = SILENT,
+    *,
+    whole: bool = True,
 ) -> RebuildPlan:
     """Bring what a rebuild needs into the store, and say what is missing. Nothing is executed.
+
+    `whole`: bring tracked directories whole, and not only what was read of them.
 
     Raises:
         RemoteError: the remote cannot be reached: whether it has a piece is then not known.
@@ -48,8 +58,10 @@ def plan_rebuild(
     manifest = source.manifest
     blocking = list(_unfit(manifest))
     warnings = [_tainted(manifest)] if manifest.tainted else []
+    partial = PartialData()
     if not blocking:
-        blocking += _missing_pieces(source, progress)
+        partial = PartialData() if whole else bring_partial(source, progress)
+        blocking += _missing_pieces(source, partial, progress)
         blocking += missing_outside(manifest, environ.get("HOME") or "/")
     here = describe_machine().cpu_features
     asked = _asked(manifest, here)
@@ -63,7 +75,7 @@ def plan_rebuild(
         means = plan.means
         blocking += plan.blocking
         warnings += plan.warnings
-    return RebuildPlan(tuple(blocking), tuple(warnings), means, asked)
+    return RebuildPlan(tuple(blocking), tuple(warnings), means, asked, partial)
 
 
 def _asked(manifest: Manifest, here: Sequence[str]) -> dict[str, str]:
@@ -95,24 +107,34 @@ def _unfit(manifest: Manifest) -> list[Finding]:
     return []
 
 
-def _missing_pieces(source: RunSource, progress: Progress) -> list[Finding]:
-    """Bring everything; of what could not be had, say which piece it belongs to."""
-    needed = [piece for piece in pieces_of(source.manifest) if piece.part is not Part.OUTPUT]
+def _missing_pieces(source: RunSource, partial: PartialData, progress: Progress) -> list[Finding]:
+    """Bring everything else; of what could not be had, say which piece it belongs to."""
+    in_part = {name_to_text(path): path for path in (*partial.wanted, *partial.missing)}
+    needed = [
+        piece
+        for piece in pieces_of(source.manifest)
+        if piece.part is not Part.OUTPUT and not (piece.part is Part.DATA and piece.path in in_part)
+    ]
     with contextlib.suppress(MissingOnRemote):  # which pieces that concerns is found below
         bring(source, [piece.root for piece in needed], progress)
-    return [_missing(source, piece, count) for piece in needed if (count := len(_lacking(source, piece.root)))]
+    found = [
+        _missing(source, piece.part, piece.path, count)
+        for piece in needed
+        if (count := len(_lacking(source, piece.root)))
+    ]
+    return [*found, *(_missing(source, Part.DATA, name_to_text(path), n) for path, n in partial.missing.items())]
 
 
 def _lacking(source: RunSource, root: Content | ObjectRef) -> tuple[object, ...]:
     return missing_here(source.cache, [root])
 
 
-def _missing(source: RunSource, piece: Piece, count: int) -> Finding:
+def _missing(source: RunSource, part: Part, path: str, count: int) -> Finding:
     where = f"neither here nor on {source.remote.shown}" if source.remote else "not here, and no remote is configured"
     return Finding(
-        f"{piece.part}-missing",
+        f"{part}-missing",
         f"{count} object{'s' * (count != 1)} {'are' if count != 1 else 'is'} {where}",
-        piece.path,
+        path,
         run=source.manifest.run,
         hint="`repro push` where it was made, then again with --from",
     )

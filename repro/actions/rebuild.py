@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from repro import __version__
 from repro.actions.compare_outputs import compare_outputs
 from repro.actions.environment import realise_environment
+from repro.actions.partial_data import bring_rest, forget_unread
 from repro.actions.plan_rebuild import RebuildPlan, plan_rebuild
 from repro.actions.rebuild_command import execute_recipe, make_working_directory
 from repro.actions.rebuild_misses import missed
@@ -45,7 +46,7 @@ from repro.store.cache import Cache
 
 @dataclass(frozen=True, slots=True)
 class RebuildOptions:
-    """What the user says of a rebuild; no `sandbox` is what the settings say.
+    """What the user says of a rebuild; no `sandbox` is what the settings say. `whole`: fetch tracked directories whole.
 
     Of one to `discard`, an experiment, neither files nor record are kept.
     """
@@ -57,6 +58,7 @@ class RebuildOptions:
     offline: bool = False
     push: bool = False
     sandbox: SandboxKind | None = None
+    whole: bool = False
     vary: tuple[Aspect, ...] = ()
     discard: bool = False
 
@@ -96,7 +98,8 @@ def rebuild(
     check_kind(kind, workspace.environ)
     source = open_run(workspace, text, options.source)
     say(f"rebuilding {source.manifest.run}: {' '.join(source.manifest.recipe.command)}")
-    plan = plan_rebuild(source, workspace.environ, options.python, progress)
+    whole = options.whole or kind is SandboxKind.NONE
+    plan = plan_rebuild(source, workspace.environ, options.python, progress, whole=whole)
     for warning in plan.warnings:
         if warning.kind == "processor-lacks":
             say(warning.detail)  # before hours are spent on it, and among the findings in the end
@@ -113,6 +116,7 @@ def rebuild(
         return Rebuilt(record, True)
     _keep_record(source, record, options)
     if options.into or options.keep or not is_reproduced(record.verdict):
+        forget_unread(source.manifest, plan.partial, room.root)
         room.trim()
         return Rebuilt(record, True, room.root)
     room.clear()
@@ -155,12 +159,15 @@ def _rebuild_in(
     manifest = source.manifest
     started = datetime.now(UTC)
     clock = time.monotonic()
-    _restore(source, room, say, progress)
+    _restore(source, plan, room, say, progress)
     progress.pause()  # package managers and the command have the terminal now
     realised = _realise(workspace, source, plan, options, room, say)
     recipe = varied(manifest.recipe, options.vary)
     make_working_directory(recipe.directory, room.root)
-    setting = set_up(kind, manifest, workspace.environ, realised, room)
+    withhold = bool(plan.partial.wanted)
+    setting = set_up(kind, manifest, workspace.environ, realised, room, withhold=withhold)
+    if withhold and not setting.withholds:
+        bring_rest(source, plan.partial, room.root, room.staging, progress)
     findings = [*plan.warnings, *(() if options.discard else setting.findings)]
     say(_running(setting.guarantee.kind))
     outcome = execute_recipe(manifest, recipe, setting, plan.asked, findings)
@@ -196,7 +203,7 @@ def _rebuild_in(
     )
 
 
-def _restore(source: RunSource, room: Room, say: Callable[[str], None], progress: Progress) -> None:
+def _restore(source: RunSource, plan: RebuildPlan, room: Room, say: Callable[[str], None], progress: Progress) -> None:
     """Put code and data where the command finds them, without what it is to make: unless it had read that before."""
     manifest, cache, root = source.manifest, source.cache, room.root
     say(f"code: commit {manifest.code.commit}")
@@ -209,8 +216,9 @@ def _restore(source: RunSource, room: Room, say: Callable[[str], None], progress
         remove(root, output.path)
     progress.begin("data", sum(item.content.size for item in manifest.recipe.data))
     for item in manifest.recipe.data:
-        say(f"data: {name_to_text(item.path)}")
-        place(item.content, root, item.path, cache, True, progress, room.staging)
+        only = plan.partial.wanted.get(item.path)
+        say(f"data: {name_to_text(item.path)}" + ("" if only is None else ", as far as the run read it"))
+        place(item.content, root, item.path, cache, True, progress, room.staging, only=only)
     place_outside(manifest, room, cache)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from repro.actions.rebuild_room import Room
 from repro.actions.rebuild_sandbox import Setting
 from repro.actions.rebuild_view import shown_folders
+from repro.data.hollow import is_hollow
 from repro.execution.sandbox_listener import find_listener, listened
 from repro.model.finding import Finding
 from repro.model.manifest import Manifest
@@ -18,6 +19,7 @@ from repro.model.watch_record import Means
 
 _LAST = 3  # of what is nowhere: the last is what a program most likely failed for
 _MOST = 20
+_UNREAD = "fetch tracked directories whole: repro rebuild --whole RUN"
 _HINT = "record it: let the run be watched, or name it with -i; `--sandbox none` shows this machine"
 
 
@@ -46,7 +48,15 @@ def missed(setting: Setting, manifest: Manifest, room: Room, failed: bool) -> li
     there: list[Miss] = []
     nowhere: list[Miss] = []
     for miss in found:
-        if miss.path is None or os.path.lexists(_own(setting, room, miss.path)):
+        if miss.path is None:
+            continue
+        own = _own(setting, room, miss.path)
+        if miss.refused and is_hollow(own):
+            detail = (
+                "the command was refused it: it is in tracked data, and was not fetched, as the run did not read it"
+            )
+            findings.append(Finding("not-fetched", detail, name_to_text(miss.path), hint=_UNREAD))
+        if os.path.lexists(own):
             continue  # it was not there at first, and then the command made it
         (there if miss.refused or _is_here(manifest, miss.path) else nowhere).append(miss)
     findings += _told(there[-_MOST:], "this machine has it, and the record has not")

@@ -23,6 +23,7 @@ from repro.actions.rebuild_view import (
 from repro.env.kinds import PrefixEnvironment
 from repro.execution import landlock
 from repro.execution.bubblewrap import Bubblewrap, arguments_for, find_programs, probe
+from repro.execution.capabilities import can_give_up_reading
 from repro.execution.machine import describe_machine
 from repro.execution.pinning import can_pin_addresses
 from repro.execution.sandbox import InBubblewrap, NoSandbox, Sandbox, Unconfined, UnderLandlock, landlock_rules
@@ -46,7 +47,8 @@ class Setting:
     """Where a command runs: the sandbox, what the command sees where, and the variables of the machine it gets.
 
     `made` are folders that stand in the checkout for the sandbox's sake alone; `log` is where the command may write
-    down what fails in it, as it sees that path; `kept` are folders of this machine that it sees as they are.
+    down what fails in it, as it sees that path; `kept` are folders of this machine that it sees as they are;
+    `withholds`: files that nobody may read are not read there, whoever the command's user is.
     """
 
     sandbox: Sandbox
@@ -58,6 +60,7 @@ class Setting:
     made: tuple[str, ...] = ()
     log: str = os.devnull
     kept: tuple[bytes, ...] = ()
+    withholds: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ class _Subject:
     realised: PrefixEnvironment | None
     room: Room
     needs: Needs
+    withhold: bool = False
 
 
 def check_kind(kind: SandboxKind, environ: Mapping[str, str]) -> None:
@@ -84,16 +88,25 @@ def check_kind(kind: SandboxKind, environ: Mapping[str, str]) -> None:
 
 
 def set_up(
-    kind: SandboxKind, manifest: Manifest, environ: Mapping[str, str], realised: PrefixEnvironment | None, room: Room
+    kind: SandboxKind,
+    manifest: Manifest,
+    environ: Mapping[str, str],
+    realised: PrefixEnvironment | None,
+    room: Room,
+    *,
+    withhold: bool = False,
 ) -> Setting:
     """Return the setting for a kind; for `AUTO`, of the first kind that works, with a finding that says why no better.
+
+    `withhold`: take root its privilege to read files that nobody may read, where that can be done.
 
     Raises:
         NoSandbox: the kind was asked for and does not work here.
     """
     for folder in (room.home, room.temporary, room.etc, os.path.dirname(room.log)):
         os.makedirs(folder, exist_ok=True)
-    subject = _Subject(manifest, environ, realised, room, needs_of(manifest, environ, realised, room.root))
+    needs = needs_of(manifest, environ, realised, room.root)
+    subject = _Subject(manifest, environ, realised, room, needs, withhold)
     reasons: list[str] = []
     for tried in _ORDER if kind is SandboxKind.AUTO else (kind,):
         setting = _SETTINGS[tried](subject)
@@ -129,7 +142,8 @@ def _bwrap(subject: _Subject) -> Setting | str:
         # Only root can do without a user namespace, and then the user keeps root's number.
         account = account if own_user else replace(account, uid=os.getuid(), gid=os.getgid())
         etc = _write_etc(subject.room, account, view.home)
-        arguments = arguments_for(view, account, etc, _working_directory(subject.manifest, view), own_user=own_user)
+        cwd = _working_directory(subject.manifest, view)
+        arguments = arguments_for(view, account, etc, cwd, own_user=own_user, withhold=subject.withhold)
         for program in programs:
             found = probe(program, arguments)
             if isinstance(found, Bubblewrap):
@@ -153,7 +167,16 @@ def _in_bwrap(
     log = os.path.join(os.fsdecode(LOG_FOLDER), os.path.basename(subject.room.log))
     guarantee = Guarantee(SandboxKind.BWRAP, tuple(_missed_in_bwrap(subject, view, account)))
     return Setting(
-        InBubblewrap(bubblewrap), view, realised, environ, guarantee, tuple(findings), made, log, subject.needs.all
+        InBubblewrap(bubblewrap),
+        view,
+        realised,
+        environ,
+        guarantee,
+        tuple(findings),
+        made,
+        log,
+        subject.needs.all,
+        withholds=True,
     )
 
 
@@ -171,9 +194,19 @@ def _landlock(subject: _Subject) -> Setting | str:
     environ.pop("XDG_RUNTIME_DIR", None)
     guarantee = Guarantee(SandboxKind.LANDLOCK, tuple(_missed_under_landlock(subject)))
     findings = tuple(not_the_same_here(subject.manifest))
-    sandbox = UnderLandlock(landlock_rules(readable, own))
-    kept = tuple(readable)
-    return Setting(sandbox, view, subject.realised, environ, guarantee, findings, log=room.log, kept=kept)
+    withholds = can_give_up_reading()
+    sandbox = UnderLandlock(landlock_rules(readable, own), subject.withhold and withholds)
+    return Setting(
+        sandbox,
+        view,
+        subject.realised,
+        environ,
+        guarantee,
+        findings,
+        log=room.log,
+        kept=tuple(readable),
+        withholds=withholds,
+    )
 
 
 def _none(subject: _Subject) -> Setting | str:

@@ -61,7 +61,7 @@ def watched_aftermath(
         for path in sorted(written)
         if not is_noise(path, project.settings.exclude) and not any(is_within(path, other) for other in declared)
     ]
-    parts = tuple(_parts(project, data, judged))
+    parts = tuple(_parts(project, data, judged, trace, known))
     before = Aftermath(tuple(outputs), tuple(sorted(set(tainted))), tuple(data), reads=parts)
     return _joined(project, watched, judged, before, found, known)
 
@@ -175,13 +175,27 @@ def _tainted_code(project: Project, manifest: Manifest, judged: Judged, trace: T
             yield change.path
 
 
-def _parts(project: Project, data: Sequence[Item], judged: Judged) -> Iterator[ReadPart]:
+def _parts(project: Project, data: Sequence[Item], judged: Judged, trace: Trace, known: Known) -> Iterator[ReadPart]:
+    """Yield what was read of each directory. What was written in it is named too: it must be there to be written to."""
     cache = project.cache()
+    written = _written_in(known.items, trace, known)
     for item in data:
         names = judged.used.get(item.path, set()) - {b""}
-        if item.content.kind is Kind.DIRECTORY and 0 < len(names) <= _MOST_NAMES:
+        is_moved = known.root + b"/" + item.path in trace.removed
+        if item.content.kind is Kind.DIRECTORY and 0 < len(names) <= _MOST_NAMES and not is_moved:
             files = sum(not name.endswith(b"/") for name in names)
+            names |= written.get(item.path, set())
             yield ReadPart(item.path, files, cache.add_bytes(encode_names(names)))
+
+
+def _written_in(folders: frozenset[bytes], trace: Trace, known: Known) -> dict[bytes, set[bytes]]:
+    found: dict[bytes, set[bytes]] = {}
+    for path in trace.made:
+        inner = inside(path, known.root)
+        folder = owner(inner, folders) if inner is not None else None
+        if inner is not None and folder is not None and inner != folder:
+            found.setdefault(folder, set()).add(inner[len(folder) + 1 :])
+    return found
 
 
 def _joined(

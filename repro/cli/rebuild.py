@@ -23,6 +23,7 @@ from repro.report.progress import ProgressLine
     type=click.Choice([str(kind) for kind in SandboxKind]),
     help="Run the command in auto, bwrap, landlock or none.",
 )
+@click.option("--whole", is_flag=True, help="Fetch tracked directories whole, not only what the run read of them.")
 @offline_option
 @click.option("--push", is_flag=True, help="Put the verdict on the remote as well.")
 @json_option
@@ -33,6 +34,7 @@ def rebuild(
     keep: bool,
     python: str | None,
     sandbox: str | None,
+    whole: bool,
     offline: bool,
     push: bool,
     as_json: bool,
@@ -51,7 +53,7 @@ def rebuild(
     from repro.actions.rebuild import rebuild as make
 
     kind = SandboxKind(sandbox) if sandbox else None
-    options = RebuildOptions(source, into, keep, python, offline, push, kind)
+    options = RebuildOptions(source, into, keep, python, offline, push, kind, whole)
     with ProgressLine("fetch") as progress:
         rebuilt = make(project_or_workspace(), run, options, terminal.say, progress)
     return report.show_rebuilt(rebuilt.record, rebuilt.started, rebuilt.directory, as_json=as_json)

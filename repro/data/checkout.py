@@ -11,11 +11,12 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 from repro.data.fresh_directory import Filling, held_directory
 from repro.data.hints import Hints
+from repro.data.hollow import make_hollow
 from repro.data.memo import Memo, MemoWriter
 from repro.data.memo_records import NO_DIGEST, encode_part
 from repro.data.open_safely import link_target, mode_of, names_in, naming, open_directory, parent_of
@@ -24,6 +25,7 @@ from repro.data.rows import FOLDER, RACY_NS, now_ns, pack_rows
 from repro.data.staging import staging_folder, sweep
 from repro.data.standing import TEMP, file_holds, read_directory, ref_of
 from repro.model.content import Content, Kind, ObjectRef
+from repro.model.digest import Digest
 from repro.model.links import Linker, is_linkable
 from repro.model.names import RelPath, check_path
 from repro.model.progress import SILENT, Progress
@@ -42,6 +44,7 @@ def place(
     linker: Linker | None = None,
     remember: MemoWriter | None = None,
     memo: Memo | None = None,
+    only: Container[Digest] | None = None,
 ) -> None:
     """Bring the work tree's `path` to `content`. What would be lost is the caller's question to `would_lose`.
 
@@ -58,6 +61,8 @@ def place(
         remember: takes what is to be remembered of `path`, if that is a directory and did not stand there before:
             then it is finished afterwards.
         memo: what is remembered of `path`: what has not changed since is not read. It is read itself.
+        only: the files whose content is placed; the others become hollow (see `repro.data.hollow`), and need not be in
+            `source`. None is all.
 
     Raises:
         UnsafePath: `path` is not one.
@@ -69,7 +74,7 @@ def place(
     check_path(path)
     wanted = Entry(path.rsplit(b"/", 1)[-1], content)
     with staging_folder(staging) as workshop, parent_of(root, path, create=True) as parent:
-        placing = _Placing(source, prune, progress, workshop, linker)
+        placing = _Placing(source, prune, progress, workshop, linker, only)
         if workshop is None:
             sweep(parent)
         if content.kind is Kind.DIRECTORY and mode_of(wanted.name, parent, path) is None:
@@ -87,6 +92,7 @@ class _Placing:
     progress: Progress
     workshop: int | None
     linker: Linker | None
+    only: Container[Digest] | None = None
     told: int = 0
     """Bytes of the file in the making that progress knows of."""
 
@@ -151,7 +157,7 @@ class _Placing:
         workshop = parent if self.workshop is None else self.workshop
         if os.fstat(workshop).st_dev != os.fstat(parent).st_dev:
             workshop = parent
-        filling = Filling(self.source, self.progress, self.linker, remember)
+        filling = Filling(self.source, self.progress, self.linker, remember, self.only)
         if remember is not None:
             remember.add(encode_part(wanted.name, pack_rows([FOLDER]), NO_DIGEST, is_last=True))
         with held_directory(workshop, shown) as temp:
@@ -184,6 +190,9 @@ class _Placing:
             return
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         with naming(shown, "writing it"), self._replacing(wanted.name, parent, shown) as (temp, workshop):
+            if self.only is not None and ref.digest not in self.only:
+                make_hollow(temp, workshop, ref.size, executable, shown)
+                return
             if self.linker and is_linkable(wanted.content) and self.linker.link(ref, temp, workshop):
                 return
             # The kernel takes the umask off the mode.

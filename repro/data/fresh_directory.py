@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from repro.data.captured_file import READ_WHOLE
+from repro.data.hollow import make_hollow
 from repro.data.memo import MemoWriter, digest_bytes
 from repro.data.memo_records import NO_DIGEST, PART, Closing, encode_closing, encode_part
 from repro.data.open_safely import named, naming, open_directory
@@ -20,6 +21,7 @@ from repro.data.removal import remove_entry
 from repro.data.rows import FOLDER, Row, pack_rows, row_of
 from repro.data.standing import read_directory, ref_of
 from repro.model.content import Content, Kind, ObjectRef
+from repro.model.digest import Digest
 from repro.model.links import Linker, is_linkable
 from repro.model.progress import Progress
 from repro.model.tree import Entry
@@ -79,7 +81,8 @@ def _lock(descriptor: int, how: int) -> bool:
 @dataclass(slots=True)
 class Filling:
     """Fills fresh directories, and notes in `remember` what is in them. `files` is how many files and links there are.
-    `told`: the bytes of the file in the making that progress knows of.
+    `told`: the bytes of the file in the making that progress knows of. `only`: the files whose content is placed, where
+    the others are to be hollow.
 
     Raises, all of its methods:
         MissingObject, CorruptObject, BadTree, WrongSize: from `source`.
@@ -90,6 +93,7 @@ class Filling:
     progress: Progress
     linker: Linker | None
     remember: MemoWriter | None
+    only: Container[Digest] | None = None
     files: int = field(default=0)
     told: int = field(default=0)
 
@@ -133,6 +137,9 @@ class Filling:
 
     def _file(self, content: Content, name: bytes, folder: int, shown: bytes) -> Row:
         ref = ref_of(content)
+        if self.only is not None and ref.digest not in self.only:
+            make_hollow(name, folder, ref.size, content.kind is Kind.EXECUTABLE, shown + b"/" + name)
+            return row_of(os.lstat(name, dir_fd=folder))
         if self.linker and is_linkable(content):
             with naming(shown + b"/" + name, "writing it"):
                 if self.linker.link(ref, name, folder):

@@ -15,6 +15,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from repro.execution.capabilities import READING
 from repro.execution.pinning import pin_addresses
 from repro.execution.process import Outcome, Start, execute
 from repro.execution.sandbox_listener import find_listener, listened
@@ -75,7 +76,13 @@ def probe(program: str, arguments: Sequence[bytes]) -> Bubblewrap | str:
 
 
 def arguments_for(
-    view: View, account: Account, made: Mapping[str, str], cwd: bytes, *, own_user: bool = True
+    view: View,
+    account: Account,
+    made: Mapping[str, str],
+    cwd: bytes,
+    *,
+    own_user: bool = True,
+    withhold: bool = False,
 ) -> tuple[bytes, ...]:
     """Return bubblewrap's arguments.
 
@@ -85,11 +92,15 @@ def arguments_for(
         made: files that stand for the system's in /etc, by name: their paths on this machine.
         cwd: where the command starts, as it sees it.
         own_user: give it the account's numbers, for which the kernel must allow user namespaces.
+        withhold: take root its privilege to read files that nobody may read.
     """
     words: list[str | bytes | int] = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"]
     words += ["--unshare-cgroup-try", "--die-with-parent", "--hostname", account.host]
     if own_user:
         words += ["--unshare-user", "--uid", account.uid, "--gid", account.gid]
+    if withhold:
+        for capability in READING:
+            words += ["--cap-drop", capability]
     words += _system()
     words += ["--proc", "/proc", "--dev", "/dev"]
     words += _kernel_and_graphics()

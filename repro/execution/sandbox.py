@@ -10,6 +10,7 @@ from typing import Protocol
 from repro.errors import CannotProceed
 from repro.execution import landlock
 from repro.execution.bubblewrap import Bubblewrap, run_inside
+from repro.execution.capabilities import give_up_reading
 from repro.execution.pinning import pin_addresses
 from repro.execution.process import Outcome, Start, execute
 from repro.execution.sandbox_listener import find_listener, listened
@@ -81,9 +82,11 @@ class InBubblewrap:
 
 @dataclass(frozen=True, slots=True)
 class UnderLandlock:
-    """A sandbox of Landlock rules; `rules` is their file descriptor, see `landlock_rules`."""
+    """A sandbox of Landlock rules; `rules` is their file descriptor, see `landlock_rules`. `withhold`: root too does
+    not read there what nobody may read."""
 
     rules: int
+    withhold: bool = False
     kind: SandboxKind = SandboxKind.LANDLOCK
 
     def listens(self) -> bool:
@@ -109,6 +112,8 @@ class UnderLandlock:
 
         def prepare() -> None:
             pin_addresses()
+            if self.withhold:
+                give_up_reading()
             landlock.restrict_self(self.rules)
 
         start = Start(prepare=prepare)

@@ -17,8 +17,10 @@ from repro.store.remote_objects import RemoteObjects as RemoteObjects
 from repro.store.transferred import Transferred as Transferred
 
 
-def missing_here(cache: Cache, roots: Sequence[Root]) -> tuple[Digest, ...]:
+def missing_here(cache: Cache, roots: Sequence[Root], *, files: bool = True) -> tuple[Digest, ...]:
     """Return the objects that are needed and not in the cache; what a missing tree names is not known.
+
+    `files`: whether more than trees is needed.
 
     Raises:
         CorruptObject, BadTree, WrongSize: a tree in the cache is not what it must be.
@@ -32,7 +34,7 @@ def missing_here(cache: Cache, roots: Sequence[Root]) -> tuple[Digest, ...]:
         return None
 
     for ref in Walk(roots, open_tree).files():
-        if not cache.has(ref.digest):
+        if files and not cache.has(ref.digest):
             missing[ref.digest] = None
     return tuple(missing)
 
