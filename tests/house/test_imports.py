@@ -64,6 +64,7 @@ STATUS = {
 CHECK = {
     "repro.actions",
     "repro.actions.check",
+    "repro.actions.check_contents",
     "repro.actions.check_facts",
     "repro.actions.check_remotes",
     "repro.actions.check_results",
