@@ -157,9 +157,7 @@ class PackIndex:
             at = find(digest, start + first * _DIGEST, start + end * _DIGEST)
             found: int | None = (at - start) // _DIGEST if at >= 0 else None
             if not first <= end <= count or (at >= 0 and (at - start) % _DIGEST):
-                found = self._position(
-                    digest
-                )  # a table out of order, or the same bytes across two digests
+                found = self._position(digest)  # a table out of order, or the same bytes across two digests
             if found is not None:
                 where = packs + found * _PLACE.size
                 answer = data[where : where + _PACK_AND_KIND.size]
