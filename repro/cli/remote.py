@@ -171,11 +171,9 @@ def push(runs: tuple[str, ...], remote: str | None, jobs: int, as_json: bool) ->
       repro push
       repro push @last -r store
     """
-    from repro.actions.push import push as send
+    from repro.cli.without_click import push as send
 
-    with ProgressLine("push") as progress:
-        synced = send(here(), runs, remote, jobs, progress)
-    report.show_synced("pushed", synced, as_json=as_json)
+    send(runs, as_json=as_json, remote=remote, jobs=jobs)
 
 
 @click.command()

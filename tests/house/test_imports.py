@@ -26,7 +26,7 @@ STATUS = {
     "repro.cli",
     "repro.cli.invoke",
     "repro.cli.outcome",
-    "repro.cli.plain_status",
+    "repro.cli.without_click",
     "repro.cli.streams",
     "repro.code",
     "repro.code.pointer_files",
