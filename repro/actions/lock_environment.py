@@ -8,12 +8,16 @@ from dataclasses import dataclass
 
 from repro.actions.environment import CapturedEnvironment, capture_environment, realise_environment
 from repro.actions.run_source import bring, open_run
+from repro.env.kinds import ContainerEnvironment
 from repro.env.which_kind import kind_named
 from repro.errors import CannotProceed
 from repro.model.environment import Environment, ImageEnvironment, named_objects
 from repro.model.finding import Finding
+from repro.model.image_lock import LOCK_FILE, render_image_lock
 from repro.project import Project, Workspace
 from repro.store.whole_file import replace_text
+
+_FILES = {"pip": "requirements.lock", "conda": "conda-lock.yml", "image": LOCK_FILE}
 
 
 class NotLockable(CannotProceed):
@@ -30,16 +34,17 @@ class NoEnvironment(CannotProceed):
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """A lock and its environment. `text` is the lock file's text."""
+    """A lock and its environment. `text` is the lock file's text, `output` where it went, as it is shown."""
 
     environment: Environment
     findings: tuple[Finding, ...]
     text: str
+    output: str
 
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """An environment that stands at `directory`."""
+    """An environment that stands at `directory`; of an image that the engine has, this is its id."""
 
     directory: str
     environment: Environment
@@ -61,8 +66,10 @@ def environment_of_run(project: Project, text: str) -> Environment | None:
     return records.read(records.select(text)).recipe.environment
 
 
-def lock_environment(project: Project, output: str, python: str | None) -> Locked:
-    """Pin what is installed, asking the index anew, and write the lock to the file `output` (`-` writes none).
+def lock_environment(project: Project, output: str | None, python: str | None) -> Locked:
+    """Pin the environment, asking the index or the registry anew, and write the lock to the file `output`.
+
+    `-` writes none; None is the file that the settings name, or the kind's own.
 
     Raises:
         NotLockable: a package cannot be pinned; nothing is written.
@@ -78,13 +85,27 @@ def lock_environment(project: Project, output: str, python: str | None) -> Locke
             next((f.hint for f in captured.findings if f.kind == "environment-unlocked"), None),
         )
     text = _lock_text(project, environment)
-    if output != "-":
-        replace_text(os.path.join(project.cwd, output), text)
-    return Locked(environment, captured.findings, text)
+    target, shown = _target(project, environment, output)
+    if target is not None:
+        replace_text(target, text)
+    return Locked(environment, captured.findings, text, shown)
+
+
+def _target(project: Project, environment: Environment, output: str | None) -> tuple[str | None, str]:
+    """Return the lock file's path, and how it is shown."""
+    if output == "-":
+        return None, output
+    if output is not None:
+        return os.path.join(project.cwd, output), output
+    name = (project.settings.environment.lock if environment.kind == "image" else None) or _FILES[environment.kind]
+    # repro itself reads an image's lock, in the project's root; the others are for other programs.
+    return os.path.join(project.root if environment.kind == "image" else project.cwd, name), name
 
 
 def _lock_text(project: Project, environment: Environment) -> str:
-    if isinstance(environment, ImageEnvironment) or environment.lock is None:
+    if isinstance(environment, ImageEnvironment):
+        return render_image_lock(environment).decode()
+    if environment.lock is None:
         return ""
     return project.cache().read(environment.lock).decode()
 
@@ -109,4 +130,6 @@ def create_environment(
     bring(run, [named for _, named in named_objects(environment)])
     with tempfile.TemporaryDirectory() as folder:
         realised = realise_environment(workspace, run, environment, plan.means, None, folder, offline=offline)
+    if isinstance(realised, ContainerEnvironment):
+        return Created(f"sha256:{realised.image}", environment, plan.warnings)
     return Created(realised.prefix, environment, plan.warnings)

@@ -15,6 +15,7 @@ from repro.actions.environment import realise_environment
 from repro.actions.partial_data import bring_rest, forget_unread
 from repro.actions.plan_rebuild import RebuildPlan, plan_rebuild
 from repro.actions.rebuild_command import execute_recipe, make_working_directory
+from repro.actions.rebuild_container import check_container, set_up_container
 from repro.actions.rebuild_misses import missed
 from repro.actions.rebuild_outside import place_outside
 from repro.actions.rebuild_room import Room, make_room
@@ -25,7 +26,7 @@ from repro.code.filtered_tree import tree_without
 from repro.code.restore import SubmodulePack, restore_commit
 from repro.data.checkout import place
 from repro.data.removal import remove
-from repro.env.kinds import Realised
+from repro.env.kinds import ContainerEnvironment, Realised
 from repro.errors import IntegrityError
 from repro.execution.machine import describe_machine
 from repro.model.compare import Verdict, is_reproduced, worst
@@ -97,6 +98,7 @@ def rebuild(
     kind = _sandbox_kind(workspace, options)
     check_kind(kind, workspace.environ)
     source = open_run(workspace, text, options.source)
+    check_container(kind, source.manifest, asked=options.sandbox is not None)
     say(f"rebuilding {source.manifest.run}: {' '.join(source.manifest.recipe.command)}")
     whole = options.whole or kind is SandboxKind.NONE
     plan = plan_rebuild(source, workspace.environ, options.python, progress, whole=whole)
@@ -165,7 +167,10 @@ def _rebuild_in(
     recipe = varied(manifest.recipe, options.vary)
     make_working_directory(recipe.directory, room.root)
     withhold = bool(plan.partial.wanted)
-    setting = set_up(kind, manifest, workspace.environ, realised, room, withhold=withhold)
+    if isinstance(realised, ContainerEnvironment):
+        setting = set_up_container(manifest, workspace.environ, realised, room)
+    else:
+        setting = set_up(kind, manifest, workspace.environ, realised, room, withhold=withhold)
     if withhold and not setting.withholds:
         bring_rest(source, plan.partial, room.root, room.staging, progress)
     findings = [*plan.warnings, *(() if options.discard else setting.findings)]

@@ -83,6 +83,8 @@ def check_kind(kind: SandboxKind, environ: Mapping[str, str]) -> None:
     """
     if kind is SandboxKind.BWRAP and not find_programs(environ.get("PATH", "")):
         raise _refusal(kind, _NO_BWRAP)
+    if kind is SandboxKind.CONTAINER:
+        return  # an environment of kind image has one, no other has: `repro.actions.rebuild_container`
     if kind is SandboxKind.LANDLOCK and not landlock.version():
         raise _refusal(kind, _NO_LANDLOCK)
 

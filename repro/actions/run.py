@@ -15,9 +15,10 @@ from repro.actions.tracked import inside
 from repro.code.kept_commits import drop_commit
 from repro.errors import CannotProceed, ReproError, UsageError
 from repro.execution.pinning import PINNING_SITE, pin_addresses
-from repro.execution.process import CommandNotExecutable, CommandNotFound
+from repro.execution.process import CommandNotExecutable, CommandNotFound, Outcome
 from repro.execution.watching import Watching, begin_watching, choose_watching, forget_watching
 from repro.model.determinism import run_environment
+from repro.model.environment import ImageEnvironment
 from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
 from repro.model.parameters import parameter_variables
@@ -50,7 +51,10 @@ def run(project: Project, options: RunOptions, on_frozen: Callable[[Manifest], N
     watching = replace(watching, folder=watch_folder(project, manifest.run))
     with project.records().hold(manifest.run):
         on_frozen(manifest)
-        ending = _execute(project, options, manifest, watching)
+        if isinstance(manifest.recipe.environment, ImageEnvironment):
+            ending = _execute_in_container(project, options, manifest, manifest.recipe.environment.image)
+        else:
+            ending = _execute(project, options, manifest, watching)
         try:
             return seal(project, manifest, ending)
         except ReproError as error:
@@ -96,6 +100,43 @@ def _execute(project: Project, options: RunOptions, manifest: Manifest, watching
     except (CommandNotFound, CommandNotExecutable):
         _discard(project, manifest)
         raise
+    return _ending(outcome, started)
+
+
+def _execute_in_container(project: Project, options: RunOptions, manifest: Manifest, image: str) -> Ending:
+    from repro.actions.container import container_findings, container_for_run, container_variables
+    from repro.env.image_command import ContainerFailed
+
+    try:
+        container = container_for_run(project, image)
+        variables = container_variables(project.environ, manifest.recipe, project.root, manifest.run)
+        mark_start(project, manifest.run)
+        started = datetime.now(UTC)
+        umask = int(manifest.recipe.umask, 8)
+        cpus = sorted(os.sched_getaffinity(0))
+        outcome, end = container.run(options.command, project.cwd, variables, umask=umask, cpus=cpus, run=manifest.run)
+    except ContainerFailed as error:
+        if error.started:
+            raise _end_unknown(manifest, error) from error
+        _discard(project, manifest)
+        raise
+    except ReproError:
+        _discard(project, manifest)
+        raise
+    return replace(_ending(outcome, started), findings=container_findings(container, end))
+
+
+def _end_unknown(manifest: Manifest, error: ReproError) -> NotSealed:
+    unknown = NotSealed(
+        f"how the command ended is not known: {error.message}",
+        f"nothing is lost: its files are where they were; `repro seal {manifest.run} --exit-code N` records them, and "
+        f"`repro run` again makes another run. {error.hint or ''}".strip(),
+    )
+    unknown.id = error.id
+    return unknown
+
+
+def _ending(outcome: Outcome, started: datetime) -> Ending:
     return Ending(
         exit_code=outcome.exit_code,
         signal=outcome.signal,

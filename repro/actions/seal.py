@@ -38,13 +38,14 @@ class AlreadySealed(CannotProceed):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How the command ended. Times are ISO 8601, UTC; what is not known is None."""
+    """How the command ended, and what was seen of it then. Times are ISO 8601, UTC; what is not known is None."""
 
     exit_code: int | None = None
     signal: str | None = None
     started: str | None = None
     finished: str | None = None
     duration_s: float | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 def seal(
@@ -90,7 +91,7 @@ def seal(
             duration_s=ending.duration_s,
             watched=after.means,
             watch=after.watch,
-            findings=(*manifest.observations.findings, *findings, *unkept, *unread, *after.findings),
+            findings=(*manifest.observations.findings, *findings, *unkept, *unread, *after.findings, *ending.findings),
         ),
     )
     project.cache().flush()

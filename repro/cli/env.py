@@ -27,11 +27,11 @@ def env() -> None:
 
 
 @env.command()
-@click.option("-o", "--output", metavar="FILE", default="requirements.lock", show_default=True, help="`-` is stdout.")
+@click.option("-o", "--output", metavar="FILE", help="Where, if not under the kind's own name; `-` is stdout.")
 @python_option
 @json_option
-def lock(output: str, python: str | None, as_json: bool) -> None:
-    """Pin what is installed, and write the lock as a requirements file with hashes.
+def lock(output: str | None, python: str | None, as_json: bool) -> None:
+    """Pin the environment, and write its lock: `requirements.lock`, `conda-lock.yml` or `image.lock`.
 
     \b
     Example:
@@ -40,7 +40,7 @@ def lock(output: str, python: str | None, as_json: bool) -> None:
     from repro.actions.lock_environment import lock_environment
 
     locked = lock_environment(here(), output, python)
-    report.show_locked(locked.environment, locked.findings, locked.text, output, as_json=as_json)
+    report.show_locked(locked.environment, locked.findings, locked.text, locked.output, as_json=as_json)
 
 
 @env.command()

@@ -171,9 +171,11 @@ def push(runs: tuple[str, ...], remote: str | None, jobs: int, as_json: bool) ->
       repro push
       repro push @last -r store
     """
-    from repro.cli.without_click import push as send
+    from repro.actions.push import push as send
 
-    send(runs, as_json=as_json, remote=remote, jobs=jobs)
+    with ProgressLine("push") as progress:
+        synced = send(here(), runs, remote, jobs, progress)
+    report.show_synced("pushed", synced, as_json=as_json)
 
 
 @click.command()
@@ -181,9 +183,8 @@ def push(runs: tuple[str, ...], remote: str | None, jobs: int, as_json: bool) ->
 @remote_option
 @jobs_option
 @click.option("--all", "everything", is_flag=True, help="All runs that the remote has.")
-@click.option("--adopt", is_flag=True, help="Put the runs' manifests where git takes them from: .repro/runs.")
 @json_option
-def fetch(runs: tuple[str, ...], remote: str | None, jobs: int, everything: bool, adopt: bool, as_json: bool) -> None:
+def fetch(runs: tuple[str, ...], remote: str | None, jobs: int, everything: bool, as_json: bool) -> None:
     """Bring objects into the store: of the tracked data, or of runs with their manifests.
 
     \b
@@ -193,10 +194,8 @@ def fetch(runs: tuple[str, ...], remote: str | None, jobs: int, everything: bool
     """
     from repro.actions.sync import fetch as bring
 
-    if adopt and not (runs or everything):
-        raise UsageError("--adopt needs runs", "name them, or give --all")
     with ProgressLine("fetch") as progress:
-        synced = bring(here(), runs, remote, jobs, everything=everything, adopt=adopt, progress=progress)
+        synced = bring(here(), runs, remote, jobs, everything=everything, progress=progress)
     report.show_synced("fetched", synced, as_json=as_json)
 
 

@@ -28,10 +28,10 @@ def kind_named(kind: str) -> EnvironmentKind:
             from repro.env import pip
 
             return pip
-        case "conda":
-            from repro.env import conda
+        case "image":
+            from repro.env import image
 
-            return conda
+            return image
     raise KindNotHere(f"this repro cannot make environments of kind {kind}", "install a newer repro")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from repro.model.content import ObjectRef
+from repro.model.digest import Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +95,7 @@ class CondaEnvironment:
         lock: the object that holds the `conda-lock.yml`: conda's packages, and those of pip that an index serves.
         packages: name and `VERSION BUILD` of every conda package, sorted by name.
         pip: normalised name and version of every distribution that pip or uv installed beside them, sorted by name.
-        virtual: what its packages ask of the machine: name of a virtual package (`__glibc`) and conda's version spec,
-            sorted by name.
+        virtual: name and version of the virtual packages that it was solved with (`__glibc`), sorted by name.
         python: the Python in it; None where it has none.
         project, vcs, wheels, unlocked: as of `PipEnvironment`.
     """
@@ -121,11 +121,13 @@ class BuiltFrom:
         file: the Dockerfile as an object.
         bases: the images of its `FROM` lines, and the id or digest that each was then, sorted by name.
         arguments: names and values of the build arguments, sorted by name.
+        context: the digest of the tar of all that the build was given; None where it is not known.
     """
 
     file: ObjectRef
     bases: tuple[tuple[str, str], ...] = ()
     arguments: tuple[tuple[str, str], ...] = ()
+    context: Digest | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,6 +107,7 @@ def _standing_on(environment: Environment) -> dict[str, str]:
             built = environment.built_from
             if built is not None:
                 found["Dockerfile"] = built.file.digest
+                found |= {"build context": built.context} if built.context else {}
                 found |= {f"base image {name}": known for name, known in built.bases}
                 found |= {f"build argument {name}": value for name, value in built.arguments}
             return found

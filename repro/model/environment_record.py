@@ -8,7 +8,7 @@ from typing import Any
 from repro.errors import CannotProceed
 from repro.model.canonical import canonical_digest
 from repro.model.content_record import ref_from_fields, ref_to_plain
-from repro.model.digest import Digest
+from repro.model.digest import Digest, parse_digest
 from repro.model.distribution_names import (
     distribution_name,
     folder_in_repository,
@@ -138,6 +138,7 @@ def _image_to_plain(environment: ImageEnvironment) -> dict[str, Any]:
     if environment.built_from:
         built = environment.built_from
         plain["built_from"] = {"file": ref_to_plain(built.file)}
+        plain["built_from"] |= {"context": built.context} if built.context else {}
         plain["built_from"] |= {"bases": dict(built.bases)} if built.bases else {}
         plain["built_from"] |= {"arguments": dict(built.arguments)} if built.arguments else {}
     if environment.unlocked:
@@ -158,7 +159,13 @@ def _image_from_fields(fields: Fields) -> ImageEnvironment:
 
 
 def _built_from_fields(fields: Fields) -> BuiltFrom:
-    return BuiltFrom(ref_from_fields(fields.fields("file")), _pairs(fields, "bases"), _pairs(fields, "arguments"))
+    context = fields.optional_text("context")
+    return BuiltFrom(
+        ref_from_fields(fields.fields("file")),
+        _pairs(fields, "bases"),
+        _pairs(fields, "arguments"),
+        fields.checked("context", parse_digest) if context is not None else None,
+    )
 
 
 def _pairs(fields: Fields, key: str) -> tuple[tuple[str, str], ...]:

@@ -18,11 +18,13 @@ _MAX_ID = 2**32 - 2  # -1 is no user
 
 
 class SandboxKind(StrEnum):
-    """What a rebuild's command runs in; `AUTO` is the first of the others that works."""
+    """What a rebuild's command runs in; `AUTO` is the first of the others that works, or, for an environment of kind
+    image, the container."""
 
     AUTO = "auto"
     BWRAP = "bwrap"
     LANDLOCK = "landlock"
+    CONTAINER = "container"
     NONE = "none"
 
 

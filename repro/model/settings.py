@@ -29,6 +29,8 @@ class EnvironmentSettings:
         python, lock, file: paths of the interpreter, the project's own lock, and what the environment is made from.
         image: a reference to a container image.
         archive: which runs' environments are archived: `always`, `named` or `never`.
+        context: the folder that a Dockerfile takes files from; its own if not given.
+        network, gpus: what a container is given of this machine: `none`, `host` or `bridge`; `all` or how many.
         channels, platforms: conda's channels and the platforms that are locked.
     """
 
@@ -40,6 +42,9 @@ class EnvironmentSettings:
     archive: str | None = None
     channels: tuple[str, ...] = ()
     platforms: tuple[str, ...] = ()
+    context: str | None = None
+    network: str | None = None
+    gpus: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,20 @@ KEYS = (
     "require",
     "rules",
 )
-ENVIRONMENT_KEYS = ("kind", "python", "lock", "file", "image", "archive", "channels", "platforms")
+ENVIRONMENT_KEYS = (
+    "kind",
+    "python",
+    "lock",
+    "file",
+    "image",
+    "archive",
+    "channels",
+    "platforms",
+    "context",
+    "network",
+    "gpus",
+)
+CONTAINER_NETWORKS = ("none", "host", "bridge")
 ENVIRONMENT_KINDS = ("pip", "conda", "image")
 ARCHIVE = ("always", "named", "never")
 REMOTE_KEYS = ("url", "encryption")
@@ -182,7 +200,17 @@ def _environment(reader: SettingsReader, value: Any) -> EnvironmentSettings:
         archive=reader.word(inner, (at, "archive"), ARCHIVE),
         channels=reader.texts(inner, (at, "channels"), str),
         platforms=reader.texts(inner, (at, "platforms"), str),
+        context=reader.text(inner, (at, "context")),
+        network=reader.word(inner, (at, "network"), CONTAINER_NETWORKS),
+        gpus=_gpus(reader, inner),
     )
+
+
+def _gpus(reader: SettingsReader, inner: dict[str, Any]) -> str | None:
+    value = inner.get("gpus")
+    if value is None or value == "all" or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
+        return None if value is None else str(value)
+    raise reader.bad(("environment", "gpus"), f"environment.gpus is all, or how many, not {value!r}")
 
 
 def _merged_environment(near: EnvironmentSettings, far: EnvironmentSettings) -> EnvironmentSettings:

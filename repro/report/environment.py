@@ -65,7 +65,8 @@ def show_locked(
     if output == "-":
         put(text.rstrip("\n"))
     else:
-        say(f"locked {len(environment.packages)} packages in {output}")
+        what = "the image" if isinstance(environment, ImageEnvironment) else f"{len(environment.packages)} packages"
+        say(f"locked {what} in {output}")
 
 
 def show_created(directory: str, environment: Environment, findings: Sequence[Finding], *, as_json: bool) -> None:

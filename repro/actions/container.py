@@ -1,0 +1,172 @@
+"""A command in a container of the recorded image: what it sees of this machine, and how it is started."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from repro.env.image_command import container_command, container_name
+from repro.errors import CannotProceed
+from repro.execution.machine import describe_machine
+from repro.execution.pinning import PINNING_SITE
+from repro.execution.process import CommandNotExecutable, CommandNotFound, Outcome, Start, execute
+from repro.model.container import BindMount, ContainerEnd, ContainerSpec, ContainerUser
+from repro.model.determinism import rebuild_environment
+from repro.model.finding import Finding
+from repro.model.links import Way
+from repro.model.parameters import parameter_variables
+from repro.model.pins import is_pinned, with_site
+from repro.model.recipe import Recipe
+from repro.project import Project
+
+FROM_SHELL = ("TERM", "COLORTERM", "NO_COLOR", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")
+"""Variables of the machine that a command in a container gets; all others are the image's, or recorded."""
+
+
+class UnusablePath(CannotProceed):
+    """The project's path cannot be told to a container engine."""
+
+    id = "unusable-path"
+
+
+@dataclass(frozen=True, slots=True)
+class InContainer:
+    """How a container is set up, whatever runs in it: a `ContainerSpec` without the command.
+
+    `environ` are the caller's variables, for the process that stands for the container.
+    """
+
+    engine: str
+    image: str
+    user: ContainerUser
+    host: str
+    mounts: tuple[BindMount, ...]
+    environ: Mapping[str, str]
+    network: str = "none"
+    gpus: str | None = None
+
+    def run(
+        self,
+        command: Sequence[str],
+        directory: str,
+        variables: Mapping[str, str],
+        *,
+        umask: int,
+        cpus: Sequence[int] | None = None,
+        stdout: int | None = None,
+        run: str = "",
+    ) -> tuple[Outcome, ContainerEnd]:
+        """Run a command in a new container to its end; the container is gone then.
+
+        Raises:
+            CommandNotFound, CommandNotExecutable: it did not start.
+            ContainerFailed: the engine refused, or went away; how the command ended is then not known.
+        """
+        few = cpus is not None and len(cpus) < (os.cpu_count() or 1)
+        spec = ContainerSpec(
+            engine=self.engine,
+            image=f"sha256:{self.image}",
+            name=container_name(),
+            command=tuple(command),
+            directory=directory,
+            environ={**variables, "USER": self.user.name, "LOGNAME": self.user.name},
+            user=self.user,
+            host=self.host,
+            mounts=self.mounts,
+            umask=umask,
+            cpus=tuple(cpus) if cpus is not None and few else None,
+            network=self.network,
+            gpus=self.gpus,
+            labels={"repro.id": run} if run else {},
+        )
+        with container_command(spec) as process:
+            outcome = execute(process.line, "/", self.environ, stdout=stdout, start=Start(pass_fds=process.pass_fds))
+            end = process.end()
+        if end.missing == "not-found":
+            raise CommandNotFound(f"the image has no command {command[0]!r}", "is it on the image's PATH?")
+        if end.missing == "not-executable":
+            raise CommandNotExecutable(f"{command[0]!r} cannot be executed in the image", "is it for its platform?")
+        return outcome, end
+
+
+def container_for_run(project: Project, image: str) -> InContainer:
+    """Return the container in which a run of this project executes.
+
+    Raises:
+        NoEngine: there is none.
+        UnusablePath: the project's path cannot be told to one.
+    """
+    from repro.env.image_engine import connect
+
+    settings, machine = project.settings, describe_machine()
+    mounts = [BindMount(usable(project.root), usable(project.root), writable=True)]
+    objects = os.path.join(project.places.store, "objects")
+    if Way.SYMLINK in settings.link and os.path.isdir(objects):  # tracked data are links into the store
+        mounts.append(BindMount(usable(objects), usable(objects)))
+    user = ContainerUser(
+        machine.user,
+        os.getuid(),
+        os.getgid(),
+        usable(os.path.normpath(project.environ.get("HOME") or "/")),
+        tuple(group for group in os.getgroups() if group != os.getgid()),
+    )
+    return InContainer(
+        engine=connect(project.environ).address,
+        image=image,
+        user=user,
+        host=machine.host,
+        mounts=(*mounts, *pinning_mounts(project.environ)),
+        environ=project.environ,
+        network="none" if settings.network == "forbid" else settings.environment.network or "none",
+        gpus=settings.environment.gpus,
+    )
+
+
+def container_variables(environ: Mapping[str, str], recipe: Recipe, root: str, run: str) -> dict[str, str]:
+    """Return the variables that a command in a container gets beside the image's.
+
+    Args:
+        environ: the caller's.
+        recipe: has the recorded ones, and the parameters.
+        root: the project's root as the command sees it.
+        run: the run's id.
+    """
+    shell = {name: environ[name] for name in FROM_SHELL if name in environ}
+    found = rebuild_environment(shell, recipe.variables, root, None)
+    found |= parameter_variables(recipe.parameters)
+    found |= {"REPRO_RUN_ID": run, "REPRO_ROOT": root}
+    return with_site(found, PINNING_SITE) if is_pinned(recipe.variables) else found
+
+
+def pinning_mounts(environ: Mapping[str, str]) -> tuple[BindMount, ...]:
+    """Return what a pinned run's Python processes read of repro itself."""
+    return (BindMount(PINNING_SITE, PINNING_SITE),) if environ.get("REPRO_PIN") else ()
+
+
+def container_findings(container: InContainer, end: ContainerEnd) -> tuple[Finding, ...]:
+    """Return what there is to say of a run that has ended: what it left in the container, and whence it could read."""
+    findings = [
+        Finding("made-outside", "was written in the container, outside the project: it is gone", path)
+        for path in end.changed[:10]
+    ]
+    if container.network != "none":
+        detail = f"the container had the network ({container.network}): what came from there is not recorded"
+        findings.append(
+            Finding("network-open", detail, hint="a rebuild has no network: download first, `repro add` it")
+        )
+    return tuple(findings)
+
+
+def usable(path: str) -> str:
+    """Return a path that an engine can be told of.
+
+    Raises:
+        UnusablePath: it is no text.
+    """
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(path)
+        raise UnusablePath(f"{shown!r} is no UTF-8 text: no engine takes it", "move the project") from None
+    return path

@@ -1,0 +1,184 @@
+"""The container engine: Docker, or Podman by the interface that it shares with Docker; found, asked, and its refusals.
+
+The engine is reached by the docker SDK alone, which is imported here and in what gets an `Engine`, when it is needed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from repro.errors import CannotProceed
+
+if TYPE_CHECKING:
+    import docker
+
+_SLOW_S = 24 * 3600  # a build or a pull may be silent for long; an engine that has gone closes the connection
+
+
+class NoDockerSdk(CannotProceed):
+    """The package that speaks to engines is not installed."""
+
+    id = "no-docker-sdk"
+
+
+class NoEngine(CannotProceed):
+    """No container engine answers."""
+
+    id = "no-engine"
+
+
+class EngineStopped(CannotProceed):
+    """The engine went away in the middle of something."""
+
+    id = "engine-stopped"
+
+
+class EngineRefused(CannotProceed):
+    """The engine said no."""
+
+    id = "engine-refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """An engine that answers.
+
+    Attributes:
+        client: the SDK's.
+        address: its URL, `unix:///var/run/docker.sock`.
+        name: what it is and its version, `Docker 20.10.24`.
+        platform: what its containers run on, `linux/amd64`.
+    """
+
+    client: docker.DockerClient
+    address: str
+    name: str
+    platform: str
+
+
+def connect(environ: Mapping[str, str]) -> Engine:
+    """Return the engine that `DOCKER_HOST` names, or the first one that answers at the usual places.
+
+    Raises:
+        NoDockerSdk: the extra is not installed.
+        NoEngine: none answers.
+    """
+    _require_sdk()
+    named = environ.get("DOCKER_HOST")
+    places = [named] if named else [f"unix://{path}" for path in usual_sockets(environ) if os.path.exists(path)]
+    said = []
+    for address in places:
+        found = _answering(address, environ)
+        if isinstance(found, Engine):
+            return found
+        said.append(f"{address}: {found}")
+    if named:
+        raise NoEngine(f"no container engine answers at DOCKER_HOST ({said[0]})", "start it, or unset DOCKER_HOST")
+    tried = "; ".join(said) if said else "there is no socket of Docker's or Podman's"
+    raise NoEngine(
+        f"no container engine answers: {tried}",
+        "start Docker, or `systemctl --user start podman.socket`; DOCKER_HOST names one elsewhere",
+    )
+
+
+def usual_sockets(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return where engines listen: Docker, then Podman, the user's own before the system's."""
+    own = environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
+    return (
+        "/var/run/docker.sock",
+        os.path.join(own, "docker.sock"),
+        os.path.join(own, "podman", "podman.sock"),
+        "/run/podman/podman.sock",
+    )
+
+
+@contextlib.contextmanager
+def engine_at(address: str, environ: Mapping[str, str]) -> Iterator[Engine]:
+    """Give the engine that was found at an address before.
+
+    Raises:
+        EngineStopped: it no longer answers.
+    """
+    _require_sdk()
+    found = _answering(address, environ)
+    if not isinstance(found, Engine):
+        raise EngineStopped(f"the container engine at {address} no longer answers: {found}", "start it, then again")
+    with contextlib.closing(found.client):
+        yield found
+
+
+@contextlib.contextmanager
+def engine_errors(doing: str) -> Iterator[None]:
+    """Turn what the SDK raises into errors that say what was tried; `doing` completes "could not …".
+
+    Raises:
+        EngineRefused: the engine said no.
+        EngineStopped: it went away.
+    """
+    import docker.errors
+    import requests
+    from requests.packages.urllib3.exceptions import HTTPError  # type: ignore[import-not-found]
+
+    try:
+        yield
+    except docker.errors.APIError as error:
+        raise refused(doing, str(error.explanation or error)) from error
+    except (requests.RequestException, HTTPError, OSError, docker.errors.DockerException) as error:
+        if isinstance(error, OSError) and error.filename:  # a file of ours, and no connection
+            raise
+        raise EngineStopped(
+            f"the container engine went away, so repro could not {doing} ({type(error).__name__})",
+            "is it running? Start it, then again",
+        ) from error
+
+
+def refused(doing: str, said: str) -> EngineRefused:
+    """Return the error for an engine's no, in its own words."""
+    hint = None
+    if "no space left on device" in said:
+        hint = "the engine's disk is full: `docker system df` shows by what, `docker system prune` frees some"
+    elif "permission denied" in said.lower():
+        hint = "may this user use the engine? Docker's users are in the group docker"
+    return EngineRefused(f"the container engine refused to {doing}: {said.strip()}", hint)
+
+
+def _require_sdk() -> None:
+    try:
+        import docker  # noqa: F401
+    except ImportError as error:
+        raise NoDockerSdk(
+            "environments of kind image need the package `docker`", "install it: pip install 'repro-run[docker]'"
+        ) from error
+
+
+def _answering(address: str, environ: Mapping[str, str]) -> Engine | str:
+    """Return the engine at an address, or why there is none."""
+    import docker
+    import docker.errors
+    import requests
+
+    try:
+        # Only the address is taken from it: TLS settings go with DOCKER_HOST, as Docker's own program has it.
+        tls = {name: environ[name] for name in ("DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH") if name in environ}
+        client = docker.DockerClient.from_env(
+            version="auto", timeout=_SLOW_S, environment={"DOCKER_HOST": address, **tls}
+        )
+        said = client.version()
+    except (docker.errors.DockerException, requests.RequestException, OSError) as error:
+        return _reason(error)
+    names = {str(part.get("Name", "")) for part in said.get("Components") or ()}
+    kind = "Podman" if any("podman" in name.lower() for name in names) else "Docker"
+    return Engine(client, address, f"{kind} {said.get('Version', '')}".strip(), f"{said['Os']}/{said['Arch']}")
+
+
+def _reason(error: BaseException) -> str:
+    """Return the last of the nested reasons that the SDK gives, which is the system's."""
+    text = str(error)
+    for plain in ("Permission denied", "Connection refused", "No such file or directory", "timed out"):
+        if plain in text:
+            return plain
+    return text.splitlines()[0][:200] if text else type(error).__name__
