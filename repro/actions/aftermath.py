@@ -34,7 +34,7 @@ class Aftermath:
     Attributes:
         found: outputs that nobody declared.
         tainted: paths that changed and should not have.
-        data, outside, unstored, reads: its true inputs, as in a manifest.
+        data, outside, folders, unstored, reads: its true inputs, as in a manifest.
         findings: what there is to say of it.
         is_forbidden: it did what the settings forbid.
         means, watch: by what it was watched, and what was seen; None where it was not watched.
@@ -44,6 +44,7 @@ class Aftermath:
     tainted: tuple[bytes, ...]
     data: tuple[Item, ...]
     outside: tuple[OutsideItem, ...] = ()
+    folders: tuple[RelPath, ...] = ()
     unstored: tuple[bytes, ...] = ()
     reads: tuple[ReadPart, ...] = ()
     findings: tuple[Finding, ...] = ()

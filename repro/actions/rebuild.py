@@ -24,7 +24,7 @@ from repro.actions.run_source import RunSource, open_run
 from repro.actions.sync import push_rebuild
 from repro.code.filtered_tree import tree_without
 from repro.code.restore import SubmodulePack, restore_commit
-from repro.data.checkout import place
+from repro.data.checkout import make_directory, place
 from repro.data.removal import remove
 from repro.env.kinds import ContainerEnvironment, Realised
 from repro.errors import IntegrityError
@@ -224,6 +224,8 @@ def _restore(source: RunSource, plan: RebuildPlan, room: Room, say: Callable[[st
         only = plan.partial.wanted.get(item.path)
         say(f"data: {name_to_text(item.path)}" + ("" if only is None else ", as far as the run read it"))
         place(item.content, root, item.path, cache, True, progress, room.staging, only=only)
+    for folder in manifest.recipe.folders:
+        make_directory(root, folder)
     place_outside(manifest, room, cache)
 
 

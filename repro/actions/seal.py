@@ -155,7 +155,7 @@ def _final_recipe(
     code = tree_without(project.root, manifest.code.commit, paths)
     data = tuple(sorted(after.data, key=lambda item: item.path))
     outside = tuple(sorted(after.outside, key=lambda item: item.path))
-    return replace(manifest.recipe, data=data, outside=outside, code=code)
+    return replace(manifest.recipe, data=data, outside=outside, folders=after.folders, code=code)
 
 
 def _taint_findings(tainted: Sequence[bytes]) -> list[Finding]:

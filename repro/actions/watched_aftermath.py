@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 
 from repro.actions.aftermath import Aftermath, input_changed, stands_untouched
 from repro.actions.found_inputs import FoundInputs, Watch, capture_found
+from repro.actions.standing_folders import standing_folders
 from repro.code.changes import changed_paths
 from repro.code.commit_contents import paths_in_commit
 from repro.code.object_reader import blob_at, mode_at
 from repro.code.snapshot import snapshot_work_tree
 from repro.execution.programs import is_privileged
 from repro.execution.touched import touched_files
-from repro.execution.watching import Watched
+from repro.execution.watching import OWN_SITES, Watched
 from repro.model.content import Content, Item, Kind
 from repro.model.judged_trace import Judged, Known, inside, judge, owner
 from repro.model.manifest import Manifest
@@ -39,8 +40,8 @@ def with_found_inputs(
     judged = judge(watched.trace, known)
     taken = {os.path.join(known.root, path) for path in before.found}
     judged.inputs = [path for path in judged.inputs if known.root + b"/" + path not in taken]
-    found = capture_found(project, Watch(watched.trace, judged, known, code, since, is_sure=False))
-    return _joined(project, watched, judged, before, found, known)
+    watch = Watch(watched.trace, judged, known, code, since, is_sure=False)
+    return _joined(project, watched, watch, before, capture_found(project, watch))
 
 
 def watched_aftermath(
@@ -51,7 +52,8 @@ def watched_aftermath(
     known = _known(project, manifest, code)
     trace = watched.trace
     judged = judge(trace, known)
-    found = capture_found(project, Watch(trace, judged, known, code, since, is_sure=True))
+    watch = Watch(trace, judged, known, code, since, is_sure=True)
+    found = capture_found(project, watch)
     written = set(_written_files(project, judged.written, since))
     data, tainted = _inputs(project, manifest, watched, judged, declared, written, since)
     data += _overwritten_code(project, manifest, judged, trace, known, written)
@@ -63,7 +65,7 @@ def watched_aftermath(
     ]
     parts = tuple(_parts(project, data, judged, trace, known))
     before = Aftermath(tuple(outputs), tuple(sorted(set(tainted))), tuple(data), reads=parts)
-    return _joined(project, watched, judged, before, found, known)
+    return _joined(project, watched, watch, before, found)
 
 
 def _known(project: Project, manifest: Manifest, code: frozenset[bytes]) -> Known:
@@ -80,6 +82,7 @@ def _known(project: Project, manifest: Manifest, code: frozenset[bytes]) -> Know
         places.scratch,
         places.config,
         os.path.realpath(places.store),
+        *(os.path.realpath(site) for site in OWN_SITES),
         os.path.realpath(places.scratch),
     )
     return Known(
@@ -198,10 +201,10 @@ def _written_in(folders: frozenset[bytes], trace: Trace, known: Known) -> dict[b
     return found
 
 
-def _joined(
-    project: Project, watched: Watched, judged: Judged, before: Aftermath, found: FoundInputs, known: Known
-) -> Aftermath:
-    trace, is_traced = watched.trace, watched.means is Means.STRACE
+def _joined(project: Project, watched: Watched, watch: Watch, before: Aftermath, found: FoundInputs) -> Aftermath:
+    trace, judged, known = watch.trace, watch.judged, watch.known
+    is_traced = watched.means is Means.STRACE
+    data = (*before.data, *found.items)
     refused = tuple(path for path in trace.executed if is_traced and os.geteuid() != 0 and is_privileged(path))
     findings = watch_findings(
         trace,
@@ -216,8 +219,9 @@ def _joined(
     return Aftermath(
         found=before.found,
         tainted=tuple(sorted({*before.tainted, *found.tainted})),
-        data=(*before.data, *found.items),
+        data=data,
         outside=tuple(found.outside),
+        folders=standing_folders(watch, [item.path for item in data]),
         unstored=tuple(found.unstored),
         reads=before.reads,
         findings=(*before.findings, *found.findings, *findings, *not_watched(watched.means, watched.reason)),

@@ -85,6 +85,18 @@ def place(
             placing.leaf(wanted, parent, path)
 
 
+def make_directory(root: str, path: RelPath) -> None:
+    """Make a directory of the work tree, and those above it, where they do not stand.
+
+    Raises:
+        UnsafePath, UnsafeLink, NotADirectory: `path` is not safe to go.
+        OSError: with the path.
+    """
+    check_path(path)
+    with parent_of(root, RelPath(path + b"/."), create=True):
+        return
+
+
 @dataclass(slots=True)
 class _Placing:
     source: TreeSource

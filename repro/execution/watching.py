@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from repro.errors import CannotProceed
 from repro.execution.handed_streams import HandedStreams, streams_can_be_waited_for
+from repro.execution.pinning import PINNING_SITE
 from repro.execution.process import Outcome, execute
 from repro.execution.programs import TRACERS, Program, look_up
 from repro.execution.strace import Strace, find_strace, read_log
@@ -23,6 +24,8 @@ _STRACE_LOG = "strace.log"
 _AUDIT_LOG = "audit.log"
 _ABOUT = "about.json"
 _HOOK = os.path.join(os.path.dirname(os.path.abspath(__file__)), "audit_hook")
+OWN_SITES = (_HOOK, PINNING_SITE)
+"""Folders of repro's own that the interpreters of a run read from: they are no inputs."""
 
 
 class NoWatch(CannotProceed):

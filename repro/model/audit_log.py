@@ -25,6 +25,8 @@ def read_audit_log(lines: Iterable[bytes]) -> Trace:
             trace.opened(_path(path), _access(int(flags)))
         elif kind == b"l":
             trace.listed.add(_path(rest))
+        elif kind == b"d":
+            trace.folders.add(_path(rest))
         elif kind == b"x":
             trace.started(_path(rest))
         elif kind == b"c":

@@ -13,7 +13,7 @@ from repro.model.content_record import item_from_fields, item_to_plain
 from repro.model.digest import Digest
 from repro.model.environment import Environment
 from repro.model.environment_record import environment_from_fields, environment_to_plain
-from repro.model.names import check_path, name_to_text, text_to_name
+from repro.model.names import RelPath, check_path, name_to_text, parse_path, text_to_name
 from repro.model.outside import OutsideItem, outside_from_fields, outside_to_plain
 from repro.model.record import Fields
 
@@ -33,6 +33,7 @@ class Recipe:
         code: id of the git tree without `.repro/` and without the run's own outputs (40 hex digits).
         data: inputs inside the project, sorted by path.
         outside: inputs outside it, found by watching, sorted by path.
+        folders: directories inside the project that had to be there, and that nothing else brings, sorted.
         environment: None where none was recorded.
         parameters: plain values by name; parameter files stand under their path.
         variables: environment variables that repro sets or that were asked to be recorded.
@@ -46,6 +47,7 @@ class Recipe:
     data: tuple[Item, ...]
     environment: Environment | None
     outside: tuple[OutsideItem, ...] = ()
+    folders: tuple[RelPath, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
     umask: str = "0022"
@@ -67,6 +69,7 @@ def recipe_to_plain(recipe: Recipe) -> dict[str, Any]:
         "umask": recipe.umask,
         "cpus": recipe.cpus,
         **({"outside": outside} if outside else {}),
+        **({"folders": [name_to_text(path) for path in sorted(recipe.folders)]} if recipe.folders else {}),
         **recipe.extra,
     }
 
@@ -94,6 +97,7 @@ def recipe_from_fields(fields: Fields) -> Recipe:
         code=fields.checked("code", git_id),
         data=_distinct(fields, fields.records("data", item_from_fields)),
         outside=_outside(fields),
+        folders=fields.checked_texts("folders", parse_path),
         environment=environment_from_fields(environment) if environment else None,
         parameters=_parameters(fields),
         variables=_variables(fields),

@@ -67,7 +67,8 @@ def _compare(part: str, one: Mapping[str, Any], two: Mapping[str, Any]) -> Itera
 
 def _inputs(recipe: Recipe) -> dict[str, str]:
     found = {name_to_text(item.path): _plain(item.content) for item in recipe.data}
-    return found | {name_to_text(item.path): _plain(item.content) for item in recipe.outside}
+    found |= {name_to_text(item.path): _plain(item.content) for item in recipe.outside}
+    return found | {name_to_text(path) + "/": "directory" for path in recipe.folders}
 
 
 def _plain(content: Content) -> str:

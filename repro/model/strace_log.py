@@ -238,6 +238,10 @@ class StraceReader:
         for path in self._paths(pid, arguments)[-1:] if tail[1] == b"0" else ():
             self.trace.put(path)
 
+    def _mkdir(self, pid: bytes, arguments: bytes, tail: re.Match[bytes]) -> None:
+        if tail[1] == b"0" or tail[4] == b"EEXIST":
+            self.trace.folders.update(self._paths(pid, arguments)[:1])
+
     def _unlink(self, pid: bytes, arguments: bytes, tail: re.Match[bytes]) -> None:
         for path in self._paths(pid, arguments)[:1] if tail[1] == b"0" else ():
             self.trace.remove(path)
@@ -283,6 +287,7 @@ _HANDLERS: dict[bytes, _Handler] = {
     **dict.fromkeys((b"rename", b"renameat", b"renameat2"), StraceReader._rename),
     **dict.fromkeys((b"link", b"linkat"), StraceReader._link),
     **dict.fromkeys((b"symlink", b"symlinkat", b"mknod", b"mknodat"), StraceReader._put_last),
+    **dict.fromkeys((b"mkdir", b"mkdirat"), StraceReader._mkdir),
     **dict.fromkeys((b"unlink", b"unlinkat", b"rmdir"), StraceReader._unlink),
     **dict.fromkeys((b"clone", b"clone3", b"fork", b"vfork"), StraceReader._clone),
     b"connect": StraceReader._connect,

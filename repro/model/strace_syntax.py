@@ -27,7 +27,20 @@ _LETTERS = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"v": b"\v", b"f": b"\f"}
 CALLS = (
     *("open", "openat", "openat2", "creat", "truncate", "execve", "execveat", "chdir", "fchdir"),
     *("rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat", "unlink", "unlinkat", "rmdir"),
-    *("mknod", "mknodat", "connect", "bind", "getsockname", "clone", "clone3", "fork", "vfork", "ptrace"),
+    *(
+        "mkdir",
+        "mkdirat",
+        "mknod",
+        "mknodat",
+        "connect",
+        "bind",
+        "getsockname",
+        "clone",
+        "clone3",
+        "fork",
+        "vfork",
+        "ptrace",
+    ),
 )
 """The system calls that are traced: those that open or move files, start processes or reach hosts. Those that only ask
 about files (`stat` and its kin) are left out: they would double the time that a run takes."""

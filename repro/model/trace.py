@@ -45,6 +45,7 @@ class Trace:
         updates: written to, with what had been there showing through, if anything was there.
         created: of `updates`, those that may have been new.
         made: the run's own work, whether or not it is still there.
+        folders: directories that the run made, or wanted to make and found made.
         writes: of all that was written or put in place, what was still there as far as events tell.
         removed: removed or replaced, and not the run's own.
         linked: given a second name by the run, so that their change time says nothing.
@@ -61,6 +62,7 @@ class Trace:
     updates: set[bytes] = field(default_factory=set)
     created: set[bytes] = field(default_factory=set)
     made: set[bytes] = field(default_factory=set)
+    folders: set[bytes] = field(default_factory=set)
     writes: set[bytes] = field(default_factory=set)
     removed: set[bytes] = field(default_factory=set)
     linked: set[bytes] = field(default_factory=set)

@@ -59,6 +59,7 @@ def test_a_pinned_run_records_its_settings_and_a_rebuild_has_them_again(project:
     assert (seen["strict"], seen["benchmark"], seen["tf32"], seen["child"]) == (True, False, False, "True\n")
     assert seen["users"] == "own"
     assert recorded["PYTHONPATH"] == "{root}/site:{root}"
+    assert "outside" not in project.manifest()["facts"]["recipe"]  # the sitecustomize is repro's own
     for kind in ("bwrap", "none"):
         done = project.repro("rebuild", "@last", "--sandbox", kind, "--keep", "--json", expect=None)
         answer = json.loads(done.stdout)

@@ -163,14 +163,20 @@ def test_without_strace_the_audit_hook_watches_and_says_what_it_cannot_see(watch
     ann = watched.ann.having(PATH=str(folder))
     own = ann.write("../site/sitecustomize.py", "import builtins; builtins.MINE = 1\n").parent
     ann.write("a.ignored", "1")
-    ann.write("code.py", "import os\nx = open('a.ignored').read()\nopen('result', 'w').write(x + str(MINE))\n")
+    code = "import os\nx = open('a.ignored').read()\nopen('result', 'w').write(x + str(MINE))\n"
+    code += (
+        "os.makedirs('out/made', exist_ok=True); [open(p, 'w').close() for p in ('out/made/x', 'ignored/stood/x')]\n"
+    )
+    ann.write("code.py", code)
+    (ann.cwd / "ignored" / "stood").mkdir(parents=True)
     ann.having(PYTHONPATH=str(own)).repro("run", "--", "python", "code.py")
     seen = watched.manifest()["observations"]
     assert seen["watched"] == "audit"
     assert "strace is not installed" in seen["watch"]["reason"]
     assert any("C or C++" in text for text in seen["watch"]["blind"])
     assert "a.ignored" in watched.inputs()
-    assert (watched.outputs(), (ann.cwd / "result").read_text()) == (["result"], "11")
+    assert (watched.outputs()[-1], (ann.cwd / "result").read_text()) == ("result", "11")
+    assert watched.manifest()["facts"]["recipe"]["folders"] == ["ignored/stood"]
     recorded = watched.manifest()["facts"]["recipe"]["variables"]["PYTHONPATH"]
     assert "audit_hook" not in recorded
     ann.repro("run", "--watch", "strace", "--", "cat", expect=125)

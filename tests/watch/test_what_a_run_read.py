@@ -225,6 +225,28 @@ def test_what_the_run_deletes_again_is_no_output_and_temporary_files_are_none(wa
     assert watched.rebuilt() == "identical"
 
 
+def test_directories_that_had_to_be_there_are_recorded_and_there_in_a_rebuild(watched: Watched) -> None:
+    for folder in ("out/deep/er", "ignored/inbox", "ignored/scratch", "ignored/cwd", "ignored/not-used"):
+        (watched.ann.cwd / folder).mkdir(parents=True)
+    script = "import os; open('out/deep/er/model', 'w').write(str(os.listdir('ignored/inbox')))\n"
+    script += "open('ignored/scratch/t', 'w').close(); os.unlink('ignored/scratch/t'); os.chdir('ignored/cwd')\n"
+    manifest = watched.run(script)
+    folders = ["ignored/cwd", "ignored/inbox", "ignored/scratch", "out/deep/er"]
+    assert manifest["facts"]["recipe"]["folders"] == folders
+    assert (watched.inputs(), watched.outputs()) == ([], ["out/deep/er/model"])
+    assert watched.rebuilt() == "identical"
+
+
+def test_a_directory_that_the_run_would_make_itself_is_no_part_of_the_recipe(watched: Watched) -> None:
+    script = "import os; os.makedirs('out/a', exist_ok=True); open('out/a/model', 'w').write('x'); os.mkdir('fresh')\n"
+    script += "open('fresh/x', 'w').close(); os.rename('fresh', 'moved')\n"
+    script += "import shutil; shutil.rmtree('moved')\n"
+    recipes = [watched.run(script)["facts"]["recipe"] for _ in range(2)]
+    assert "folders" not in recipes[0]
+    assert recipes[0]["id"] == recipes[1]["id"]
+    assert watched.rebuilt() == "identical"
+
+
 def test_a_file_written_outside_is_no_output_and_is_said(watched: Watched) -> None:
     target = watched.ann.home / "result.txt"
     watched.run(f"open({str(target)!r}, 'w').write('x')\n")

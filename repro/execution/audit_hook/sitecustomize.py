@@ -5,7 +5,7 @@ repro and with any Python from 3.8 on. It writes one line per event, escaped, wi
 
     r PATH   opened for reading          w FLAGS PATH  opened for writing, FLAGS as a decimal number
     l PATH   a directory was listed      x PATH        a program was started
-    c HOST PORT  connected to
+    d PATH   a directory was made        c HOST PORT  connected to
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ def _install(log: _Log) -> None:
         "ctypes.dlopen": b"r",
         "os.listdir": b"l",
         "os.scandir": b"l",
+        "os.mkdir": b"d",
         "subprocess.Popen": b"x",
         "os.exec": b"x",
         "os.posix_spawn": b"x",
