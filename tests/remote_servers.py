@@ -10,6 +10,7 @@ import http.server
 import io
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -95,27 +96,42 @@ def google_server() -> Iterator[int]:
             child.kill()
 
 
+_HERE = Path(sys.executable).parent
+_AZURITE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "repro-tests/azurite-3/node_modules/.bin"
+
+
+def azurite() -> str | None:
+    """Azurite's program, from PATH or from where `tests/run` installs it."""
+    return shutil.which("azurite-blob", path=os.pathsep.join([os.environ.get("PATH", os.defpath), str(_AZURITE)]))
+
+
+def azure_connection_at(port: int) -> str:
+    """The string to connect by to Azurite behind a port, with the key that everybody knows."""
+    known = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+    return (
+        f"DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey={known};"
+        f"BlobEndpoint=http://127.0.0.1:{port}/devstoreaccount1;"
+    )
+
+
 @contextlib.contextmanager
-def azure_server(program: str, folder: Path) -> Iterator[str]:
-    """Azurite with a container `container`; the string to connect by, with the key that everybody knows."""
+def azure_server(program: str, folder: Path) -> Iterator[int]:
+    """Azurite with a container `container`; its port."""
     from azure.storage.blob import BlobServiceClient
 
     [port] = _free_ports(1)
     command = [program, "--silent", "--skipApiVersionCheck", f"--location={folder}", f"--blobPort={port}"]
-    known = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
-    connection = (
-        f"DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey={known};"
-        f"BlobEndpoint=http://127.0.0.1:{port}/devstoreaccount1;"
-    )
-    with subprocess.Popen(command) as child:
+    environ = {**os.environ, "PATH": os.pathsep.join([os.environ.get("PATH", os.defpath), str(_HERE)])}  # for `node`
+    with subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL) as child:
         try:
-            for _ in range(300):
+            for _ in range(600):
+                assert child.poll() is None
                 with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 5):
                     break
                 time.sleep(0.1)
-            with BlobServiceClient.from_connection_string(connection) as client:
+            with BlobServiceClient.from_connection_string(azure_connection_at(port)) as client:
                 client.create_container("container")
-            yield connection
+            yield port
         finally:
             child.kill()
 

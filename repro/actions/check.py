@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from repro.actions.check_contents import Contents
 from repro.actions.check_facts import Facts
 from repro.actions.check_remotes import Remotes
 from repro.actions.check_results import Found, files_within, results_of
-from repro.actions.check_runs import Folders, Origin, Runs, is_manifest, manifests_in, read_manifest
+from repro.actions.check_runs import Folders, MadeBy, Origin, Runs, is_manifest, manifests_in, read_manifest
 from repro.actions.check_targets import Target, What, targets_of
 from repro.actions.check_trees import Trees, TreeUnknown
 from repro.code import git_objects as git
@@ -19,7 +20,14 @@ from repro.model.content import Kind
 from repro.model.finding import Finding
 from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
-from repro.model.result_check import Uncommitted, could_not_tell, judge, unaccounted
+from repro.model.result_check import (
+    Uncommitted,
+    could_not_tell,
+    filtered,
+    judge,
+    line_ends_changed,
+    unaccounted,
+)
 from repro.model.run_outputs import RunOutputs, outputs_of
 from repro.model.run_state import State
 from repro.project import SETTINGS_FILE, Project, Workspace
@@ -123,7 +131,8 @@ class _Check:
         self.results: list[str] = []
         self._remotes = Remotes(workspace, settings, offline=offline)
         self._trees = Trees(workspace, self._remotes)
-        self._folders = Folders(target.files, repo.read)
+        self._contents = Contents(repo, target.files)
+        self._folders = Folders(target.files, self._contents)
         history = repo.history(target.tips, target.staged)
         self._facts = Facts(workspace, repo, target.files, history, self._remotes)
         self._committed: Runs | None = None
@@ -137,7 +146,7 @@ class _Check:
         files = target.files.below(b"")
         if target.only_changes and not self._takes_away(changes):
             files = iter([change.after for change in changes if change.after])
-        for found in results_of(self._repo, files, self.policy, wanted, target.mending):
+        for found in results_of(self._repo, files, self._contents, self.policy, wanted, target.mending):
             self.results.append(found.result.shown)
             yield from self._of_result(found)
         if self._committed is not None and self._committed.has_learnt and isinstance(self._workspace, Project):
@@ -175,6 +184,9 @@ class _Check:
                 yield found.problem
             return
         origin = self._runs().that_made(result.path, content, self._folders)
+        if not origin.runs and found.in_blob is not None:
+            kept = self._runs().that_made(result.path, found.in_blob, self._folders)
+            origin = kept if kept.runs else origin
         if not origin.runs and content.kind is Kind.DIRECTORY:
             try:
                 inner = files_within(found, self.policy, self._trees)
@@ -199,8 +211,20 @@ class _Check:
         elif origin.unknown is not None:
             reason = f"could not tell whether a run made it: {origin.unknown.message}"
             yield could_not_tell(result, reason, origin.unknown.hint or "`repro fetch RUN` brings it")
+        elif found.converted:
+            yield filtered(result, found.converted, mending)
+        elif (made := self._with_other_line_ends(found)) is not None:
+            yield line_ends_changed(result, made.manifest, mending)
         else:
             yield unaccounted(result, self._in_work_tree(found), runs.that_made_another(result.path), mending)
+
+    def _with_other_line_ends(self, found: Found) -> MadeBy | None:
+        """Return a run that made the result, but for its line endings."""
+        for content in self._contents.with_other_line_ends(found.file) if found.file else ():
+            origin = self._runs().that_made(found.result.path, content, self._folders)
+            if origin.runs:
+                return max(origin.runs, key=lambda one: one.manifest.run)
+        return None
 
     def _runs(self) -> Runs:
         if self._committed is None:
@@ -231,5 +255,5 @@ class _Check:
             found = records.read_bytes(run)
             oid = git.object_id(b"blob", found)
             if oid not in known:
-                files[oid], data[oid] = f".repro/runs/{run}.yaml".encode(), found
+                files[oid], data[oid] = records.shown(run).encode(), found
         return Runs(files, data.__getitem__, RunOutputs(), self._trees, self._target.mending)

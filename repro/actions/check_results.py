@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from repro.actions.check_contents import Contents, ContentUnknown
 from repro.actions.check_trees import Trees
 from repro.code import git_objects as git
 from repro.code.checked_repository import CheckedRepository
@@ -13,7 +14,6 @@ from repro.code.files_in_git import GitFile
 from repro.code.repository import MissingCommit
 from repro.errors import IntegrityError
 from repro.model.content import Content, Kind
-from repro.model.digest import digest_of
 from repro.model.finding import Finding
 from repro.model.mending import Mending, Result
 from repro.model.names import check_path, is_within
@@ -25,27 +25,37 @@ from repro.model.result_check import bad_pointer, could_not_tell
 _NOT_RESULTS = re.compile(rb"(?:^|/)\.git(?:ignore|attributes|keep)\Z")
 """What stands beside results and is git's own: `repro add` writes a `.gitignore` there."""
 
-_LFS = b"version https://git-lfs.github.com/spec/"
-
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A result and what it is; or, in place of that, why this is not known."""
+    """A result and what it is; or, in place of that, why this is not known.
+
+    `in_blob` is what git keeps, where it checks out another; `file` is the file, where it is no pointer; `converted`
+    names attributes whose effect is not known.
+    """
 
     result: Result
     content: Content | None
     problem: Finding | None = None
+    in_blob: Content | None = None
+    file: GitFile | None = None
+    converted: tuple[str, ...] = ()
 
 
 def results_of(
-    repo: CheckedRepository, files: Iterable[GitFile], policy: Policy, wanted: tuple[bytes, ...], mending: Mending
+    repo: CheckedRepository,
+    files: Iterable[GitFile],
+    contents: Contents,
+    policy: Policy,
+    wanted: tuple[bytes, ...],
+    mending: Mending,
 ) -> Iterator[Found]:
     """Yield the results among `files`, those at or below one of the paths `wanted` if there are any."""
     for file in files:
         if file.mode == git.MODE_GITLINK or file.path.startswith(b".repro/") or _NOT_RESULTS.search(file.path):
             continue
         is_pointer = file.path.endswith(SUFFIX) and file.mode != git.MODE_SYMLINK
-        found = _tracked(repo, file, policy, mending) if is_pointer else _plain(repo, file, policy)
+        found = _tracked(repo, file, policy, mending) if is_pointer else _plain(contents, file, policy)
         if found is not None and _is_wanted(found.result, wanted):
             yield found
 
@@ -66,21 +76,15 @@ def files_within(found: Found, policy: Policy, trees: Trees) -> list[Found]:
     ]
 
 
-def _plain(repo: CheckedRepository, file: GitFile, policy: Policy) -> Found | None:
+def _plain(contents: Contents, file: GitFile, policy: Policy) -> Found | None:
     if not policy.is_result(file.path):
         return None
     result = Result(file.path, file.path)
     try:
-        data = repo.read(file.oid)
-    except MissingCommit as error:
-        return Found(result, None, could_not_tell(result, error.message, "`git fetch` brings it"))
-    if file.mode == git.MODE_SYMLINK:
-        return Found(result, Content(Kind.SYMLINK, len(data), target=data))
-    if data.startswith(_LFS):
-        reason = "could not tell what it is: git has only what Git LFS put in its place"
-        return Found(result, None, could_not_tell(result, reason, "take it out of LFS, and `repro add` it"))
-    kind = Kind.EXECUTABLE if file.mode & 0o111 else Kind.FILE
-    return Found(result, Content(kind, len(data), digest_of(data)))
+        found = contents.of(file)
+    except (MissingCommit, ContentUnknown) as error:
+        return Found(result, None, could_not_tell(result, error.message, error.hint or "`git fetch` brings it"))
+    return Found(result, found.checked_out, None, found.in_blob, file, found.unknown)
 
 
 def _tracked(repo: CheckedRepository, file: GitFile, policy: Policy, mending: Mending) -> Found | None:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from repro.actions.check_contents import Contents, ContentUnknown
 from repro.actions.check_trees import Trees, TreeUnknown
 from repro.code import git_objects as git
 from repro.code.files_in_git import FilesInGit
@@ -205,9 +206,9 @@ class Runs:
 class Folders:
     """Directories as git's files make them, in repro's form, so that they can be compared with what a run made."""
 
-    def __init__(self, files: FilesInGit, read: Callable[[bytes], bytes]) -> None:
+    def __init__(self, files: FilesInGit, contents: Contents) -> None:
         self._files = files
-        self._read = read
+        self._contents = contents
         self._known: dict[bytes, Content | None] = {}
 
     def above(self, path: bytes) -> Iterator[Digest]:
@@ -230,15 +231,11 @@ class Folders:
         for number, file in enumerate(self._files.below(folder)):
             if file.mode == git.MODE_GITLINK or number >= _MANY_FILES:
                 return None
-            data = self._read(file.oid)
+            try:
+                content = self._contents.of(file).checked_out
+            except ContentUnknown:
+                return None
             where, _, name = file.path[len(folder) + 1 :].rpartition(b"/")
-            if file.mode == git.MODE_SYMLINK:
-                content = Content(Kind.SYMLINK, len(data), target=data)
-            else:
-                from repro.model.digest import digest_of
-
-                kind = Kind.EXECUTABLE if file.mode & 0o111 else Kind.FILE
-                content = Content(kind, len(data), digest_of(data))
             for above in (b"", *_upwards(where)) if where else ():
                 nested.setdefault(above, {})
             nested[where][name] = content

@@ -69,6 +69,7 @@ def lock_request(
         # On the command line a path counts from where the user stands, in the settings from the project's root.
         python=os.path.join(project.cwd, python) if python and "/" in python else python,
         describe_checkout=published_commit,
+        envs_dir=project.places.environments,
         offline=offline,
         refresh=refresh,
     )

@@ -57,8 +57,11 @@ def records_here(workspace: Workspace) -> Iterator[RecordRead]:
 
     def read() -> Iterator[RecordRead]:
         for run in runs:
-            hint = f"`git log -- .repro/runs/{run}.yaml` names the commits that have it as it was"
-            yield _manifest(run, partial(records.read_bytes, run), f".repro/runs/{run}.yaml", hint)
+            shown = records.shown(run)
+            hint = f"`git log -- {shown}` names the commits that have it as it was"
+            if records.is_fetched(run):
+                hint = f"`rm {shown} && repro fetch {run}` brings it anew"
+            yield _manifest(run, partial(records.read_bytes, run), shown, hint)
         for name in strange:
             yield _strange(f".repro/runs/{name}")
         for of, name in rebuilds:

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from repro.actions.sync import manifest_name
 from repro.code.pointer_files import pointer_paths
 from repro.code.recorded_history import RecordedFile, recorded_files
 from repro.code.repository import NotARepository
@@ -17,10 +16,10 @@ from repro.model.manifest import parse_manifest
 from repro.model.names import name_to_text
 from repro.model.pieces import pieces_of
 from repro.model.pointer import SUFFIX, parse_pointer
-from repro.model.run_id import RunId
 from repro.model.strict_yaml import MAX_BYTES
 from repro.project import FOLDER
 from repro.store.known_projects import known_projects
+from repro.store.records import Records
 from repro.store.remote import Remote
 
 Root = Content | ObjectRef
@@ -99,10 +98,10 @@ def _needs(file: RecordedFile, shown: str) -> Iterator[Root]:
 
 
 def _in_work_tree(root: str) -> Iterator[RecordedFile]:
-    runs = os.path.join(root, FOLDER, "runs")
-    names = os.listdir(runs) if os.path.isdir(runs) else []
-    paths = [os.fsencode(f"{FOLDER}/{manifest_name(RunId(name[:-5]))}") for name in names if name.endswith(".yaml")]
-    for path in [*sorted(paths), *pointer_paths(root)]:
+    records = Records(os.path.join(root, FOLDER))
+    names = [records.shown(run) for run in records.run_ids()]
+    names += [f"{FOLDER}/runs/{name}" for name in records.strange_names()]
+    for path in [*map(os.fsencode, names), *pointer_paths(root)]:
         try:
             with open(os.path.join(os.fsencode(root), path), "rb") as file:
                 yield RecordedFile(path, file.read(MAX_BYTES + 1))

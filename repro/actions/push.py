@@ -93,15 +93,15 @@ class _Sending:
         if name in self._there:
             same = self._there[name] == len(data)
             if not same or (self._named and self._remote.read(name, MAX_BYTES) != data):
-                manifest = parse_manifest(data, f".repro/runs/{run}.yaml")
+                manifest = parse_manifest(data, self._records.shown(run))
                 if manifest.state is State.OPEN:
                     return
                 raise ManifestMismatch(
-                    f"{self._remote.shown} has another manifest of {run} than .repro/runs/{run}.yaml",
+                    f"{self._remote.shown} has another manifest of {run} than {self._records.shown(run)}",
                     "one of them was edited; `repro verify` tells which is intact",
                 )
             return
-        manifest = parse_manifest(data, f".repro/runs/{run}.yaml")
+        manifest = parse_manifest(data, self._records.shown(run))
         if manifest.state is State.OPEN:
             return
         self._push.send([piece.root for piece in pieces_of(manifest)])

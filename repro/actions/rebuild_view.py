@@ -12,7 +12,7 @@ from repro.env.kinds import PrefixEnvironment
 from repro.env.which_python import which
 from repro.execution.pinning import PINNING_SITE
 from repro.model.content import Kind
-from repro.model.environment import has_project_installs
+from repro.model.environment import CondaEnvironment, has_project_installs
 from repro.model.manifest import Manifest
 from repro.model.names import is_within
 from repro.model.outside import absolute_path
@@ -83,6 +83,8 @@ def recorded_view(
         own = os.fsencode(realised.prefix)
         prefix = _prefix(manifest, own, own_root, root, home, needs)
         mounts.append(Mount(own, prefix))
+        if prefix != own and isinstance(manifest.recipe.environment, CondaEnvironment):
+            mounts.append(Mount(own, own))  # its scripts and libraries name the path that it was made for
         if has_project_installs(manifest.recipe.environment):
             mounts.append(Mount(own_root, own_root, True))  # editable installs name the folder that they were made from
     mounts.append(Mount(own_root, root, True))
@@ -191,7 +193,10 @@ def _interpreter_folders(realised: PrefixEnvironment) -> list[str]:
     """Return where the interpreter that an environment was made from is installed, by all names that lead there."""
     python = os.path.join(realised.bin_dir, "python")
     found = []
-    with open(os.path.join(realised.prefix, "pyvenv.cfg"), encoding="utf-8") as file:
+    config = os.path.join(realised.prefix, "pyvenv.cfg")
+    if not os.path.exists(config):
+        return []  # an environment of conda's has its interpreter inside
+    with open(config, encoding="utf-8") as file:
         for line in file:
             key, _, value = line.partition("=")
             if key.strip() == "home":

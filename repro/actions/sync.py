@@ -50,9 +50,12 @@ def fetch(
     jobs: int,
     *,
     everything: bool = False,
+    adopt: bool = False,
     progress: Progress = SILENT,
 ) -> Synced:
     """Bring objects into the store: of the tracked data, or of runs, whose manifests come too.
+
+    With `adopt`, the manifests and rebuild records of the runs are put where git is to have them.
 
     Raises:
         RemoteError: the remote cannot be reached, or refuses.
@@ -75,6 +78,8 @@ def fetch(
         cache.flush()
         keep_fetched(records, run, data)
         fetch_rebuilds(records, remote, run)
+        if adopt:
+            records.adopt(run)
     return Synced(remote.shown, tuple(selected), total.objects, total.bytes)
 
 
@@ -151,7 +156,7 @@ def read_remote_manifest(remote: Remote, run: RunId) -> tuple[Manifest, bytes]:
 
 
 def keep_fetched(records: Records, run: RunId, data: bytes) -> None:
-    """Keep a manifest from elsewhere; the one that is here must be the same, or an open one of the same run.
+    """Keep a manifest from a remote, out of git's sight; what is here must be the same, or an open one of the run.
 
     Raises:
         ManifestMismatch: it is another.
@@ -160,8 +165,10 @@ def keep_fetched(records: Records, run: RunId, data: bytes) -> None:
         if records.read_bytes(run) == data:
             return
         if records.read(run).state is not State.OPEN:
-            raise ManifestMismatch(f"the manifest of {run} here is another than the one on the remote")
-    records.write_bytes(run, data)
+            raise ManifestMismatch(f"{records.shown(run)} is another manifest than the one on the remote")
+        records.write_bytes(run, data)
+    else:
+        records.write_fetched(run, data)
 
 
 def fetch_rebuilds(records: Records, remote: Remote, run: RunId) -> None:
@@ -176,7 +183,7 @@ def fetch_rebuilds(records: Records, remote: Remote, run: RunId) -> None:
         if name not in here:
             data = remote.read(full, MAX_BYTES)
             parse_rebuild(data, f"{remote.shown}/{full}")
-            records.write_rebuild(run, name, data)
+            records.write_fetched_rebuild(run, name, data)
 
 
 def push_rebuild(records: Records, remote: Remote, run: RunId, name: str) -> None:

@@ -19,12 +19,9 @@ def add(paths: tuple[str, ...], as_json: bool) -> None:
     Example:
       repro add data && git add data.repro .gitignore
     """
-    from repro.actions.track_data import add as track
+    from repro.cli.without_click import add as track
 
-    project = here()
-    with ProgressLine("add") as progress:
-        added = track(project, paths, progress)
-    report.show_added(added, as_json=as_json)
+    track(paths, as_json=as_json)
 
 
 @click.command()
@@ -39,7 +36,7 @@ def status(paths: tuple[str, ...], as_json: bool) -> int:
     Example:
       repro status
     """
-    from repro.cli.plain_status import status as look
+    from repro.cli.without_click import status as look
 
     return look(paths, as_json=as_json)
 

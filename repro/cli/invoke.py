@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from repro.cli.outcome import call
-from repro.cli.plain_status import plain_status
+from repro.cli.without_click import without_click
 
 if TYPE_CHECKING:
     import click
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def invoke(arguments: Sequence[str]) -> int:
     """Run the command that `arguments` name and return the process's exit code."""
     before = list(arguments[: arguments.index("--")]) if "--" in arguments else list(arguments)
-    return call(plain_status(arguments) or _by_click(arguments), before)
+    return call(without_click(arguments) or _by_click(arguments), before)
 
 
 def _by_click(arguments: Sequence[str]) -> Callable[[], int]:

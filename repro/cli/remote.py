@@ -171,11 +171,9 @@ def push(runs: tuple[str, ...], remote: str | None, jobs: int, as_json: bool) ->
       repro push
       repro push @last -r store
     """
-    from repro.actions.push import push as send
+    from repro.cli.without_click import push as send
 
-    with ProgressLine("push") as progress:
-        synced = send(here(), runs, remote, jobs, progress)
-    report.show_synced("pushed", synced, as_json=as_json)
+    send(runs, as_json=as_json, remote=remote, jobs=jobs)
 
 
 @click.command()
@@ -183,8 +181,9 @@ def push(runs: tuple[str, ...], remote: str | None, jobs: int, as_json: bool) ->
 @remote_option
 @jobs_option
 @click.option("--all", "everything", is_flag=True, help="All runs that the remote has.")
+@click.option("--adopt", is_flag=True, help="Put the runs' manifests where git takes them from: .repro/runs.")
 @json_option
-def fetch(runs: tuple[str, ...], remote: str | None, jobs: int, everything: bool, as_json: bool) -> None:
+def fetch(runs: tuple[str, ...], remote: str | None, jobs: int, everything: bool, adopt: bool, as_json: bool) -> None:
     """Bring objects into the store: of the tracked data, or of runs with their manifests.
 
     \b
@@ -194,8 +193,10 @@ def fetch(runs: tuple[str, ...], remote: str | None, jobs: int, everything: bool
     """
     from repro.actions.sync import fetch as bring
 
+    if adopt and not (runs or everything):
+        raise UsageError("--adopt needs runs", "name them, or give --all")
     with ProgressLine("fetch") as progress:
-        synced = bring(here(), runs, remote, jobs, everything=everything, progress=progress)
+        synced = bring(here(), runs, remote, jobs, everything=everything, adopt=adopt, progress=progress)
     report.show_synced("fetched", synced, as_json=as_json)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from repro.code.code_in_history import History
 from repro.code.files_in_git import CommittedFiles, FilesInGit, StagedFiles
+from repro.code.lfs_objects import LfsPointer, is_what_lfs_names, lfs_places
 from repro.code.object_reader import peeled_commit, read_commit, read_object, tree_of
 from repro.code.pack_format import BLOB
 from repro.code.repository import MissingCommit
@@ -59,6 +60,13 @@ class CheckedRepository:
             BadGitObject: it is damaged.
         """
         return read_object(self._repo, oid, BLOB)
+
+    def file_of_lfs(self, pointer: LfsPointer, path: bytes) -> str | None:
+        """Return a file with what a pointer of Git LFS names: LFS's own, or the one at `path` in the work tree."""
+        places = list(lfs_places(self._repo, pointer))
+        if not self.is_bare:
+            places.append(os.path.join(self._root, os.fsdecode(path)))
+        return next((place for place in places if is_what_lfs_names(place, pointer)), None)
 
     def tree_of(self, commit: bytes) -> bytes:
         """Return a commit's tree."""

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from repro.code.git_objects import TreeEntry
+if TYPE_CHECKING:
+    from repro.code.git_objects import TreeEntry
 
 _HEADER = 12
 _FIXED = 62  # of an entry, before its path
@@ -35,6 +37,8 @@ class IndexFile:
 
     def entry(self, path: bytes) -> TreeEntry | None:
         """Return what is staged at a path: a file, a symlink, a submodule, or a folder of a sparse index."""
+        from repro.code.git_objects import TreeEntry
+
         found = self.entries.get(path)
         return TreeEntry(int.from_bytes(found[:4]), path, found[4:].hex().encode()) if found else None
 

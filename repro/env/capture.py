@@ -92,6 +92,56 @@ def capture(
 
 
 @dataclass(frozen=True, slots=True)
+class Sorted:
+    """Installed distributions by where they came from; `from_index` are not pinned yet.
+
+    Attributes:
+        from_index: what an index serves.
+        archives: at a URL, with its hash.
+        project, vcs, wheels: sorted by name.
+        unlocked: names of what cannot be pinned, with a finding for each among `findings`.
+    """
+
+    from_index: tuple[InstalledDistribution, ...]
+    archives: tuple[LockedPackage, ...]
+    project: tuple[ProjectInstall, ...]
+    vcs: tuple[VcsInstall, ...]
+    wheels: tuple[WheelInstall, ...]
+    unlocked: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+
+def sort_installed(
+    probe: Probe,
+    *,
+    project_root: str,
+    sink: ObjectSink,
+    memo_dir: str,
+    environ: Mapping[str, str],
+    describe_checkout: DescribeCheckout | None = None,
+    offline: bool = False,
+) -> Sorted:
+    """Sort what `probe` saw by where it came from, as `capture` does, and ask no index.
+
+    Raises:
+        NoUv: the hash of a URL is needed and there is no uv to ask for it.
+    """
+    around = _Surroundings(project_root, sink, memo_dir, environ, describe_checkout, offline, refresh=False)
+    sorting = _Sorting(probe, around)
+    for distribution in probe.distributions:
+        sorting.sort(distribution, None)
+    return Sorted(
+        tuple(sorting.index),
+        tuple(sorting.locked),
+        tuple(sorted(sorting.project, key=lambda install: install.name)),
+        tuple(sorted(sorting.vcs, key=lambda install: install.name)),
+        tuple(sorted(sorting.wheels, key=lambda install: install.name)),
+        tuple(sorted(sorting.unlocked)),
+        tuple(sorting.findings),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class _Surroundings:
     """What a capture works with."""
 

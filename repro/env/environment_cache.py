@@ -109,13 +109,16 @@ def _put_in_place(envs_dir: str, key: str, made: str, temporary: str) -> str:
 
 
 def _mark(prefix: str) -> dict[str, list[str]]:
-    """Return what tells an untouched environment from one that somebody installed into."""
+    """Return what tells an untouched environment from one that somebody installed into.
+
+    One of conda may have no Python, and writes down in `conda-meta` what is installed.
+    """
     names: dict[str, list[str]] = {}
     library = os.path.join(prefix, "lib")
-    folders = ["bin"] + [
+    folders = [name for name in ("bin", "conda-meta") if os.path.isdir(os.path.join(prefix, name))] + [
         os.path.join("lib", python, "site-packages")
-        for python in sorted(os.listdir(library))
-        if os.path.isdir(os.path.join(library, python, "site-packages"))
+        for python in sorted(os.listdir(library) if os.path.isdir(library) else [])
+        if python.startswith("python") and os.path.isdir(os.path.join(library, python, "site-packages"))
     ]
     for folder in folders:
         names[folder] = sorted(name for name in os.listdir(os.path.join(prefix, folder)) if name != "__pycache__")

@@ -34,6 +34,7 @@ class LockRequest:
         sink: takes the lock, and what stands on this machine only.
         memo_dir: where what was found out is remembered; made when needed.
         describe_checkout: tells the remote and commit of a clean git checkout outside the project.
+        envs_dir: where environments are kept on this machine; empty where that does not matter.
         offline: do not use the network.
         refresh: ask again for what an index did not have.
     """
@@ -47,6 +48,7 @@ class LockRequest:
     memo_dir: str
     python: str | None = None
     describe_checkout: DescribeCheckout | None = None
+    envs_dir: str = ""
     offline: bool = False
     refresh: bool = False
 
@@ -124,6 +126,7 @@ class PrefixEnvironment:
     Attributes:
         prefix: absolute path of its root.
         bin_dir: absolute path of the folder that goes first on PATH.
+        further_bin_dirs: absolute paths of folders that go behind it.
         variables: what the child must have set besides PATH.
         removed: variables that the child must not inherit. PYTHONHOME and PYTHONPATH are among them: this
             machine's would put other code before the environment's. A recorded PYTHONPATH is the recipe's, and
@@ -134,13 +137,14 @@ class PrefixEnvironment:
     bin_dir: str
     variables: Mapping[str, str] = field(default_factory=dict)
     removed: tuple[str, ...] = ()
+    further_bin_dirs: tuple[str, ...] = ()
 
     def child_environ(self, environ: Mapping[str, str]) -> dict[str, str]:
         """Return `environ` as a command inside this environment must see it."""
         child = {name: value for name, value in environ.items() if name not in self.removed}
         child.update(self.variables)
         path = environ.get("PATH", "")
-        child["PATH"] = f"{self.bin_dir}:{path}" if path else self.bin_dir
+        child["PATH"] = ":".join([self.bin_dir, *self.further_bin_dirs, *([path] if path else [])])
         return child
 
 
@@ -169,6 +173,8 @@ class ArchiveRequest:
         objects: has the objects that the environment itself names.
         sink: takes the files.
         envs_dir, folder, environ, offline: as of `RealiseRequest`.
+        project_root, settings: the user's own project, whose files may say where credentials are; None where there is
+            none.
     """
 
     objects: ObjectSource
@@ -177,6 +183,8 @@ class ArchiveRequest:
     folder: str
     environ: Mapping[str, str]
     offline: bool = False
+    project_root: str | None = None
+    settings: EnvironmentSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)

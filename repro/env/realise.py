@@ -98,7 +98,7 @@ class _Builder:
 
     def build(self, prefix: str) -> None:
         """Make the venv, then the locked packages, then wheels and commits, each without its dependencies."""
-        wheels = [self.verified(wheel) for wheel in self.environment.wheels]
+        wheels = [verified_wheel(wheel, self.wheels.get(wheel.name)) for wheel in self.environment.wheels]
         command = ["venv", "--quiet", "--relocatable", "--no-project", "--python", self.interpreter, prefix]
         self.run(command, f"make a virtual environment with {self.interpreter}")
         python = os.path.join(prefix, "bin", "python")
@@ -134,16 +134,21 @@ class _Builder:
         """Return the flags that say which index."""
         return index_arguments(self.environ, self.offline)
 
-    def verified(self, wheel: WheelInstall) -> str:
-        """Return the path of a wheel whose bytes are the recorded ones."""
-        path = self.wheels.get(wheel.name)
-        if path is None:
-            raise EnvironmentNotMade(f"the wheel {wheel.file} was not fetched", "repro fetch, then try again")
-        with open(path, "rb") as file:
-            found = sha256_of(file)
-        if found != wheel.sha256:
-            raise TamperedWheel(f"the wheel {wheel.file} has the SHA-256 {found}, recorded was {wheel.sha256}")
-        return path
+
+def verified_wheel(wheel: WheelInstall, path: str | None) -> str:
+    """Return the path of a wheel that travelled with a run, once its bytes are known to be the recorded ones.
+
+    Raises:
+        EnvironmentNotMade: there is no path.
+        TamperedWheel: they are not.
+    """
+    if path is None:
+        raise EnvironmentNotMade(f"the wheel {wheel.file} was not fetched", "repro fetch, then try again")
+    with open(path, "rb") as file:
+        found = sha256_of(file)
+    if found != wheel.sha256:
+        raise TamperedWheel(f"the wheel {wheel.file} has the SHA-256 {found}, recorded was {wheel.sha256}")
+    return path
 
 
 def vcs_requirement(install: VcsInstall) -> str:

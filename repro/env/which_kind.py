@@ -28,6 +28,10 @@ def kind_named(kind: str) -> EnvironmentKind:
             from repro.env import pip
 
             return pip
+        case "conda":
+            from repro.env import conda
+
+            return conda
         case "image":
             from repro.env import image
 

@@ -67,7 +67,7 @@ def command_for_record(command: Sequence[str], prefix: str, cwd: str) -> tuple[s
 
     `.venv/bin/python` and `/home/ann/p/.venv/bin/pytest` exist on one machine only; `python` and `pytest` are found
     on the PATH of any realised environment. A program outside the environment stays as it was written, and so does
-    one of an interpreter that is no virtual environment (`/usr/bin`), unless it is a Python.
+    one of an interpreter that is no environment of its own (`/usr/bin`), unless it is a Python.
 
     Args:
         command: as it was given.
@@ -78,7 +78,7 @@ def command_for_record(command: Sequence[str], prefix: str, cwd: str) -> tuple[s
         return tuple(command)
     folder, name = os.path.split(os.path.join(cwd, command[0]))
     of_environment = os.path.realpath(folder) == os.path.realpath(os.path.join(prefix, "bin"))
-    isolated = os.path.exists(os.path.join(prefix, "pyvenv.cfg"))
+    isolated = any(os.path.exists(os.path.join(prefix, name)) for name in ("pyvenv.cfg", "conda-meta"))
     if of_environment and (isolated or _PYTHON_NAME.fullmatch(name)):
         return (name, *command[1:])
     return tuple(command)

@@ -95,7 +95,8 @@ class CondaEnvironment:
         lock: the object that holds the `conda-lock.yml`: conda's packages, and those of pip that an index serves.
         packages: name and `VERSION BUILD` of every conda package, sorted by name.
         pip: normalised name and version of every distribution that pip or uv installed beside them, sorted by name.
-        virtual: name and version of the virtual packages that it was solved with (`__glibc`), sorted by name.
+        virtual: what its packages ask of the machine: name of a virtual package (`__glibc`) and conda's version spec,
+            sorted by name.
         python: the Python in it; None where it has none.
         project, vcs, wheels, unlocked: as of `PipEnvironment`.
     """

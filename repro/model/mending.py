@@ -66,9 +66,27 @@ class Mending:
         word = path_word(made)
         return f"repro checkout --force --run {manifest.run} {word} && {self.add(result)}"
 
+    def bring(self, path: bytes, run: str) -> str:
+        """Return how an output of a run comes into the work tree."""
+        return f"repro checkout --force --run {run} {path_word(path)}"
+
+    def keep_as_it_is(self, result: Result, attributes: Iterable[str], first: str = "") -> str:
+        """Return how git is told to convert a file no more, after the command `first`."""
+        folder, _, name = result.file.rpartition(b"/")
+        file = folder + b"/.gitattributes" if folder else b".gitattributes"
+        line = _attributes_pattern(name) + b" " + b" ".join(b"-" + one.encode() for one in attributes)
+        tell = f"printf '\\n%s\\n' {_word(line)} >> {path_word(file)}"
+        add = _git_add(result.file).replace(" add -- ", " add --renormalize -- ")
+        command = " && ".join(filter(None, [first, tell, _git_add(file), add]))
+        return self._done(command, f"Keep {result.shown} as it was made")
+
     def add_manifest(self, file: bytes, run: str) -> str:
-        """Return how a manifest of the work tree comes into git."""
-        return self._done(_git_add(file), f"Record the run {run}")
+        """Return how a manifest comes into git that is in the work tree, or was fetched."""
+        if file.startswith(RUNS + b"/"):
+            return self._done(_git_add(file), f"Record the run {run}")
+        own = RUNS + f"/{run}.yaml".encode()
+        copy = f"mkdir -p {path_word(RUNS)} && cp {path_word(file)} {path_word(own)}"
+        return self._done(f"{copy} && {_git_add(own)}", f"Record the run {run}")
 
     def restore(self, file: bytes, source: str) -> str:
         """Return how a file becomes again what it is in a commit."""
@@ -82,7 +100,7 @@ class Mending:
 
     def take_remote(self, file: bytes, remote: str, run: str) -> str:
         """Return how a manifest becomes that of a remote."""
-        command = f"rm {path_word(file)} && repro fetch -r {text_word(remote)} {run} && {_git_add(file)}"
+        command = f"rm {path_word(file)} && repro fetch --adopt -r {text_word(remote)} {run} && {_git_add(file)}"
         return self._done(command, f"Restore {name_to_text(file)}")
 
     def rebuild(self, run: str) -> str:
@@ -131,6 +149,17 @@ def _word(raw: bytes) -> str:
     # What no terminal shows: bash, zsh and POSIX 2024 read it so.
     escaped = "".join(chr(b) if 32 <= b < 127 and b not in b"'\\" else f"\\x{b:02x}" for b in raw)
     return f"$'{escaped}'"
+
+
+def _attributes_pattern(name: bytes) -> bytes:
+    """Return a name in a folder as its `.gitattributes` takes it: quoted as in C where it must be."""
+    escaped = re.sub(rb"([*?\[\\])", rb"\\\1", name)
+    if _SAFE.fullmatch(escaped):
+        return b"/" + escaped
+    quoted = b"".join(
+        bytes([code]) if 32 <= code < 127 and code not in b'"\\' else b"\\%03o" % code for code in escaped
+    )
+    return b'"/' + quoted + b'"'
 
 
 def _git_add(*paths: bytes) -> str:

@@ -22,6 +22,9 @@ PREFIXES = 1 << 16
 _COUNTS = struct.Struct("<IIQ32x")  # packs, fan-out bits, entries
 _PACK = struct.Struct("<32sQ")
 _PLACE = struct.Struct("<QQIIB3x")  # offset, size, stored, pack, kind
+_PACK_AND_KIND = struct.Struct("<IB")  # of a place
+_PACK_AT = 20  # where they are in it
+_PREFIX = struct.Struct(">I28x")  # of a digest
 _END = struct.Struct("<I")
 _ENDS = struct.Struct("<II")  # of one fan-out entry and the next
 _PER_BUCKET_BITS = 3  # about eight digests to a fan-out entry: one short search tells
@@ -144,18 +147,31 @@ class PackIndex:
         Raises:
             BadIndex: it says what cannot be.
         """
-        left, there = bytearray(), dict[int, bool]()
-        for at in range(0, len(digests), _DIGEST):
-            digest = digests[at : at + _DIGEST]
-            position = self._position(digest)
-            if position is not None:
-                *_, pack, kind = _PLACE.unpack_from(self._data, self._places + position * _PLACE.size)
-                if pack not in there:
-                    there[pack] = pack < len(self.packs) and keeps(self.packs[pack])
-                if there[pack] and kind != RecordKind.CHUNKS:
+        data, find, ends, count = self._data, self._data.find, _ENDS.unpack_from, self.count
+        fan_out, shift, start, packs = self._fan_out - 4, self._shift, self._digests, self._places + _PACK_AT
+        left, answers = bytearray(), dict[bytes, bool]()
+        # As `_position`, without a call for each: every `add` asks for all files of the directories it looks at.
+        for number, (prefix,) in enumerate(_PREFIX.iter_unpack(digests)):
+            digest, bucket = digests[_DIGEST * number : _DIGEST * number + _DIGEST], prefix >> shift
+            first, end = ends(data, fan_out + 4 * bucket) if bucket else self._ends(0)
+            at = find(digest, start + first * _DIGEST, start + end * _DIGEST)
+            found: int | None = (at - start) // _DIGEST if at >= 0 else None
+            if not first <= end <= count or (at >= 0 and (at - start) % _DIGEST):
+                found = self._position(digest)  # a table out of order, or the same bytes across two digests
+            if found is not None:
+                where = packs + found * _PLACE.size
+                answer = data[where : where + _PACK_AND_KIND.size]
+                if answer not in answers:
+                    answers[answer] = self._is_object_in(answer, keeps)
+                if answers[answer]:
                     continue
             left += digest
         return bytes(left)
+
+    def _is_object_in(self, answer: bytes, keeps: Callable[[PackFile], bool]) -> bool:
+        """Whether pack and kind, as a place has them, are an object's in a pack that is there."""
+        pack, kind = _PACK_AND_KIND.unpack(answer)
+        return pack < len(self.packs) and kind != RecordKind.CHUNKS and keeps(self.packs[pack])
 
     def entries(self) -> Iterator[tuple[Digest, Place]]:
         """Yield every object with its place, sorted by digest.

@@ -119,6 +119,24 @@ def unaccounted(result: Result, uncommitted: Uncommitted | None, earlier: Earlie
     )
 
 
+def filtered(result: Result, attributes: Sequence[str], mending: Mending) -> Finding:
+    """Return what to say of a result that git keeps converted in a way which only a clone's programs know."""
+    reason = f"could not tell what it is: git keeps it converted ({_some(attributes)}), and no run made these bytes"
+    names = sorted({text.partition("=")[0] for text in attributes})
+    return could_not_tell(result, reason, f"`{mending.keep_as_it_is(result, names)}`, if it is here as the run made it")
+
+
+def line_ends_changed(result: Result, manifest: Manifest, mending: Mending) -> Finding:
+    """Return what to say of a result that has other line endings in git than the run gave it."""
+    run = manifest.run
+    detail = f"has other line endings in git, and in each clone, than the run {run} gave it: git converts text files"
+    if any(result.path == output.path for output in manifest.outputs):
+        hint = f"`{mending.keep_as_it_is(result, ['text', 'eol'], mending.bring(result.path, run))}`"
+    else:
+        hint = f"`{mending.keep_as_it_is(result, ['text', 'eol'])}`, if it is here as the run made it"
+    return Finding("line-ends-changed", detail, result.shown, run, hint)
+
+
 def could_not_tell(result: Result, reason: str, hint: str, run: str | None = None) -> Finding:
     """Return what to say where nobody knows."""
     return Finding(COULD_NOT_TELL, reason, result.shown, run, hint)

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from repro.errors import IntegrityError
+from repro.model.plain_yaml import read_plain_yaml
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 100
@@ -53,13 +54,24 @@ def load_yaml(data: bytes, what: str) -> Any:
     Raises:
         BadYaml: not UTF-8, not YAML, over 64 MiB, or with an alias, a tag or a duplicate key.
     """
-    return _load(data, _Builder(what, marked=False)).result
+    plain = _plain(data)
+    return plain[0] if plain else _load(data, _Builder(what, marked=False)).result
 
 
 def load_yaml_marked(data: bytes, what: str) -> tuple[Any, dict[KeyPath, Position]]:
     """As `load_yaml`, with the position of every key and list item, by its path of keys and indices."""
+    plain = _plain(data)
+    if plain:
+        return plain
     builder = _load(data, _Builder(what, marked=True))
     return builder.result, builder.positions
+
+
+def _plain(data: bytes) -> tuple[Any, dict[KeyPath, Position]] | None:
+    try:
+        return read_plain_yaml(data.decode("utf-8"), resolve_plain)
+    except UnicodeDecodeError:
+        return None  # the parser says where
 
 
 def _load(data: bytes, builder: _Builder) -> _Builder:

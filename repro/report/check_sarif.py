@@ -15,6 +15,7 @@ _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sa
 _MEANINGS = {
     "no-manifest": "No run is recorded that made the result.",
     "result-changed": "A run made the result, and with other bytes.",
+    "line-ends-changed": "Git has the result with other line endings than the run gave it.",
     "manifest-not-committed": "The manifest of the run is not in git.",
     "bad-manifest": "A manifest was edited, or cannot be read.",
     "newer-format": "A record was written by a newer repro.",

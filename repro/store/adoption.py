@@ -1,8 +1,7 @@
 """Large files of the work tree taken into the cache as they are: hashed once, never copied.
 
 Such a file becomes an object by a hard link, so nobody may write to it any more, and nobody may have been writing while
-it was hashed. Before that it is made read-only, and the kernel is asked whether anybody has it open for writing: it
-grants a read lease only where nobody has (`F_SETLEASE` in fcntl(2)).
+it was hashed. Before that it is made read-only, and the kernel is asked whether anybody has it open for writing.
 """
 
 from __future__ import annotations
@@ -18,7 +17,8 @@ from repro.model.content import ObjectRef
 from repro.model.digest import Digest
 from repro.model.links import LINK_FROM
 from repro.model.objects import Told
-from repro.store.hashing import hash_descriptor
+from repro.store.mapped_hashing import hash_mapped
+from repro.store.read_leases import has_writers
 from repro.store.reflink import reflink
 from repro.store.temp_files import temp_file
 
@@ -66,7 +66,7 @@ class AdoptingBatch:
     def add_descriptor(self, descriptor: int, told: Told | None = None) -> ObjectRef:
         """As `Batch.add_descriptor`; what is held is only hashed, and stored by `adopt`."""
         if descriptor in self._modes:
-            return hash_descriptor(descriptor, told)
+            return hash_mapped(descriptor, told)
         return self._batch.add_descriptor(descriptor, told)
 
     def hold(self, descriptor: int) -> bool:
@@ -74,10 +74,10 @@ class AdoptingBatch:
         status = os.fstat(descriptor)
         if status.st_size < LINK_FROM or not self._is_ours(status) or self._makes_clones(descriptor):
             return False
-        if _has_writers(descriptor):
+        if has_writers(descriptor):
             return False
         os.fchmod(descriptor, 0o444)
-        if _has_writers(descriptor):  # somebody came just before
+        if has_writers(descriptor):  # somebody came just before
             os.fchmod(descriptor, stat.S_IMODE(status.st_mode))
             return False
         self._modes[descriptor] = stat.S_IMODE(status.st_mode)
@@ -126,18 +126,3 @@ class AdoptingBatch:
                 raise
             return False
         return True
-
-
-def _has_writers(descriptor: int) -> bool:
-    """Whether anybody may have the file open for writing, or a map of it; also where the file system cannot tell."""
-    import fcntl
-    import signal
-
-    try:
-        # Who opens it for writing in this very moment must not end us: the signal is one that is ignored.
-        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
-        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-    except OSError:
-        return True
-    return False

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 import os
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from repro.model.content import ObjectRef
 from repro.model.digest import Digest, digest_of
 from repro.model.objects import Told
 from repro.store.temp_files import write_all
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 BLOCK = 1024 * 1024
 """Bytes per read: what fits into a core's own cache is copied and hashed fastest by one thread."""
@@ -18,19 +21,26 @@ _HASHED_AT_ONCE = 4 * 1024 * 1024  # by all cores; larger blocks bring nothing, 
 _AHEAD = 4  # blocks that are read and not yet written
 
 
-class _Hasher(Protocol):
-    def update(self, data: bytes | bytearray | memoryview, /) -> object: ...
-    def hexdigest(self) -> str: ...
+class Hasher(Protocol):
+    """BLAKE3-256 of what it was given so far."""
+
+    def update(self, data: Buffer, /) -> object:
+        """Take the next bytes."""
+        ...
+
+    def hexdigest(self) -> str:
+        """Return the 64 digits."""
+        ...
 
 
-def new_hasher(*, on_all_cores: bool = False) -> _Hasher:
+def new_hasher(*, on_all_cores: bool = False) -> Hasher:
     """Return a BLAKE3-256 hasher. Several cores pay for blocks of megabytes, unless they have other work."""
     from blake3 import blake3
 
     return blake3(max_threads=blake3.AUTO) if on_all_cores else blake3()
 
 
-def finish(hasher: _Hasher) -> Digest:
+def finish(hasher: Hasher) -> Digest:
     """Return the digest of all that the hasher was given."""
     return Digest("b3:" + hasher.hexdigest())
 
@@ -51,16 +61,22 @@ def hash_descriptor(descriptor: int, told: Told | None = None) -> ObjectRef:
         first += rest
     hasher = new_hasher(on_all_cores=True)
     hasher.update(first)
-    size = len(first)
     if told:
-        told(size)
+        told(len(first))
+    size = len(first) + hash_rest(descriptor, hasher, told)
+    return ObjectRef(finish(hasher), size)
+
+
+def hash_rest(descriptor: int, hasher: Hasher, told: Told | None) -> int:
+    """Give the hasher what can be read from the descriptor's position to its end; return how many bytes that was."""
+    size = 0
     buffer = memoryview(bytearray(_HASHED_AT_ONCE))
     while count := os.readv(descriptor, [buffer]):
         hasher.update(buffer[:count])
         size += count
         if told:
             told(count)
-    return ObjectRef(finish(hasher), size)
+    return size
 
 
 def hash_file(path: str) -> ObjectRef | None:

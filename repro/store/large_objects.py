@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,7 +24,7 @@ from repro.store.hashing import finish, new_hasher
 from repro.store.pack_records import Packed, pack_chunk_list, pack_object
 from repro.store.parallel import Stop, run_in_order
 
-_BLOCK = 8 * 1024 * 1024
+_BLOCK = 4 * 1024 * 1024
 _THREADS = 3
 
 
@@ -69,7 +70,7 @@ def send_large(
     listed = bytearray()
     with _Hashing() as hashing:
         work = run_in_order(_pack(sink), _cut(file, hashing), _THREADS)
-        for digest, length, packed in work:
+        for digest, length, packed in itertools.chain.from_iterable(work):
             if packed is not None and sink.kind_of(digest) in (None, RecordKind.CHUNKS):
                 sink.add(digest, packed, is_tree=is_tree and digest == ref.digest, of_large=True)
                 sent += length
@@ -84,18 +85,25 @@ def send_large(
     return sent
 
 
-def _pack(sink: ChunkSink) -> Callable[[memoryview, Stop], tuple[Digest, int, Packed | None]]:
-    def work(chunk: memoryview, stop: Stop) -> tuple[Digest, int, Packed | None]:
-        stop.check()
+def _pack(sink: ChunkSink) -> Callable[[list[memoryview], Stop], list[tuple[Digest, int, Packed | None]]]:
+    def pack(chunk: memoryview) -> tuple[Digest, int, Packed | None]:
         digest = digest_of(chunk)
         there = sink.kind_of(digest) not in (None, RecordKind.CHUNKS)
         return digest, len(chunk), None if there else pack_object(digest, chunk)
 
+    def work(chunks: list[memoryview], stop: Stop) -> list[tuple[Digest, int, Packed | None]]:
+        packed = []
+        for chunk in chunks:
+            stop.check()
+            packed.append(pack(chunk))
+        return packed
+
     return work
 
 
-def _cut(file: BinaryIO, hashing: _Hashing) -> Iterator[memoryview]:
-    """Yield the chunks, as parts of blocks that live as long as they do."""
+def _cut(file: BinaryIO, hashing: _Hashing) -> Iterator[list[memoryview]]:
+    """Yield the chunks, as parts of blocks that live as long as they do: those of a block together, since handing them
+    to another thread one by one takes as long as half of what is done with them."""
     try:
         from pyfastcdc.cy import FastCDC
     except ImportError as error:
@@ -115,11 +123,14 @@ def _cut(file: BinaryIO, hashing: _Hashing) -> Iterator[memoryview]:
         ended = end < len(block)
         hashing.update(memoryview(block)[len(rest) : end])
         rest = memoryview(block)[:end]
+        chunks = []
         for chunk in chunker.cut_buf(rest):
             if len(rest) < CHUNK_MAX and not ended:
                 break  # what follows may move this cut
-            yield rest[: chunk.length]
+            chunks.append(rest[: chunk.length])
             rest = rest[chunk.length :]
+        if chunks:
+            yield chunks
 
 
 def _fill(file: BinaryIO, block: memoryview, start: int) -> int:

@@ -13,7 +13,7 @@ from repro.model.pack import HEAD_BYTES, PACK_HEADER, RecordKind, pack_header
 from repro.model.pack_index import PackFile, place_bytes
 from repro.store.hashing import BLOCK, finish, new_hasher
 from repro.store.pack_records import Packed
-from repro.store.temp_files import naming_the_disk, open_temp, write_all
+from repro.store.temp_files import naming_the_disk, open_temp, write_parts
 
 Spot = tuple[int, int, int, RecordKind]
 """Of a record in a pack being written: offset, the object's size, the payload's length, kind."""
@@ -102,7 +102,7 @@ class PackWriter:
         with naming_the_disk(self._folder):
             for part in parts:
                 self._hasher.update(part)
-                write_all(self._descriptor, part)
+            write_parts(self._descriptor, parts)
 
     def _wait(self) -> None:
         written, self._written = self._written, None

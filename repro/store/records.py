@@ -1,4 +1,8 @@
-"""The records under `.repro/`: one manifest per run, and one file per rebuild."""
+"""The records under `.repro/`: one manifest per run, and one file per rebuild.
+
+What was made here, or is in git, stands in `runs/` and `rebuilds/`; what came from a remote, in the same folders of
+`local/fetched/`, where git does not see it. Where a record stands in both, the first counts.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,7 @@ from repro.model.run_id import NoSuchRun, RunId, RunName, select_run
 from repro.store.records_folder import prepare_folder, write_beside
 
 _FILE = re.compile(r"([0-9]{8}-[0-9]{6}-[a-z2-7]{8})\.yaml")
+_FETCHED = os.path.join("local", "fetched")
 _NAME = re.compile(rb"^name: (.*)$", re.MULTILINE)
 _HEAD = 4096  # a manifest's name stands in its first lines
 
@@ -33,10 +38,7 @@ class Records:
 
     def run_ids(self) -> list[RunId]:
         """Return the ids of all runs, oldest first."""
-        try:
-            names = os.listdir(os.path.join(self.folder, "runs"))
-        except FileNotFoundError:
-            return []
+        names = {*_names(self.folder, "runs"), *_names(self.folder, _FETCHED, "runs")}
         return sorted(RunId(match[1]) for match in map(_FILE.fullmatch, names) if match)
 
     def strange_names(self) -> list[str]:
@@ -45,7 +47,8 @@ class Records:
 
     def rebuilt_runs(self) -> list[str]:
         """Return the names of the folders of rebuild records: run ids, sorted."""
-        return [name for name in _names(self.folder, "rebuilds") if not name.startswith(".")]
+        names = {*_names(self.folder, "rebuilds"), *_names(self.folder, _FETCHED, "rebuilds")}
+        return sorted(name for name in names if not name.startswith("."))
 
     def open_runs(self) -> list[RunId]:
         """Return the runs whose beginning is marked here: those that were not sealed, if they are here still."""
@@ -69,7 +72,22 @@ class Records:
 
     def path(self, run: RunId) -> str:
         """Return where the run's manifest is, or would be."""
-        return os.path.join(self.folder, "runs", f"{run}.yaml")
+        return os.path.join(self.folder, self._where("runs", f"{run}.yaml"))
+
+    def shown(self, run: RunId) -> str:
+        """Return the path of the run's manifest in the project."""
+        return ".repro/" + self._where("runs", f"{run}.yaml")
+
+    def is_fetched(self, run: RunId) -> bool:
+        """Whether the run's manifest came from a remote, and is none of those that git should have."""
+        return self._where("runs", f"{run}.yaml").startswith(_FETCHED)
+
+    def _where(self, *parts: str) -> str:
+        """Return where a record is below the folder: among our own, or among the fetched ones."""
+        fetched = os.path.join(_FETCHED, *parts)
+        own = os.path.join(*parts)
+        is_own = os.path.lexists(os.path.join(self.folder, own))
+        return fetched if not is_own and os.path.lexists(os.path.join(self.folder, fetched)) else own
 
     def read_bytes(self, run: RunId) -> bytes:
         """Return the manifest file's bytes.
@@ -90,7 +108,7 @@ class Records:
             NoSuchRun: it is not here.
             BadRecord, NewerFormat: it cannot be read.
         """
-        return parse_manifest(self.read_bytes(run), f".repro/runs/{run}.yaml")
+        return parse_manifest(self.read_bytes(run), self.shown(run))
 
     def create(self, manifest: Manifest) -> None:
         """Write a new run's manifest.
@@ -99,7 +117,7 @@ class Records:
             RunIdTaken: another process has just written one of that id.
         """
         self.prepare()
-        path = self.path(manifest.run)
+        path = os.path.join(self.folder, "runs", f"{manifest.run}.yaml")
         temp = write_beside(path, render_manifest(manifest))
         try:
             os.link(temp, path)  # unlike a rename, a link does not replace
@@ -114,23 +132,33 @@ class Records:
         self.write_bytes(manifest.run, render_manifest(manifest))
 
     def write_bytes(self, run: RunId, data: bytes) -> None:
-        """Write a manifest file as it came from elsewhere; the caller has parsed it."""
-        self.prepare()
-        path = self.path(run)
-        os.replace(write_beside(path, data), path)
-        _sync_folder(path)
+        """Write a manifest file where git is to have it; the caller has parsed it."""
+        self._write(os.path.join("runs", f"{run}.yaml"), data)
+
+    def write_fetched(self, run: RunId, data: bytes) -> None:
+        """Write a manifest file as it came from a remote; the caller has parsed it."""
+        self._write(os.path.join(_FETCHED, "runs", f"{run}.yaml"), data)
+
+    def adopt(self, run: RunId) -> None:
+        """Put the run's records that came from a remote where git is to have them; what is there already stays."""
+        names = [os.path.join("runs", f"{run}.yaml")]
+        names += [os.path.join("rebuilds", run, name) for name in self.rebuild_names(run)]
+        for name in names:
+            fetched = os.path.join(self.folder, _FETCHED, name)
+            if self._where(*name.split(os.sep)).startswith(_FETCHED):
+                with open(fetched, "rb") as file:
+                    self._write(name, file.read())
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(fetched)
 
     def rebuild_names(self, run: RunId) -> list[str]:
         """Return the file names of the run's rebuild records, oldest first."""
-        try:
-            names = os.listdir(os.path.join(self.folder, "rebuilds", run))
-        except FileNotFoundError:
-            return []
+        names = {*_names(self.folder, "rebuilds", run), *_names(self.folder, _FETCHED, "rebuilds", run)}
         return sorted(name for name in names if name.endswith(".yaml") and not name.startswith("."))
 
     def rebuild_path(self, run: RunId, name: str) -> str:
         """Return where a rebuild record is, or would be."""
-        return os.path.join(self.folder, "rebuilds", run, name)
+        return os.path.join(self.folder, self._where("rebuilds", run, name))
 
     def rebuilds(self, run: RunId) -> list[RebuildRecord]:
         """Return the run's rebuild records, oldest first.
@@ -141,21 +169,17 @@ class Records:
         found = []
         for name in self.rebuild_names(run):
             with open(self.rebuild_path(run, name), "rb") as file:
-                found.append(parse_rebuild(file.read(), f".repro/rebuilds/{run}/{name}"))
+                found.append(parse_rebuild(file.read(), ".repro/" + self._where("rebuilds", run, name)))
         return found
 
     def add_rebuild(self, record: RebuildRecord) -> str:
         """Write a rebuild record and return its path."""
         data = render_rebuild(record)
-        return self.write_rebuild(record.run, rebuild_file_name(record, data), data)
+        return self._write(os.path.join("rebuilds", record.run, rebuild_file_name(record, data)), data)
 
-    def write_rebuild(self, run: RunId, name: str, data: bytes) -> str:
-        """Write a rebuild record's bytes and return its path."""
-        self.prepare()
-        path = self.rebuild_path(run, name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        os.replace(write_beside(path, data), path)
-        return path
+    def write_fetched_rebuild(self, run: RunId, name: str, data: bytes) -> None:
+        """Write a rebuild record as it came from a remote."""
+        self._write(os.path.join(_FETCHED, "rebuilds", run, name), data)
 
     def prepare(self) -> None:
         """Make the folder and tell git what in it belongs to this machine alone."""
@@ -179,6 +203,13 @@ class Records:
             finally:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(path)
+
+    def _write(self, name: str, data: bytes) -> str:
+        self.prepare()
+        path = os.path.join(self.folder, name)
+        os.replace(write_beside(path, data), path)
+        _sync_folder(path)
+        return path
 
     def _name(self, run: RunId) -> str | None:
         from repro.model.strict_yaml import BadYaml, load_yaml

@@ -7,6 +7,7 @@ import os
 
 from repro.errors import IntegrityError
 
+_OWN = ("local", "runs", "rebuilds", "local/fetched", "local/fetched/runs", "local/fetched/rebuilds")
 _IGNORED = b"# What belongs to this machine alone.\n/local/\n/local.yaml\n"
 
 
@@ -22,7 +23,7 @@ def prepare_folder(folder: str) -> None:
     Raises:
         LinkedFolder: it, or a folder in it, is a link: a cloned repository could have us write anywhere.
     """
-    for path in (folder, *(os.path.join(folder, name) for name in ("local", "runs", "rebuilds"))):
+    for path in (folder, *(os.path.join(folder, name) for name in _OWN)):
         if os.path.islink(path):
             raise LinkedFolder(f"{path} is a symbolic link, and repro writes its records there", "remove the link")
     ignore = os.path.join(folder, ".gitignore")

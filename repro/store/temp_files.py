@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from repro.store.shared_folders import make_folder
 
@@ -67,6 +67,15 @@ def write_all(descriptor: int, data: bytes | memoryview) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
+
+
+def write_parts(descriptor: int, parts: Sequence[bytes | memoryview]) -> None:
+    """Write every byte of some parts, not more than some dozens, by one call as a rule."""
+    written = os.writev(descriptor, parts)
+    for part in parts:
+        if written < len(part):
+            write_all(descriptor, memoryview(part)[written:])
+        written = max(written - len(part), 0)
 
 
 def pwrite_all(descriptor: int, data: bytes | memoryview, offset: int) -> None:

@@ -243,12 +243,6 @@ def test_a_pointer_that_cannot_be_read_is_refused(made: Checker) -> None:
     assert made.kinds("--staged") == ["newer-format"]
 
 
-def test_what_git_lfs_keeps_elsewhere_is_not_known(made: Checker) -> None:
-    made.write("results/a", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
-    made.git("add", "results")
-    assert made.kinds("--staged") == ["could-not-tell"]
-
-
 def test_what_is_remembered_of_manifests_is_never_relied_on(kept: Checker) -> None:
     memo = kept.cwd / ".repro" / "local" / "run-outputs"
     assert kept.findings() == []

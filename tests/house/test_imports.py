@@ -26,7 +26,7 @@ STATUS = {
     "repro.cli",
     "repro.cli.invoke",
     "repro.cli.outcome",
-    "repro.cli.plain_status",
+    "repro.cli.without_click",
     "repro.cli.streams",
     "repro.code",
     "repro.code.pointer_files",
@@ -64,6 +64,7 @@ STATUS = {
 CHECK = {
     "repro.actions",
     "repro.actions.check",
+    "repro.actions.check_contents",
     "repro.actions.check_facts",
     "repro.actions.check_remotes",
     "repro.actions.check_results",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +12,9 @@ import pytest
 from tests.remote_servers import (
     SftpServer,
     aws_variables,
+    azure_connection_at,
     azure_server,
+    azurite,
     google_server,
     make_bucket,
     s3_server,
@@ -77,16 +79,18 @@ def gs_url(gs_server: int, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture(scope="session")
-def azure_connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """How to connect to a server of Azure's storage: Azurite, 190 MB of npm packages, where somebody installed it."""
-    program = shutil.which("azurite-blob")
+def azure_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """A server of Azure's storage, which `tests/run` installs where npm packages can be had."""
+    program = azurite()
     if program is None:
-        pytest.skip("azurite-blob is not on PATH (npm install --global azurite)")
-    with azure_server(program, tmp_path_factory.mktemp("azurite")) as connection:
-        yield connection
+        if os.environ.get("CI") == "true":
+            pytest.fail("Azurite is not installed: is the npm registry reachable for `bash tests/run`?")
+        pytest.skip("Azurite is not installed (`bash tests/run` does, from the npm registry)")
+    with azure_server(program, tmp_path_factory.mktemp("azurite")) as port:
+        yield port
 
 
 @pytest.fixture
-def az_url(azure_connection: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azure_connection)
+def az_url(azure_port: int, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azure_connection_at(azure_port))
     return f"az://container/{uuid.uuid4()}"

@@ -1,0 +1,107 @@
+"""Collects the files that make a conda environment: conda's packages and pip's wheels, each by its SHA-256."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from repro.env.conda_channels import Channel, client_for
+from repro.env.conda_install import install_failure
+from repro.env.install_failures import PackageGone, PackageHashMismatch
+from repro.errors import ReproError
+from repro.model.archive import ArchivedFile
+from repro.model.conda_lock_file import LockedFile
+from repro.model.finding import Finding
+from repro.model.objects import ObjectSink
+
+if TYPE_CHECKING:
+    from rattler.networking import Client
+
+_BLOCK = 1 << 20
+
+
+def archived_name(package: LockedFile) -> str:
+    """Return the name of a package's file in an archive: `linux-64/x-1.0-0.conda`, or the wheel's own."""
+    return f"{package.subdir}/{package.file_name}" if package.manager == "conda" else package.file_name
+
+
+def collect(
+    packages: Sequence[LockedFile],
+    channels: Sequence[Channel],
+    *,
+    sink: ObjectSink,
+    folder: str,
+    environ: Mapping[str, str],
+    offline: bool,
+) -> tuple[tuple[ArchivedFile, ...], tuple[Finding, ...]]:
+    """Bring each file of a lock into the store.
+
+    Args:
+        packages: of one platform.
+        channels: whose credentials are known.
+        sink: takes the files.
+        folder: for downloads, one file at a time.
+        environ: the user's variables.
+        offline: only files of this machine are taken.
+
+    Returns:
+        What is in the store now, and a finding `environment-unarchived` for each file that could not be had.
+
+    Raises:
+        PackageHashMismatch: a channel serves another file than the lock has.
+    """
+    client = client_for(channels, environ)
+    files: list[ArchivedFile] = []
+    findings: list[Finding] = []
+    for package in packages:
+        try:
+            path = _here(package, client, folder, offline)
+            files.append(_store(package, path, sink))
+        except PackageHashMismatch:
+            raise
+        except ReproError as error:
+            detail = f"{package.file_name} is not archived: {error.message}"
+            findings.append(Finding("environment-unarchived", detail, hint=error.hint))
+    return tuple(sorted(files, key=lambda file: file.name)), tuple(findings)
+
+
+def _here(package: LockedFile, client: Client, folder: str, offline: bool) -> str:
+    """Return the path of the file, fetched where it is not on this machine."""
+    if package.url.startswith("file://"):
+        path = unquote(urlsplit(package.url).path)
+        if not os.path.isfile(path):
+            raise PackageGone(f"{path} is not there any more", "put it back")
+        return path
+    if offline:
+        raise PackageGone(f"{package.url} has to be fetched", "try again without --offline")
+    path = os.path.join(folder, "archiving")
+    asyncio.run(_download(client, package.url, path))
+    return path
+
+
+async def _download(client: Client, url: str, path: str) -> None:
+    from rattler.package_streaming import download_to_path
+
+    try:
+        await download_to_path(client, url, Path(path))
+    except Exception as error:  # noqa: BLE001  # py-rattler raises ExtractError, IoError, RuntimeError, …
+        raise install_failure(error) from None
+
+
+def _store(package: LockedFile, path: str, sink: ObjectSink) -> ArchivedFile:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+        if digest.hexdigest() != package.sha256:
+            raise PackageHashMismatch(
+                f"{package.url} has the SHA-256 {digest.hexdigest()}, the lock has {package.sha256}",
+                "the channel serves another file than it did: ask who runs it",
+            )
+        os.lseek(file.fileno(), 0, os.SEEK_SET)
+        return ArchivedFile(archived_name(package), package.sha256, sink.add_descriptor(file.fileno()))

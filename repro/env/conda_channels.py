@@ -1,0 +1,172 @@
+"""Channels and who may read them: a client of py-rattler that knows the credentials, and URLs that do not."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from repro.errors import CannotProceed, RemoteError, ReproError
+from repro.model.conda_url import (
+    channel_url,
+    hide_secrets,
+    variables_in,
+    with_variables,
+    without_literal_secrets,
+    without_secrets,
+)
+
+if TYPE_CHECKING:
+    from rattler.networking import Client
+
+DEFAULT_CHANNELS = ("conda-forge",)
+_RETRIES = 3
+
+
+class NoRattler(CannotProceed):
+    """py-rattler is not installed."""
+
+    id = "no-rattler"
+
+
+class NoChannelSecret(CannotProceed):
+    """A channel's URL names a variable that is not set."""
+
+    id = "no-channel-secret"
+
+
+class ChannelUnreachable(RemoteError):
+    """A channel cannot be reached, or refuses."""
+
+    id = "channel-unreachable"
+
+
+class NoSuchChannel(CannotProceed):
+    """There is no channel at a URL, or nothing of it is kept here."""
+
+    id = "no-such-channel"
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A channel.
+
+    Attributes:
+        url: without anything secret: what may be written.
+        written: as a lock's metadata has it: with the names of variables where they stand for secrets.
+        variables: their names.
+        secret: the URL with everything in it; the same as `url` for a public channel.
+    """
+
+    url: str
+    written: str
+    variables: tuple[str, ...]
+    secret: str
+
+
+def open_channel(text: str, environ: Mapping[str, str]) -> Channel:
+    """Return the channel that `text` names: a name, a URL, a path; with `$VARIABLE` for what is secret.
+
+    Raises:
+        NoChannelSecret: such a variable is not set.
+    """
+    url = channel_url(text)
+    names = variables_in(url)
+    for name in names:
+        if name not in environ:
+            raise NoChannelSecret(
+                f"the channel {without_literal_secrets(url)} takes ${name} from the environment, which has none",
+                f"export {name}=…",
+            )
+    secret = with_variables(url, {name: environ[name] for name in names})
+    clean = without_secrets(secret)
+    return Channel(clean, without_literal_secrets(url) if names else clean, names, secret)
+
+
+def need_rattler() -> None:
+    """Check that py-rattler is here.
+
+    Raises:
+        NoRattler: it is not.
+    """
+    try:
+        import rattler  # noqa: F401  # is it here?
+    except ImportError:
+        raise NoRattler(
+            "conda environments are solved and made by py-rattler, which is not installed",
+            "pip install 'repro-run[conda]'",
+        ) from None
+
+
+def client_for(channels: Sequence[Channel], environ: Mapping[str, str]) -> Client:
+    """Return a client that reaches `channels` under their plain URLs.
+
+    A token is put in by a mirror, a password by a header, so that neither gets into a record, a cache's name or a
+    message. Beside these, py-rattler takes credentials from where it always does: `RATTLER_AUTH_FILE`, its own
+    file, the keyring, netrc. `CONDA_REMOTE_MAX_RETRIES` says how often is tried again.
+    """
+    need_rattler()
+    from rattler.networking import (
+        AddHeadersMiddleware,
+        AuthenticationMiddleware,
+        Client,
+        GCSMiddleware,
+        MirrorMiddleware,
+        OciMiddleware,
+        RetryMiddleware,
+        S3Middleware,
+    )
+
+    mirrors = {c.url: [_without_user(c.secret)] for c in channels if _without_user(c.secret) != c.url}
+    passwords = tuple((urlsplit(c.secret), c.url) for c in channels if urlsplit(c.secret).username is not None)
+    middlewares: list[Any] = [MirrorMiddleware(mirrors)] if mirrors else []
+    if passwords:
+        middlewares.append(AddHeadersMiddleware(_basic(passwords)))
+    said = environ.get("CONDA_REMOTE_MAX_RETRIES", "")
+    retries = int(said) if said.isdecimal() else _RETRIES
+    middlewares += [RetryMiddleware(retries)] if retries else []
+    middlewares += [AuthenticationMiddleware(), OciMiddleware(), GCSMiddleware(), S3Middleware()]
+    return Client(middlewares, user_agent="repro")
+
+
+def failure_of(error: Exception, doing: str) -> ReproError:
+    """Return the error for what py-rattler said of a channel, in our words and without secrets."""
+    said = hide_secrets(str(error)).strip()
+    lines = [line.removeprefix("Caused by: ") for line in said.splitlines() if line]
+    short = "; ".join(dict.fromkeys(lines))
+    message = f"cannot {doing}: {short[:600]}"
+    if "(401" in said or "(403" in said:
+        hint = "give credentials: RATTLER_AUTH_FILE, or $VARIABLE in the channel's URL in environment.yml"
+        return ChannelUnreachable(message, hint)
+    if "could not find subdir" in said or "(404" in said:
+        return NoSuchChannel(message, "correct the channel's name")
+    if "no usable repodata cache" in said:
+        return NoSuchChannel(message, "try again without --offline, where the network is")
+    return ChannelUnreachable(message, "try again where the channel can be reached")
+
+
+def _without_user(url: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def _basic(passwords: tuple[tuple[Any, str], ...]) -> Any:
+    """Return what gives the header for a host and a path: to the channel that has the password, and to no other."""
+    known = [
+        (
+            secret.hostname,
+            secret.path,
+            base64.b64encode(f"{unquote(secret.username)}:{unquote(secret.password or '')}".encode()).decode(),
+        )
+        for secret, _ in passwords
+    ]
+
+    def headers(host: str, path: str) -> dict[str, str] | None:
+        for known_host, known_path, word in known:
+            if host.partition(":")[0] == known_host and (path + "/").startswith(known_path.rstrip("/") + "/"):
+                return {"Authorization": f"Basic {word}"}
+        return None
+
+    return headers

@@ -1,0 +1,108 @@
+"""The YAML that most settings files are, read without a parser, whose import takes as long as a small command.
+
+It is only ever a shortcut: names with values one below the other, plain words, lists of them, comments. Whatever else
+a text holds, faults among it, is left to the parser (`repro.model.strict_yaml`), and what is read is what that reads.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from repro.model.strict_yaml import KeyPath, Position
+
+_MOST = 16 * 1024  # characters; beyond, the parser is as fast
+_DEEPEST = 20
+_TEXT = re.compile("[\n\x20-\x7e\xa1-\u2027\u202a-\ud7ff]*")  # YAML's printable characters, less tabs and odd line ends
+_NOTHING = re.compile(r" *(?:#.*)?")
+_WORD = r"[A-Za-z0-9_./][A-Za-z0-9_./:@+=&?%~-]*(?<!:)"
+_LISTED = r"[A-Za-z0-9_./][A-Za-z0-9_./@+=~-]*"  # between brackets, YAML means more by a colon and a question mark
+_LINE = re.compile(
+    rf"(?P<indent> *)(?:(?P<key>[A-Za-z_][A-Za-z0-9_-]{{0,99}}):|-(?= ))"
+    rf"(?: +(?:(?P<word>{_WORD})|\[(?P<list>{_LISTED}(?:, *{_LISTED})*)\]))? *(?: #.*)?"
+)
+
+
+def read_plain_yaml(text: str, resolve: Callable[[str], object]) -> tuple[Any, dict[KeyPath, Position]] | None:
+    """Return the value that a text holds, and where each key and list item stands; None where it is not plain.
+
+    Args:
+        text: of a file.
+        resolve: returns what a plain word means, or raises ValueError.
+    """
+    if len(text) > _MOST or not _TEXT.fullmatch(text):
+        return None
+    reading = _Reading(resolve)
+    for number, line in enumerate(text.split("\n"), 1):
+        if _NOTHING.fullmatch(line):
+            continue
+        found = _LINE.fullmatch(line)
+        try:
+            if found is None or not reading.take(number, found):
+                return None
+        except ValueError:
+            return None
+    return reading.result, reading.positions
+
+
+class _Reading:
+    def __init__(self, resolve: Callable[[str], object]) -> None:
+        self.result: dict[str, Any] | None = None
+        self.positions: dict[KeyPath, Position] = {}
+        self._resolve = resolve
+        self._open: list[tuple[int, Any, KeyPath]] = []  # indent, container, where it stands
+        self._waiting: tuple[Any, str, KeyPath] | None = None  # a key without a value as yet, in its container
+
+    def take(self, number: int, found: re.Match[str]) -> bool:
+        """Take the next line; return whether it could be understood."""
+        indent, key = len(found["indent"]), found["key"]
+        if not self._enter(number, indent, is_list=key is None):
+            return False
+        _, container, path = self._open[-1]
+        self._waiting = None
+        if key is None:
+            if not isinstance(container, list) or found["word"] is None:
+                return False
+            self.positions[(*path, len(container))] = (number, found.start("word") + 1)
+            container.append(self._resolve(found["word"]))
+            return True
+        if not isinstance(container, dict) or key in container:
+            return False
+        here = (*path, key)
+        self.positions[here] = (number, indent + 1)
+        container[key] = self._value(number, found, here)
+        if container[key] is None and found["word"] is None:
+            self._waiting = container, key, here
+        return True
+
+    def _enter(self, number: int, indent: int, *, is_list: bool) -> bool:
+        """Find the container that a line belongs to; begin one where the line above left its value open."""
+        if not self._open:
+            if indent or is_list:
+                return False
+            self.result = {}
+            self.positions[()] = (number, 1)
+            self._open.append((0, self.result, ()))
+            return True
+        if indent > self._open[-1][0]:
+            if self._waiting is None or len(self._open) > _DEEPEST:
+                return False
+            outer, key, path = self._waiting
+            outer[key] = [] if is_list else {}
+            self._open.append((indent, outer[key], path))
+            return True
+        while self._open[-1][0] > indent:
+            self._open.pop()
+        return self._open[-1][0] == indent
+
+    def _value(self, number: int, found: re.Match[str], here: KeyPath) -> object:
+        if found["word"] is not None:
+            return self._resolve(found["word"])
+        if found["list"] is None:
+            return None
+        words = list(re.finditer(r"[^, ]+", found["list"]))
+        start = found.start("list") + 1
+        self.positions.update({(*here, place): (number, start + word.start()) for place, word in enumerate(words)})
+        return [self._resolve(word[0]) for word in words]

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from repro.model.conda_lock_file import (
+    BadCondaLock,
+    CondaLock,
+    LockedFile,
+    dump_conda_lock,
+    lock_of_one,
+    parse_conda_lock,
+    part_of,
+)
+
+SIX = LockedFile(
+    name="six",
+    version="1.16",
+    manager="conda",
+    platform="linux-64",
+    url="https://example.org/chan/noarch/six-1.16-pyh_0.tar.bz2",
+    sha256="a" * 64,
+    md5="b" * 32,
+    build="pyh_0",
+    dependencies=(("python", ">=3.9"),),
+)
+ALPHA = LockedFile("alpha", "1.0", "pip", "linux-64", "https://example.org/alpha-1.0-py3-none-any.whl", "c" * 64)
+LOCK = CondaLock(
+    platforms=("linux-64",),
+    channels=(("https://example.org/t/$TOKEN/chan", ("TOKEN",)),),
+    packages=(SIX, ALPHA),
+    virtual={"linux-64": ("__glibc=2.28=0", "__unix=0=0")},
+    needs={"linux-64": ("__cuda >=12", "__glibc >=2.17,<3.0.a0")},
+    content_hash={"linux-64": "d" * 64},
+    site_packages={"linux-64": "lib/python3.13t/site-packages"},
+    sources=("environment.yml",),
+)
+
+
+def test_what_is_written_is_read_back() -> None:
+    data = dump_conda_lock(LOCK)
+    assert parse_conda_lock(data, "x") == LOCK
+    assert dump_conda_lock(parse_conda_lock(data, "x")) == data
+
+
+def test_the_order_of_packages_does_not_matter() -> None:
+    assert dump_conda_lock(dataclasses.replace(LOCK, packages=(ALPHA, SIX))) == dump_conda_lock(LOCK)
+
+
+def test_the_lock_of_an_installed_environment_does_not_say_how_it_was_asked_for() -> None:
+    one = lock_of_one("linux-64", (ALPHA, SIX), LOCK.needs["linux-64"], LOCK.site_packages["linux-64"])
+    assert one == part_of(LOCK, "linux-64")
+    assert b"environment.yml" not in one
+    assert b"TOKEN" not in one
+    assert parse_conda_lock(one, "x").needs == LOCK.needs
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("    sha256: " + "a" * 64 + "\n", "", "no SHA-256"),
+        ("a" * 64, "a" * 63, "SHA-256"),
+        ("version: 1\n", "version: 2\n", "version 2"),
+        ("https://example.org/chan/noarch", "https://u:p@example.org/chan/noarch", "without user"),
+        ("https://example.org/chan/noarch", "https://example.org/t/secret/chan/noarch", "token"),
+        ("https://example.org/chan/noarch", "ftp://example.org/chan/noarch", "http, https or file"),
+        ("six-1.16-pyh_0.tar.bz2", "six.sh", "no URL of a package"),
+        ("six-1.16-pyh_0.tar.bz2", "six%20--x.conda; x", "no URL of a package"),
+        ("manager: conda", "manager: brew", "neither conda nor pip"),
+        ("name: six", "name: -rf", "no name of a package"),
+        ("name: alpha\n  version: '1.0'\n  manager: pip", "name: six\n  version: '1.0'\n  manager: conda", "URL"),
+        ("__unix=0=0", "unix", "no virtual package"),
+        ("package:", "package: [", "line"),
+    ],
+)
+def test_a_lock_that_is_not_one_is_an_integrity_error(old: str, new: str, said: str) -> None:
+    text = dump_conda_lock(LOCK).decode()
+    assert old in text
+    with pytest.raises(BadCondaLock) as caught:
+        parse_conda_lock(text.replace(old, new, 1).encode(), "conda-lock.yml")
+    assert said in caught.value.message
+    assert caught.value.exit_code == 4
+
+
+def test_a_package_that_is_there_twice_is_refused() -> None:
+    with pytest.raises(BadCondaLock, match="six twice"):
+        parse_conda_lock(dump_conda_lock(dataclasses.replace(LOCK, packages=(SIX, SIX))), "x")

@@ -1,0 +1,77 @@
+"""Plain YAML is read without the parser, and as the parser reads it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from repro.model.plain_yaml import read_plain_yaml
+from repro.model.strict_yaml import BadYaml, KeyPath, Position, _Builder, _load, resolve_plain
+
+SETTINGS = """\
+# What this project keeps, and where.
+remotes:
+  store:
+    url: s3://bucket/a?endpoint=http://127.0.0.1:9000&region=us-east-1   # ours
+  other: {}
+
+link: [reflink, copy]
+outputs:
+  - out/model.bin
+  - 7
+watch: off
+capture_outside: 500
+store:
+"""
+
+WORDS = [
+    "a", "b", "key", "null", "true", "7", "0x1F", "1e3", ".5", "...", "a:b", "a:", "http://x/?y=1&z", "a#b", "-", "~",
+    "[]", "[a, b]", "[a,b ,c]", "[a: b]", "[a:b]", "[a", "{}", "'q'", '"q"', "|", "&a", "*a", "!t", "?", "é", "=", "<<",
+    "a b", "#", "%d", "@x", "99999999999999999999",
+]  # fmt: skip
+_words = st.sampled_from(WORDS)
+_lines = st.builds(
+    lambda indent, start, word, end: " " * indent + start + word + end,
+    st.integers(0, 6),
+    st.sampled_from(["", "a: ", "b: ", "c:", "a:  ", "- ", "-", "# ", "? ", "--- "]),
+    st.just("") | _words,
+    st.sampled_from(["", "", " ", " # é", "#c", ":", "\t"]),
+)
+
+
+def by_the_parser(text: str) -> tuple[Any, dict[KeyPath, Position]] | None:
+    try:
+        builder = _load(text.encode(), _Builder("x", marked=True))
+    except BadYaml:
+        return None
+    return builder.result, builder.positions
+
+
+@given(st.lists(_lines, max_size=8).map("\n".join))
+@settings(deadline=None, max_examples=600)
+@example("a:\n- b")
+@example("a:\n  b: 1\n  c: 2\n a: 1")
+@example("a: b\n  c")
+@example("a:\n  - b\n  - a: c")
+@example("")
+@example("a: 1\na: 2")
+def test_what_is_read_is_what_the_parser_reads(text: str) -> None:
+    found = read_plain_yaml(text, resolve_plain)
+    assert found is None or found == by_the_parser(text)
+
+
+def test_settings_as_most_are_need_no_parser() -> None:
+    text = SETTINGS.replace("  other: {}\n", "")
+    found = read_plain_yaml(text, resolve_plain)
+    assert found is not None
+    assert found == by_the_parser(text)
+    assert found[0]["outputs"] == ["out/model.bin", 7]
+    assert found[1]["link", 1] == (6, 17)
+
+
+@pytest.mark.parametrize("text", [SETTINGS, "a: 'b'", "a: b c", "a: é", "a:\tb", "- a", "a: &x b", "a: 1\r\nb: 2"])
+def test_what_is_not_plain_is_left_to_the_parser(text: str) -> None:
+    assert read_plain_yaml(text, resolve_plain) is None
