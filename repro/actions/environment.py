@@ -54,6 +54,18 @@ def capture_environment(
     return CapturedEnvironment(captured.environment, captured.command, captured.observed, captured.findings)
 
 
+def started_in(observed: Mapping[str, object], environ: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the variables that a run's command starts with, in the environment that was recorded.
+
+    They are the user's own, unless the environment was found by its lock and is not active where the user stands.
+    """
+    if not observed.get("activated"):
+        return environ
+    from repro.env.conda_realise import standing_at
+
+    return standing_at(str(observed["prefix"])).child_environ(environ)
+
+
 def lock_request(
     project: Project, command: Sequence[str], *, python: str | None, offline: bool = False, refresh: bool = False
 ) -> LockRequest:

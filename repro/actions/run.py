@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from repro.actions.environment import started_in
 from repro.actions.freeze import RunOptions, freeze
 from repro.actions.seal import Ending, seal
 from repro.actions.start_marks import forget_start, mark_start, watch_folder
@@ -86,7 +87,8 @@ def _completes(manifest: Manifest, ending: Ending) -> str:
 
 def _execute(project: Project, options: RunOptions, manifest: Manifest, watching: Watching) -> Ending:
     recipe = manifest.recipe
-    environ = run_environment(project.environ, recipe.variables, project.root)
+    inherited = started_in(manifest.observations.environment, project.environ)
+    environ = run_environment(inherited, recipe.variables, project.root)
     environ |= parameter_variables(recipe.parameters)
     environ |= {"REPRO_RUN_ID": manifest.run, "REPRO_ROOT": project.root}
     if is_pinned(recipe.variables):

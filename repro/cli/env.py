@@ -13,6 +13,8 @@ from repro.cli.options import (
     project_or_workspace,
     python_option,
 )
+from repro.errors import UsageError
+from repro.project import Project
 from repro.report import environment as report
 
 
@@ -28,18 +30,41 @@ def env() -> None:
 
 @env.command()
 @click.option("-o", "--output", metavar="FILE", help="Where, if not under the kind's own name; `-` is stdout.")
+@click.option("--platform", "platforms", metavar="PLATFORM", multiple=True, help="Solve for it: linux-64. Repeatable.")
 @python_option
+@offline_option
 @json_option
-def lock(output: str | None, python: str | None, as_json: bool) -> None:
-    """Pin the environment, and write its lock: `requirements.lock`, `conda-lock.yml` or `image.lock`.
+def lock(output: str | None, platforms: tuple[str, ...], python: str | None, offline: bool, as_json: bool) -> None:
+    """Solve `environment.yml`, or pin the environment, and write the lock.
+
+    It is `requirements.lock`, `conda-lock.yml` or `image.lock`.
 
     \b
     Example:
-      repro env lock -o requirements.lock
+      repro env lock
+      repro env lock --platform linux-64 --platform osx-arm64
     """
+    project = here()
+    if python is None:
+        from repro.actions.lock_conda import lock_wish, wish_to_lock
+
+        source = wish_to_lock(project)
+        if source is not None:
+            solved = lock_wish(project, source, output, platforms, offline=offline)
+            report.show_solved(
+                solved.source,
+                solved.platforms,
+                solved.packages,
+                solved.findings,
+                solved.text if output == "-" else None,
+                as_json=as_json,
+            )
+            return
+    if platforms:
+        raise UsageError("--platform is for an environment.yml, and there is none", "`repro env lock` without it")
     from repro.actions.lock_environment import lock_environment
 
-    locked = lock_environment(here(), output, python)
+    locked = lock_environment(project, output, python)
     report.show_locked(locked.environment, locked.findings, locked.text, locked.output, as_json=as_json)
 
 
@@ -65,19 +90,30 @@ def show(run: str | None, python: str | None, as_json: bool) -> None:
 
 
 @env.command()
-@click.argument("run", metavar="[RUN]", default="@last", shell_complete=complete_run)
+@click.argument("run", metavar="[RUN]", required=False, shell_complete=complete_run)
 @from_option
 @click.option("--python", metavar="PATH", help="Use this interpreter although its version may differ.")
 @offline_option
 @json_option
-def create(run: str, source: str | None, python: str | None, offline: bool, as_json: bool) -> None:
+def create(run: str | None, source: str | None, python: str | None, offline: bool, as_json: bool) -> None:
     """Make the environment of a run, or find it made, and print its directory.
+
+    Without RUN it is that of the project's `conda-lock.yml`, else that of the last run.
 
     \b
     Example:
+      repro env create
       source "$(repro env create @last)/bin/activate"
     """
+    workspace = project_or_workspace()
+    if run is None and source is None and isinstance(workspace, Project):
+        from repro.actions.lock_conda import create_from_lock
+
+        directory = create_from_lock(workspace, offline=offline)
+        if directory is not None:
+            report.show_created(directory, None, (), as_json=as_json)
+            return
     from repro.actions.lock_environment import create_environment
 
-    created = create_environment(project_or_workspace(), run, source, python, offline=offline)
+    created = create_environment(workspace, run or "@last", source, python, offline=offline)
     report.show_created(created.directory, created.environment, created.findings, as_json=as_json)

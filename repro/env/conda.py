@@ -127,20 +127,16 @@ def archive(environment: Environment, request: ArchiveRequest) -> Archived:
         BadCondaLock: the lock is none.
     """
     from repro.env.conda_archive import collect
-    from repro.env.conda_project_files import known_channels
     from repro.model.conda_lock_file import parse_conda_lock
 
     own = _of_this_kind(environment)
     locked = parse_conda_lock(request.objects.read(own.lock), "the lock")
     files, findings = collect(
         locked.of(own.platform),
-        known_channels(request.project_root, request.settings, locked, request.environ)
-        if request.project_root and request.settings
-        else (),
+        (),
         sink=request.sink,
         folder=request.folder,
         environ=request.environ,
-        offline=request.offline,
     )
     return Archived(files, findings)
 

@@ -37,7 +37,6 @@ def collect(
     sink: ObjectSink,
     folder: str,
     environ: Mapping[str, str],
-    offline: bool,
 ) -> tuple[tuple[ArchivedFile, ...], tuple[Finding, ...]]:
     """Bring each file of a lock into the store.
 
@@ -47,7 +46,6 @@ def collect(
         sink: takes the files.
         folder: for downloads, one file at a time.
         environ: the user's variables.
-        offline: only files of this machine are taken.
 
     Returns:
         What is in the store now, and a finding `environment-unarchived` for each file that could not be had.
@@ -60,7 +58,7 @@ def collect(
     findings: list[Finding] = []
     for package in packages:
         try:
-            path = _here(package, client, folder, offline)
+            path = _here(package, client, folder)
             files.append(_store(package, path, sink))
         except PackageHashMismatch:
             raise
@@ -70,15 +68,13 @@ def collect(
     return tuple(sorted(files, key=lambda file: file.name)), tuple(findings)
 
 
-def _here(package: LockedFile, client: Client, folder: str, offline: bool) -> str:
+def _here(package: LockedFile, client: Client, folder: str) -> str:
     """Return the path of the file, fetched where it is not on this machine."""
     if package.url.startswith("file://"):
         path = unquote(urlsplit(package.url).path)
         if not os.path.isfile(path):
             raise PackageGone(f"{path} is not there any more", "put it back")
         return path
-    if offline:
-        raise PackageGone(f"{package.url} has to be fetched", "try again without --offline")
     path = os.path.join(folder, "archiving")
     asyncio.run(_download(client, package.url, path))
     return path

@@ -87,6 +87,15 @@ def realise(
             )
         os.makedirs(envs_dir, exist_ok=True)
         prefix = make_environment(envs_dir, key, _Builder(lock, final, source(), tuple(vcs), tuple(wheels)).build)
+    return standing_at(prefix)
+
+
+def standing_at(prefix: str) -> PrefixEnvironment:
+    """Return the environment that stands at a prefix, as a command is started in it.
+
+    Raises:
+        EnvironmentNotMade: a package's file with variables cannot be read.
+    """
     return PrefixEnvironment(prefix, os.path.join(prefix, "bin"), _variables(prefix), _REMOVED)
 
 

@@ -173,8 +173,6 @@ class ArchiveRequest:
         objects: has the objects that the environment itself names.
         sink: takes the files.
         envs_dir, folder, environ, offline: as of `RealiseRequest`.
-        project_root, settings: the user's own project, whose files may say where credentials are; None where there is
-            none.
     """
 
     objects: ObjectSource
@@ -183,8 +181,6 @@ class ArchiveRequest:
     folder: str
     environ: Mapping[str, str]
     offline: bool = False
-    project_root: str | None = None
-    settings: EnvironmentSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,10 +69,34 @@ def show_locked(
         say(f"locked {what} in {output}")
 
 
-def show_created(directory: str, environment: Environment, findings: Sequence[Finding], *, as_json: bool) -> None:
+def show_solved(
+    source: str,
+    platforms: Sequence[str],
+    packages: int,
+    findings: Sequence[Finding],
+    text: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Say what was solved; print the lock where it was not written."""
+    if as_json:
+        plain = [finding_to_plain(finding) for finding in findings]
+        put_json({"source": source, "platforms": list(platforms), "packages": packages, "findings": plain})
+        return
+    say_findings(findings)
+    if text is not None:
+        put(text.rstrip("\n"))
+    else:
+        say(f"locked {packages} packages of {source} for {', '.join(platforms)}")
+
+
+def show_created(
+    directory: str, environment: Environment | None, findings: Sequence[Finding], *, as_json: bool
+) -> None:
     """Print where an environment stands."""
     if as_json:
-        put_json({"directory": directory, "environment": environment_to_plain(environment)})
+        plain = environment_to_plain(environment) if environment else None
+        put_json({"directory": directory, "environment": plain})
         return
     say_findings(findings)
     put(directory)

@@ -1,0 +1,167 @@
+"""A project with an environment.yml, from the lock to a rebuild elsewhere, by the command line."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.command_line import Person
+from tests.conda.channel_server import ChannelServer, serve
+from tests.conda.locking import everything_below
+
+SCRIPT = """\
+import os, sys, words
+
+open("out.txt", "w").write(f"{words.WORDS} {sys.version} {os.environ['CONDA_PREFIX'] == sys.prefix}")
+"""
+
+
+@dataclass
+class Story:
+    """Ann's project with its channel; the server is stopped by `forget`."""
+
+    ann: Person
+    server: ChannelServer
+    folder: Path
+
+    def forget(self) -> None:
+        """The channel has nothing any more."""
+        shutil.rmtree(self.folder)
+        self.folder.mkdir()
+
+
+@pytest.fixture
+def story(ann: Person, own_channel: Path) -> Iterator[Story]:
+    ann = ann.having(CONDA_REMOTE_MAX_RETRIES="0")
+    ann.git("init", "--quiet")
+    ann.write("train.py", SCRIPT)
+    ann.write("repro.yaml", "environment: {file: environment.yml}\n")
+    with serve(own_channel) as server:
+        ann.write("environment.yml", f"channels: ['{server.url}']\ndependencies: [words]\n")
+        yield Story(ann, server, own_channel)
+
+
+def record(ann: Person, remote: Path) -> str:
+    """Lock, make, run, push; the original goes."""
+    assert "locked 3 packages of environment.yml" in ann.repro("env", "lock").stderr
+    ann.repro("env", "create")
+    ann.git("add", "--all")
+    ann.git("commit", "--quiet", "--message", "begin")
+    ann.repro("run", "--", "python", "train.py")
+    ann.repro("push", "-r", str(remote))
+    return ann.runs()[-1]
+
+
+def rebuild(bob: Person, run: str, remote: Path, code: int, *options: str) -> Any:
+    bob = bob.having(CONDA_REMOTE_MAX_RETRIES="0")
+    return bob.repro_json("rebuild", run, "--from", str(remote), *options, expect=code)
+
+
+def test_a_run_in_the_locked_environment_is_rebuilt_elsewhere(story: Story, bob: Person, tmp_path: Path) -> None:
+    remote = tmp_path / "remote"
+    run = record(story.ann, remote)
+    recorded = story.ann.manifest()["facts"]["recipe"]["environment"]
+    assert recorded["kind"] == "conda"
+    assert recorded["packages"].keys() == {"words", "python", "tiny"}
+    assert recorded["packages"]["words"] == "1.1 py_0"
+    assert recorded["virtual"] == {"__glibc": ">=2.17,<3.0.a0"}
+    made = (story.ann.cwd / "out.txt").read_text()
+    assert made.startswith("['one', 'two'] 3.")
+    assert made.endswith("True")
+    shutil.rmtree(story.ann.home)
+    answer = rebuild(bob, run, remote, 0)
+    assert answer["verdict"] == "identical"
+    assert answer["environment"].startswith("conda, ")
+    story.forget()
+    assert rebuild(bob, run, remote, 0, "--offline")["verdict"] == "identical"
+
+
+def test_what_the_channel_has_no_more_is_named(story: Story, bob: Person, tmp_path: Path) -> None:
+    run = record(story.ann, tmp_path / "remote")
+    story.forget()
+    error = rebuild(bob, run, tmp_path / "remote", 3)["error"]
+    assert error["id"] == "package-gone"
+    assert ".conda" in error["message"] or ".tar.bz2" in error["message"]
+    assert "archive" in error["hint"]
+
+
+def test_an_environment_that_is_not_made_yet_is_asked_for_before_anything_is_recorded(story: Story) -> None:
+    ann = story.ann
+    ann.git("add", "--all")
+    ann.git("commit", "--quiet", "--message", "begin")
+    done = ann.repro("run", "--", "python", "train.py", expect=125)
+    assert "repro env lock" in done.stderr
+    ann.repro("env", "lock")
+    done = ann.repro("run", "--", "python", "train.py", expect=125)
+    assert "repro env create" in done.stderr
+    assert ann.runs() == []
+
+
+def test_a_changed_wish_and_another_package_are_drift(story: Story) -> None:
+    ann = story.ann
+    ann.repro("env", "lock")
+    ann.repro("env", "create")
+    assert ann.repro_json("env", "show")["findings"] == []
+    text = (ann.cwd / "environment.yml").read_text()
+    ann.write("environment.yml", text.replace("words", "words=1.0"))
+    [finding] = ann.repro_json("env", "show")["findings"]
+    assert (finding["kind"], finding["hint"]) == ("environment-drift", "repro env lock")
+    prefix = ann.repro("env", "create").stdout.strip()
+    active = ann.having(CONDA_PREFIX=prefix, PATH=f"{prefix}/bin:/usr/bin:/bin")
+    ann.repro("env", "lock")
+    details = [finding["detail"] for finding in active.repro_json("env", "show")["findings"]]
+    assert details == ["words 1.1 py_0 installed, conda-lock.yml has 1.0 py_0"]
+
+
+def test_a_run_in_an_active_environment_needs_no_setting_and_no_lock(story: Story) -> None:
+    ann = story.ann
+    ann.repro("env", "lock")
+    prefix = ann.repro("env", "create").stdout.strip()
+    for name in ("repro.yaml", "environment.yml", "conda-lock.yml"):
+        (ann.cwd / name).unlink()
+    active = ann.having(CONDA_PREFIX=prefix, PATH=f"{prefix}/bin:/usr/bin:/bin")
+    active.repro("run", "--", f"{prefix}/bin/python", "train.py")
+    recipe = ann.manifest()["facts"]["recipe"]
+    assert (recipe["environment"]["kind"], recipe["command"][0]) == ("conda", "python")
+    locked = active.repro("env", "lock", "-o", "-").stdout
+    assert "words-1.1-py_0.conda" in locked
+
+
+@pytest.mark.parametrize("how", ["token", "basic"])
+def test_a_secret_reaches_no_lock_no_record_and_no_message(story: Story, bob: Person, tmp_path: Path, how: str) -> None:
+    from tests.conda.channel_server import PASSWORD, TOKEN
+
+    ann = story.ann.having(SECRET=TOKEN if how == "token" else PASSWORD)
+    host = story.server.url.removeprefix("http://")
+    url = f"http://{host}/t/$SECRET/private" if how == "token" else f"http://ann:{PASSWORD}@{host}/locked"
+    secret = ann.variables["SECRET"]
+    ann.write("environment.yml", f"channels: ['{url}']\ndependencies: [words]\n")
+    ann.write(".gitignore", "environment.yml\n")  # a literal password is the user's own file
+    said = [ann.repro("env", "lock"), ann.repro("env", "create")]
+    said.append(ann.repro("run", "--", "python", "train.py"))
+    said.append(ann.repro("push", "-r", str(tmp_path / "remote")))
+    said.append(ann.having(SECRET="wrong").repro("env", "lock", "--platform", "win-64", expect=None))
+    (ann.cwd / "environment.yml").unlink()
+    assert all(secret not in done.stdout + done.stderr for done in said)
+    assert secret.encode() not in everything_below(ann.home)
+    assert secret.encode() not in everything_below(tmp_path / "remote")
+    asked = [path for path in story.server.requests if secret in path]
+    assert bool(asked) == (how == "token")
+
+
+def test_a_lock_for_another_platform_is_refused_by_name(story: Story) -> None:
+    story.ann.repro("env", "lock", "--platform", "osx-arm64")
+    error = story.ann.repro_json("env", "create", expect=3)["error"]
+    assert error["id"] == "other-platform"
+    assert "osx-arm64" in error["message"]
+
+
+def test_a_syntax_error_is_told_with_line_and_column(story: Story) -> None:
+    story.ann.write("environment.yml", "dependencies:\n  - python\n - words\n")
+    error = story.ann.repro_json("env", "lock", expect=2)["error"]
+    assert "environment.yml, line 3, column 2" in error["message"]
