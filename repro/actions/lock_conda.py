@@ -13,6 +13,7 @@ from repro.env.conda_lock_maker import LockTask, make_lock
 from repro.env.conda_platform import platform_here, unmet_needs
 from repro.env.conda_project_files import LOCKS, find_lock, find_wish, known_channels, read_lock, read_wish
 from repro.env.conda_realise import check_platform, realise
+from repro.env.which_kind import kind_of_file
 from repro.errors import CannotProceed
 from repro.model.conda_lock_file import dump_conda_lock, part_of
 from repro.model.finding import Finding
@@ -44,11 +45,18 @@ def wish_to_lock(project: Project) -> str | None:
     One that the settings do not name counts where they name nothing else.
     """
     settings = project.settings.environment
-    if settings.kind not in (None, "conda") or settings.image is not None:
-        return None
-    if settings.kind is None and settings.file is None and (settings.lock or settings.python):
+    if not _may_be_conda(settings) or (settings.kind is None and settings.file is None and settings.lock):
         return None
     return find_wish(project.root, settings)
+
+
+def _may_be_conda(settings: EnvironmentSettings) -> bool:
+    """Whether the settings name conda, or nothing that would be another kind."""
+    if settings.kind is not None:
+        return settings.kind == "conda"
+    if settings.file is not None:
+        return kind_of_file(settings.file) == "conda"
+    return settings.image is None and settings.python is None
 
 
 def lock_wish(
@@ -98,8 +106,8 @@ def create_from_lock(project: Project, *, offline: bool) -> str | None:
         CannotProceed, IntegrityError, RemoteError: as `repro.env.conda_realise.realise`.
     """
     settings = project.settings.environment
-    name = find_lock(project.root, settings) if settings.kind in (None, "conda") else None
-    if name is None or (settings.kind is None and settings.image is not None):
+    name = find_lock(project.root, settings) if _may_be_conda(settings) else None
+    if name is None:
         return None
     need_rattler()
     lock = read_lock(project.root, name)

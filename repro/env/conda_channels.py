@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Mapping, Sequence
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -103,32 +105,32 @@ def need_rattler() -> None:
 def client_for(channels: Sequence[Channel], environ: Mapping[str, str]) -> Client:
     """Return a client that reaches `channels` under their plain URLs.
 
-    A token is put in by a mirror, a password by a header, so that neither gets into a record, a cache's name or a
-    message. Beside these, py-rattler takes credentials from where it always does: `RATTLER_AUTH_FILE`, its own
-    file, the keyring, netrc. `CONDA_REMOTE_MAX_RETRIES` says how often is tried again.
+    A token is put in by a mirror, a password by py-rattler's own means, so that neither gets into a record, a cache's
+    name or a message. Beside these, py-rattler takes credentials from where it always does: `RATTLER_AUTH_FILE`, and,
+    unless a channel's URL has a password, its own file, the keyring and netrc. `CONDA_REMOTE_MAX_RETRIES` says how
+    often is tried again.
+
+    Raises:
+        NoRattler: py-rattler is not here.
     """
     need_rattler()
-    from rattler.networking import (
-        AddHeadersMiddleware,
-        AuthenticationMiddleware,
-        Client,
-        GCSMiddleware,
-        MirrorMiddleware,
-        OciMiddleware,
-        RetryMiddleware,
-        S3Middleware,
-    )
+    from rattler.config import Config
+    from rattler.networking import Client
 
     mirrors = {c.url: [_without_user(c.secret)] for c in channels if _without_user(c.secret) != c.url}
-    passwords = tuple((urlsplit(c.secret), c.url) for c in channels if urlsplit(c.secret).username is not None)
-    middlewares: list[Any] = [MirrorMiddleware(mirrors)] if mirrors else []
-    if passwords:
-        middlewares.append(AddHeadersMiddleware(_basic(passwords)))
+    passwords = {host: account for c in channels for host, account in _account(c.secret)}
     said = environ.get("CONDA_REMOTE_MAX_RETRIES", "")
     retries = int(said) if said.isdecimal() else _RETRIES
-    middlewares += [RetryMiddleware(retries)] if retries else []
-    middlewares += [AuthenticationMiddleware(), OciMiddleware(), GCSMiddleware(), S3Middleware()]
-    return Client(middlewares, user_agent="repro")
+    # JSON's texts and lists are TOML's as well.
+    lines = ["[mirrors]", *(f"{json.dumps(url)} = {json.dumps(to)}" for url, to in mirrors.items())]
+    # Not by AddHeadersMiddleware: a thread of py-rattler that asks Python for a header while Python ends takes it down.
+    with tempfile.TemporaryDirectory() as folder:
+        if passwords:
+            path = os.path.join(folder, "accounts.json")  # read when the client is made; the folder is this user's only
+            with open(path, "w", encoding="utf-8") as file:
+                json.dump(_known_accounts(environ) | passwords, file)
+            lines.insert(0, f"authentication-override-file = {json.dumps(path)}")
+        return Client.from_config(Config.from_toml("\n".join(lines)), max_retries=retries, user_agent="repro")
 
 
 def failure_of(error: Exception, doing: str) -> ReproError:
@@ -152,21 +154,19 @@ def _without_user(url: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
-def _basic(passwords: tuple[tuple[Any, str], ...]) -> Any:
-    """Return what gives the header for a host and a path: to the channel that has the password, and to no other."""
-    known = [
-        (
-            secret.hostname,
-            secret.path,
-            base64.b64encode(f"{unquote(secret.username)}:{unquote(secret.password or '')}".encode()).decode(),
-        )
-        for secret, _ in passwords
-    ]
+def _account(secret: str) -> Iterator[tuple[str, dict[str, dict[str, str]]]]:
+    """Yield the host and the account of a URL with a password, as py-rattler's file has them."""
+    parts = urlsplit(secret)
+    if parts.username is not None and parts.hostname is not None:
+        account = {"username": unquote(parts.username), "password": unquote(parts.password or "")}
+        yield parts.hostname, {"BasicHTTP": account}
 
-    def headers(host: str, path: str) -> dict[str, str] | None:
-        for known_host, known_path, word in known:
-            if host.partition(":")[0] == known_host and (path + "/").startswith(known_path.rstrip("/") + "/"):
-                return {"Authorization": f"Basic {word}"}
-        return None
 
-    return headers
+def _known_accounts(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the user's own file has; one that cannot be read is as if it were not there, as for py-rattler."""
+    try:
+        with open(environ["RATTLER_AUTH_FILE"], encoding="utf-8") as file:
+            known = json.load(file)
+    except (KeyError, OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
