@@ -61,6 +61,7 @@ class Facts:
             rebuilds.records,
             rebuilds.unknown,
             rebuilds.hint,
+            {name: self._remotes.has_archive(name, made.manifest) for name in require.archived},
         )
 
     def _reach_of(self, made: MadeBy) -> Reach:

@@ -76,6 +76,13 @@ class Remotes:
             shown = self._shown(name)
             return OnRemote(shown, Known.UNKNOWN, reason=error.message, hint=error.hint or "")
 
+    def has_archive(self, name: str, manifest: Manifest) -> OnRemote:
+        """Return whether a remote has the archive of a run's environment, as its `manifest` tells of a run."""
+        try:
+            return self.open(name).has_archive(manifest)
+        except RemoteUnknown as error:
+            return OnRemote(self._shown(name), Known.UNKNOWN, reason=error.message, hint=error.hint or "")
+
     def _shown(self, name: str) -> str:
         from repro.project import NoRemote, choose_remote
 
@@ -130,6 +137,32 @@ class OpenedRemote:
             return OnRemote(self.name, Known.YES, is_same, tuple(missing), environment)
         except ReproError as error:
             raise _unknown(error) from error
+
+    def has_archive(self, manifest: Manifest) -> OnRemote:
+        """Return whether it has an archive's record of the run's environment, and all files of it.
+
+        Raises:
+            RemoteUnknown: it does not answer, or cannot say what it has.
+        """
+        from repro.model.archive import parse_archive
+        from repro.model.environment import depends_on_outside
+        from repro.model.environment_record import environment_id
+        from repro.model.strict_yaml import MAX_BYTES
+        from repro.store.remote_errors import NotARemote
+
+        environment = manifest.recipe.environment
+        if environment is None or not depends_on_outside(environment):
+            return OnRemote(self.name, Known.YES)
+        folder = f"archives/{environment_id(environment).partition(':')[2]}"
+        try:
+            records = [parse_archive(self._remote.read(name, MAX_BYTES), name) for name in self._remote.list(folder)]
+            files = {file.name: file.object for record in records for file in record.files}
+            missing = tuple(name for name, ref in files.items() if self._lacks([ref]))
+        except NotARemote:
+            return OnRemote(self.name, Known.NO)
+        except ReproError as error:
+            raise _unknown(error) from error
+        return OnRemote(self.name, Known.YES if records else Known.NO, missing=missing)
 
     def read_object(self, digest: Digest, limit: int) -> bytes:
         """Return an object's bytes, verified.

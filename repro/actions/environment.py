@@ -116,12 +116,13 @@ def realise_environment(
     Raises:
         CannotProceed, IntegrityError, RemoteError: it cannot be made; nothing half made is left.
     """
+    from repro.actions.archives import archived_files
     from repro.actions.run_source import bring
 
     request = RealiseRequest(
         means=means,
         objects=source.cache,
-        archive=(),
+        archive=archived_files(source.records, environment),
         bring=lambda refs: bring(source, refs),
         envs_dir=workspace.places.environments,
         folder=folder,

@@ -1,4 +1,4 @@
-"""The records whose needs a check of the store follows: manifests, rebuild records, pointers."""
+"""The records whose needs a check of the store follows: manifests, rebuild and archive records, pointers."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from repro.model.run_state import State
 from repro.model.store_check import Need
 from repro.model.strict_yaml import MAX_BYTES
 from repro.project import Project, Workspace
+from repro.store.archive_records import ArchiveRecords, checked_archive
 from repro.store.remote import Remote
 from repro.store.remote_errors import NotOnRemote
 from repro.store.remote_names import digest_in_name
@@ -54,6 +55,8 @@ def records_here(workspace: Workspace) -> Iterator[RecordRead]:
     runs, strange, rebuilt = records.run_ids(), records.strange_names(), records.rebuilt_runs()
     rebuilds = [(run, name) for run in rebuilt for name in records.rebuild_names(RunId(run))]
     pointers = pointer_paths(workspace.root) if isinstance(workspace, Project) else []
+    archives = ArchiveRecords(records.folder)
+    archived = archives.names()
 
     def read() -> Iterator[RecordRead]:
         for run in runs:
@@ -66,6 +69,8 @@ def records_here(workspace: Workspace) -> Iterator[RecordRead]:
             yield _strange(f".repro/runs/{name}")
         for of, name in rebuilds:
             yield _rebuild(of, name, partial(_read, records.rebuild_path(RunId(of), name)), ".repro/")
+        for name in archived:
+            yield _archive(name, partial(_read, archives.path(name)), archives.shown(name))
         for path in pointers:
             yield _pointer(str(workspace.base), path)
 
@@ -75,7 +80,7 @@ def records_here(workspace: Workspace) -> Iterator[RecordRead]:
 def records_far(remote: Remote) -> Iterator[RecordRead]:
     """Yield the records of a remote; as `records_here`."""
     names, rebuilds = remote.list("runs"), remote.list("rebuilds")
-    pointers = remote.list("pointers")
+    pointers, archived = remote.list("pointers"), remote.list("archives")
 
     def read() -> Iterator[RecordRead]:
         for name in names:
@@ -88,6 +93,8 @@ def records_far(remote: Remote) -> Iterator[RecordRead]:
         for name in rebuilds:
             run, _, file = name.removeprefix("rebuilds/").partition("/")
             yield _rebuild(run, file, partial(remote.read, name, MAX_BYTES), "")
+        for name in archived:
+            yield _archive(name.removeprefix("archives/"), partial(remote.read, name, MAX_BYTES), name)
         for name in pointers:
             yield _pointer_far(name, partial(remote.read, name, POINTER_BYTES))
 
@@ -137,6 +144,14 @@ def _rebuild(run: str, name: str, read: Callable[[], bytes], prefix: str) -> Rec
 
     found = _tried(check, "bad-rebuild", shown, run, "it is only history: no rebuild needs it")
     return RecordRead(finding=found if isinstance(found, Finding) else None)
+
+
+def _archive(name: str, read: Callable[[], bytes], shown: str) -> RecordRead:
+    hint = "`repro env archive RUN` makes it again, while the index has the files"
+    found = _tried(lambda: checked_archive(name, read(), shown), "bad-archive", shown, None, hint)
+    if found is None or isinstance(found, Finding):
+        return RecordRead(finding=found)
+    return RecordRead(tuple(Need(file.name.encode(), file.object) for file in found.files))
 
 
 def _pointer(root: str, path: bytes) -> RecordRead:

@@ -10,6 +10,7 @@ from repro.code.pointer_files import pointer_paths
 from repro.code.recorded_history import RecordedFile, recorded_files
 from repro.code.repository import NotARepository
 from repro.errors import CannotProceed, IntegrityError
+from repro.model.archive import parse_archive
 from repro.model.content import Content, ObjectRef
 from repro.model.finding import Finding
 from repro.model.manifest import parse_manifest
@@ -18,6 +19,7 @@ from repro.model.pieces import pieces_of
 from repro.model.pointer import SUFFIX, parse_pointer
 from repro.model.strict_yaml import MAX_BYTES
 from repro.project import FOLDER
+from repro.store.archive_records import ArchiveRecords
 from repro.store.known_projects import known_projects
 from repro.store.records import Records
 from repro.store.remote import Remote
@@ -67,12 +69,12 @@ def roots_of_projects(store: str, roots: Roots) -> None:
 
 
 def roots_of_remote(remote: Remote, roots: Roots) -> None:
-    """Add what the manifests and the pointers of a remote need.
+    """Add what the manifests, the archives and the pointers of a remote need.
 
     Raises:
         RemoteError: it cannot be reached, or cannot say what it has.
     """
-    for name in [*remote.list("runs"), *remote.list("pointers")]:
+    for name in [*remote.list("runs"), *remote.list("archives"), *remote.list("pointers")]:
         _add(roots, RecordedFile(name.encode(), remote.read(name, MAX_BYTES)), remote.shown, roots.unread)
 
 
@@ -86,8 +88,12 @@ def _add(roots: Roots, file: RecordedFile, where: str, problems: list[Finding]) 
 
 
 def _needs(file: RecordedFile, shown: str) -> Iterator[Root]:
-    """Yield what a manifest, a pointer file, or a remote's copy of a pointer names."""
+    """Yield what a manifest, an archive's record, a pointer file, or a remote's copy of a pointer names."""
     name = file.path.rsplit(b"/", 1)[-1]
+    if name.endswith(b".yaml") and b"archives/" in file.path:
+        for archived in parse_archive(file.data, shown).files:
+            yield archived.object
+        return
     if name.endswith(b".yaml"):
         for piece in pieces_of(parse_manifest(file.data, shown)):
             yield piece.root
@@ -101,6 +107,8 @@ def _in_work_tree(root: str) -> Iterator[RecordedFile]:
     records = Records(os.path.join(root, FOLDER))
     names = [records.shown(run) for run in records.run_ids()]
     names += [f"{FOLDER}/runs/{name}" for name in records.strange_names()]
+    archives = ArchiveRecords(records.folder)
+    names += [archives.shown(name) for name in archives.names()]
     for path in [*map(os.fsencode, names), *pointer_paths(root)]:
         try:
             with open(os.path.join(os.fsencode(root), path), "rb") as file:

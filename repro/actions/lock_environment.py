@@ -6,6 +6,7 @@ import os
 import tempfile
 from dataclasses import dataclass
 
+from repro.actions.archives import archived_files
 from repro.actions.environment import CapturedEnvironment, capture_environment, realise_environment
 from repro.actions.run_source import bring, open_run
 from repro.env.kinds import ContainerEnvironment
@@ -122,7 +123,8 @@ def create_environment(
     environment = run.manifest.recipe.environment
     if environment is None:
         raise NoEnvironment(f"the run {run.manifest.run} was recorded without an environment")
-    plan = kind_named(environment.kind).plan(environment, environ=workspace.environ, python=python)
+    archived = bool(archived_files(run.records, environment))
+    plan = kind_named(environment.kind).plan(environment, environ=workspace.environ, python=python, archived=archived)
     if plan.blocking:
         hint = next((finding.hint for finding in plan.blocking), None)
         detail = "; ".join(finding.detail for finding in plan.blocking)

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from repro.actions.archives import archived_files
 from repro.actions.partial_data import PartialData, bring_partial
 from repro.actions.rebuild_outside import missing_outside
 from repro.actions.run_source import RunSource, bring
@@ -71,7 +72,8 @@ def plan_rebuild(
     if environment is None:
         warnings.append(Finding("environment-not-recorded", "the command runs in whatever is installed here"))
     else:
-        plan = kind_named(environment.kind).plan(environment, environ=environ, python=python)
+        archived = bool(archived_files(source.records, environment))
+        plan = kind_named(environment.kind).plan(environment, environ=environ, python=python, archived=archived)
         means = plan.means
         blocking += plan.blocking
         warnings += plan.warnings

@@ -10,6 +10,7 @@ from repro.actions.tracked import tracked_data
 from repro.errors import CannotProceed, IntegrityError
 from repro.model.data_state import Synced
 from repro.model.digest import digest_of
+from repro.model.environment_record import environment_id
 from repro.model.manifest import parse_manifest
 from repro.model.pieces import pieces_of
 from repro.model.pointer import Pointer, render_pointer
@@ -18,6 +19,7 @@ from repro.model.run_id import RunId
 from repro.model.run_state import State
 from repro.model.strict_yaml import MAX_BYTES
 from repro.project import Project
+from repro.store.archive_records import FOLDER, ArchiveRecords, checked_archive
 from repro.store.push import Push
 from repro.store.records import Records
 from repro.store.remote import Remote
@@ -45,6 +47,7 @@ def push(project: Project, runs: Sequence[str], source: str | None, jobs: int, p
                 sending.data([tracked.pointer for tracked in tracked_data(project)])
             for run in selected:
                 sending.run(run)
+            sending.archives(selected)
         except (CannotProceed, IntegrityError):
             sending.publish()  # what is whole is not held up by what is not
             raise
@@ -109,6 +112,22 @@ class _Sending:
         self.runs.append(run)
         if time.monotonic() - self._since > _SECONDS:
             self.publish()
+
+    def archives(self, runs: Sequence[RunId]) -> None:
+        """Send the archives of these runs' environments, as far as their records are not there."""
+        own = ArchiveRecords(self._records.folder)
+        if not own.names():
+            return
+        there = set(self._remote.list(FOLDER))
+        environments = {self._records.read(run).recipe.environment for run in runs}
+        for environment in environments - {None}:
+            assert environment is not None
+            for name in own.names_of(environment_id(environment)):
+                if f"{FOLDER}/{name}" not in there:
+                    data = own.read_bytes(name)
+                    archive = checked_archive(name, data, own.shown(name))
+                    self._push.send([file.object for file in archive.files])
+                    self._waiting.append((f"{FOLDER}/{name}", data))
 
     def publish(self) -> None:
         """Write what names objects, when these are all there."""

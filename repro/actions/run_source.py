@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from repro.actions.archives import fetch_archives
 from repro.actions.sync import fetch_rebuilds, keep_fetched, read_remote_manifest, remote_of, select_remote_run
 from repro.errors import CannotProceed
 from repro.model.content import Content, ObjectRef
@@ -63,6 +64,7 @@ def open_run(workspace: Workspace, text: str, source: str | None) -> RunSource:
         records = records_of(workspace)
         keep_fetched(records, run, data)
         fetch_rebuilds(records, remote, run)
+        fetch_archives(records, remote, manifest.recipe.environment)
         return RunSource(manifest, records, cache, remote, RemoteObjects(remote, cache.root))
     path = os.path.join(workspace.cwd, text)
     if text.endswith(".yaml") and os.path.isfile(path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from repro.actions.archives import archive_pieces, fetch_archives
 from repro.actions.track_data import checkout, tracked_items
 from repro.errors import IntegrityError
 from repro.model.content import Item
@@ -73,8 +74,9 @@ def fetch(
     total = Transferred()
     for run in selected:
         manifest, data = read_remote_manifest(remote, run)
-        pieces = [piece.root for piece in pieces_of(manifest)]
-        total += fetching.bring(pieces)
+        fetch_archives(records, remote, manifest.recipe.environment)
+        pieces = [*pieces_of(manifest), *archive_pieces(records, manifest)]
+        total += fetching.bring([piece.root for piece in pieces])
         cache.flush()
         keep_fetched(records, run, data)
         fetch_rebuilds(records, remote, run)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from repro.actions.archives import archive_pieces
 from repro.actions.run_source import RunSource, open_run
 from repro.errors import IntegrityError
 from repro.model.content import Content, Kind, ObjectRef
 from repro.model.digest import Digest
+from repro.model.environment import SOURCES, depends_on_outside
 from repro.model.finding import Finding
-from repro.model.pieces import Piece, pieces_of
+from repro.model.pieces import Part, Piece, pieces_of
 from repro.model.progress import SILENT, Progress
 from repro.model.run_id import RunId
 from repro.model.tree import MAX_DEPTH, BadTree, decode_tree
@@ -27,12 +29,17 @@ _AT_ONCE = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What was found: how many objects were looked at, what is missing or corrupt."""
+    """What was found: how many objects were looked at, what is missing or corrupt.
+
+    `outside` says in words on what of the outside world a rebuild depends, since the environment is not archived; None
+    where it depends on nothing.
+    """
 
     run: RunId
     objects: int
     findings: tuple[Finding, ...]
     corrupt: bool
+    outside: str | None = None
 
 
 def verify(workspace: Workspace, text: str, source: str | None, progress: Progress = SILENT) -> Verified:
@@ -46,7 +53,7 @@ def verify(workspace: Workspace, text: str, source: str | None, progress: Progre
     """
     run = open_run(workspace, text, source)
     checker = _Checker(run, remote_only=source is not None, progress=progress)
-    pieces = list(pieces_of(run.manifest))
+    pieces = [*pieces_of(run.manifest), *archive_pieces(run.records, run.manifest)]
     progress.begin("verify", sum(piece.root.size for piece in pieces))
     findings = [finding for piece in pieces for finding in checker.piece(piece)]
     findings += checker.far()
@@ -56,7 +63,14 @@ def verify(workspace: Workspace, text: str, source: str | None, progress: Progre
             for name in run.manifest.recipe.environment.unlocked
         ]
     corrupt = any(finding.kind == "corrupt" for finding in findings)
-    return Verified(run.manifest.run, len(checker.seen), tuple(findings), corrupt)
+    return Verified(run.manifest.run, len(checker.seen), tuple(findings), corrupt, _outside(run, pieces))
+
+
+def _outside(run: RunSource, pieces: Sequence[Piece]) -> str | None:
+    environment = run.manifest.recipe.environment
+    if environment is None or not depends_on_outside(environment) or any(p.part is Part.ARCHIVE for p in pieces):
+        return None
+    return SOURCES[environment.kind]
 
 
 class _Checker:

@@ -20,7 +20,7 @@ from repro.report import environment as report
 
 @click.group()
 def env() -> None:
-    """Lock, show and create environments.
+    """Lock, show, check, create, archive and compare environments.
 
     \b
     Example:
@@ -117,3 +117,59 @@ def create(run: str | None, source: str | None, python: str | None, offline: boo
 
     created = create_environment(workspace, run or "@last", source, python, offline=offline)
     report.show_created(created.directory, created.environment, created.findings, as_json=as_json)
+
+
+@env.command()
+@click.argument("run", metavar="[RUN]", required=False, shell_complete=complete_run)
+@python_option
+@json_option
+def check(run: str | None, python: str | None, as_json: bool) -> int:
+    """Say in what the environment here is not the project's lock, or not that of a run, down to edited files.
+
+    Exit code 1 if there is something to say.
+
+    \b
+    Example:
+      repro env check
+      repro env check @last
+    """
+    from repro.actions.compare_environments import check_environment
+
+    return report.show_checked(check_environment(here(), run, python), run, as_json=as_json)
+
+
+@env.command()
+@click.argument("runs", metavar="[RUN]...", nargs=-1, shell_complete=complete_run)
+@json_option
+def archive(runs: tuple[str, ...], as_json: bool) -> None:
+    """Keep the files that the environments of runs are made from, so that no index needs to have them.
+
+    \b
+    Example:
+      repro env archive @last
+      repro push @last
+    """
+    from repro.actions.archive_environment import archive_runs
+
+    archived = archive_runs(here(), runs)
+    report.show_archived([(one.run, one.files, one.fresh, one.needed) for one in archived], as_json=as_json)
+
+
+@env.command()
+@click.argument("before", metavar="A")
+@click.argument("after", metavar="B", default=".", required=False)
+@python_option
+@json_option
+def diff(before: str, after: str, python: str | None, as_json: bool) -> int:
+    """Show how environments differ: of runs, of lock files, or (`.`) the one in use here.
+
+    Exit code 1 if they differ.
+
+    \b
+    Example:
+      repro env diff @last~1 @last
+      repro env diff requirements.lock .
+    """
+    from repro.actions.compare_environments import compare_environments
+
+    return report.show_difference(compare_environments(here(), before, after, python).difference, as_json=as_json)

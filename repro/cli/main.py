@@ -60,7 +60,7 @@ SUMMARIES = {
     "merge-pointer": "Merge two versions of a pointer; git calls it.",
     "fsck": "Check every object and record, here or on a remote, and repair.",
     "gc": "Show what nothing needs any more, and delete it.",
-    "env": "Lock, show and create environments.",
+    "env": "Lock, show, check, create, archive and compare environments.",
     "completion": "Print a shell's completion script.",
 }
 

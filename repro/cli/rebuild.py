@@ -75,4 +75,6 @@ def verify(run: str, source: str | None, as_json: bool) -> int:
 
     with ProgressLine("verify") as progress:
         checked = check(project_or_workspace(), run, source, progress)
-    return report.show_verified(checked.run, checked.findings, checked.objects, checked.corrupt, as_json=as_json)
+    return report.show_verified(
+        checked.run, checked.findings, checked.objects, checked.corrupt, checked.outside, as_json=as_json
+    )

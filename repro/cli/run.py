@@ -16,6 +16,7 @@ from repro.report.runs import put_sealed, put_snapshot, say_frozen, say_repeated
 if TYPE_CHECKING:
     from repro.model.finding import Finding
     from repro.model.manifest import Manifest
+    from repro.project import Project
 
 
 @click.command(context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False})
@@ -91,6 +92,7 @@ def run(
 
     manifest = execute(project, options, begin)
     say_sealed(manifest, said)
+    _archive(project, manifest, offline)
     if twice and manifest.state is State.COMPLETE:
         from repro.actions.repeat import repeat
 
@@ -128,6 +130,14 @@ def seal(run: str, outputs: tuple[str, ...], metrics: tuple[str, ...], exit_code
         opened = records.read(selected)
         manifest = complete(project, opened, Ending(exit_code=exit_code), outputs, metrics)
     say_sealed(manifest, opened.observations.findings)
+    _archive(project, manifest, offline=False)
     if as_json:
         put_sealed(manifest)
     return int(bool(manifest.missing_outputs))
+
+
+def _archive(project: Project, manifest: Manifest, offline: bool) -> None:
+    if project.settings.environment.archives(manifest.name):
+        from repro.actions.archive_environment import archive_as_settings_say
+
+        terminal.say_findings(archive_as_settings_say(project, manifest, offline=offline))

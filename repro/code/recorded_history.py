@@ -1,4 +1,4 @@
-"""Manifests and pointers in all that a git repository remembers: every commit of refs and reflogs, and the index."""
+"""Manifests, archive records and pointers in all that git remembers: every commit of refs and reflogs, the index."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from repro.code.repository import MissingCommit, open_repository
 if TYPE_CHECKING:
     from dulwich.repo import Repo
 
-_RUNS = b".repro/runs/"
+_FOLDERS = (b".repro/runs/", b".repro/archives/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,9 @@ class RecordedFile:
 
 
 def recorded_files(root: str) -> Iterator[RecordedFile]:
-    """Yield every manifest (`.repro/runs/*.yaml`) and pointer file (`*.repro`), each content under each name once.
+    """Yield every manifest, archive record (`.repro/archives/*/*.yaml`) and pointer file (`*.repro`).
+
+    Each content comes under each name once.
 
     What git has deleted or never fetched (a shallow clone's older commits) is passed over: it names nothing here.
 
@@ -50,7 +52,7 @@ def recorded_files(root: str) -> Iterator[RecordedFile]:
 
 
 def _is_record(path: bytes) -> bool:
-    return path.endswith(SUFFIX) or (path.startswith(_RUNS) and path.endswith(b".yaml"))
+    return path.endswith(SUFFIX) or (path.startswith(_FOLDERS) and path.endswith(b".yaml"))
 
 
 class _Walk:
@@ -62,7 +64,7 @@ class _Walk:
         self._files: set[tuple[bytes, bytes]] = set()
 
     def tree(self, oid: bytes, prefix: bytes) -> Iterator[RecordedFile]:
-        kind = prefix if _RUNS.startswith(prefix) else b"/"
+        kind = prefix if any(folder.startswith(prefix) for folder in _FOLDERS) else b"/"
         if (oid, kind) in self._trees:
             return
         self._trees.add((oid, kind))

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from repro.env.drift import drift_findings
+from repro.env.edited_files import edited_findings
 from repro.env.find_links import wheels_in_find_links
 from repro.env.index_hashes import hashes_of_url, hashes_of_versions
 from repro.env.installed import (
@@ -22,6 +23,7 @@ from repro.env.installed import (
     remote_url,
     without_credentials,
 )
+from repro.env.interpreter_drift import interpreter_findings
 from repro.env.kinds import DescribeCheckout
 from repro.env.pip_lock import LockedPackage, lock_text
 from repro.env.probe import InstalledDistribution, InterpreterObservations, Probe
@@ -73,7 +75,7 @@ def capture(
         refresh: ask the index again for what it did not have.
 
     Returns:
-        The environment, and findings of the kinds `environment-drift`, `environment-unlocked`,
+        The environment, and findings of the kinds `environment-drift`, `environment-edited`, `environment-unlocked`,
         `environment-local-source` and `unreadable-lock`.
 
     Raises:
@@ -85,6 +87,8 @@ def capture(
     for distribution in probe.distributions:
         sorting.sort(distribution, lock)
     sorting.lock_index_packages(lock)
+    sorting.findings += interpreter_findings(probe, project_root, find_project_lock(project_root, project_lock))
+    sorting.findings += edited_findings(probe.distributions, probe.observations.prefix, memo_dir)
     if lock is not None:
         project = [install.name for install in sorting.project]
         sorting.findings += drift_findings(lock, sorting.packages, project)

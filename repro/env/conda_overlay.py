@@ -8,7 +8,7 @@ from dataclasses import replace
 from repro.env.install_failures import failure_of
 from repro.env.kinds import PrefixEnvironment, RealiseRequest
 from repro.env.project_installs import install_project
-from repro.env.uv_process import run_uv
+from repro.env.uv_process import index_arguments, run_uv
 from repro.model.environment import ProjectInstall
 
 
@@ -28,7 +28,8 @@ def with_project(
     result = run_uv([*command, "--python", python, prefix], request.environ, request.folder)
     if result.returncode:
         raise failure_of(result, "make a virtual environment for the project's own packages")
-    install_project(installs, prefix, request.checkout_root, request.environ, request.offline)
+    flags = index_arguments(request.environ, request.offline)
+    install_project(installs, prefix, request.checkout_root, request.environ, flags)
     variables = {**made.variables, "VIRTUAL_ENV": prefix}
     bin_dir = os.path.join(prefix, "bin")
     return replace(made, prefix=prefix, bin_dir=bin_dir, further_bin_dirs=(made.bin_dir,), variables=variables)

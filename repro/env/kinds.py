@@ -172,20 +172,31 @@ class ArchiveRequest:
     Attributes:
         objects: has the objects that the environment itself names.
         sink: takes the files.
-        envs_dir, folder, environ, offline: as of `RealiseRequest`.
+        known: objects of files that other environments' archives have, by SHA-256: they need not be fetched.
+        means, envs_dir, folder, environ, offline: as of `RealiseRequest`.
+        project_root, settings: the user's own project, whose files may say where credentials are, and what builds its
+            own packages; None where there is none.
     """
 
     objects: ObjectSource
     sink: ObjectSink
+    known: Mapping[str, ObjectRef]
+    means: str
     envs_dir: str
     folder: str
     environ: Mapping[str, str]
     offline: bool = False
+    project_root: str | None = None
+    settings: EnvironmentSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Archived:
-    """The files that make an environment without the outside world, and why some are not among them."""
+    """The files that make an environment without the outside world.
+
+    `findings`, of kind `environment-unarchived`, say what could not be had: the archive is then not complete, and no
+    record of it is written.
+    """
 
     files: tuple[ArchivedFile, ...]
     findings: tuple[Finding, ...] = ()
@@ -227,5 +238,13 @@ class EnvironmentKind(Protocol):
 
         Raises:
             CannotProceed, IntegrityError, RemoteError: it cannot be made.
+        """
+        ...
+
+    def archive(self, environment: Environment, request: ArchiveRequest) -> Archived:
+        """Store every file that realising it takes from the outside world, each verified by the lock's hash.
+
+        Raises:
+            CannotProceed, IntegrityError, RemoteError: a file cannot be had, or is another than the lock's.
         """
         ...

@@ -9,8 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from repro.env.kinds import (
+    Archived,
+    ArchiveRequest,
     Captured,
     EnvironmentPlan,
     LockRequest,
@@ -22,6 +25,9 @@ from repro.model.environment import Environment, PipEnvironment
 from repro.model.environment_check import difference_findings
 from repro.model.environment_diff import compare
 from repro.model.finding import Finding
+
+if TYPE_CHECKING:
+    from repro.env.realise import WheelArchive
 
 
 def lock(request: LockRequest) -> Captured:
@@ -106,7 +112,42 @@ def realise(environment: Environment, request: RealiseRequest) -> PrefixEnvironm
         checkout_root=request.checkout_root,
         project_env_dir=os.path.join(request.folder, "environment"),
         offline=request.offline,
+        archive=_wheel_archive(request),
     )
+
+
+def _wheel_archive(request: RealiseRequest) -> WheelArchive | None:
+    from functools import cache
+
+    from repro.env.archive_folder import lay_out
+    from repro.env.realise import WheelArchive
+
+    files = request.archive
+    return WheelArchive(files, cache(lambda: lay_out(request, files))) if files else None
+
+
+def archive(environment: Environment, request: ArchiveRequest) -> Archived:
+    """Store the wheels of the environment; see `repro.env.pip_archive.archive`.
+
+    Raises:
+        CannotProceed, IntegrityError, RemoteError: a file cannot be had, or is another than the lock's.
+    """
+    from repro.env.pip_archive import archive as archive_wheels
+
+    own = _of_this_kind(environment)
+    prefix = None
+    if own.vcs:
+        making = RealiseRequest(
+            means=request.means,
+            objects=request.objects,
+            archive=(),
+            bring=lambda refs: None,
+            envs_dir=request.envs_dir,
+            folder=request.folder,
+            environ=request.environ,
+        )
+        prefix = realise(own, making).prefix
+    return archive_wheels(own, request, prefix)
 
 
 def _of_this_kind(environment: Environment) -> PipEnvironment:

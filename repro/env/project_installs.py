@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from repro.env.install_failures import UnsafeInstall, failure_of
-from repro.env.uv_process import index_arguments, run_uv
+from repro.env.uv_process import run_uv
 from repro.model.environment import ProjectInstall
 from repro.model.names import parse_path
 
@@ -47,7 +47,7 @@ def install_project(
     prefix: str,
     checkout_root: str,
     environ: Mapping[str, str],
-    offline: bool,
+    flags: Sequence[str],
 ) -> None:
     """Install the project's packages from the checkout, without their dependencies: those are locked.
 
@@ -56,7 +56,7 @@ def install_project(
         prefix: of an environment that may be changed.
         checkout_root: where the project's code stands, an absolute path.
         environ: the user's variables.
-        offline: do not use the network; the build backend must then be in uv's cache.
+        flags: tell uv where to look for what builds them.
 
     Raises:
         UnsafeInstall: a path leaves the checkout.
@@ -69,7 +69,7 @@ def install_project(
     python = os.path.join(prefix, "bin", "python")
     fixed = {**environ, "SOURCE_DATE_EPOCH": _EPOCH}
     command = ["pip", "install", "--quiet", "--no-deps", "--python", python]
-    result = run_uv([*command, *index_arguments(environ, offline), *arguments], fixed, checkout_root)
+    result = run_uv([*command, *flags, *arguments], fixed, checkout_root)
     if result.returncode:
         raise failure_of(result, f"install the project's own {', '.join(install.name for install in installs)}")
 

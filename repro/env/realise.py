@@ -7,7 +7,7 @@ packages is shared by all who need the same lock on the same interpreter, and ne
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from repro.env.environment_cache import cached_environment, environment_key, make_environment
@@ -18,6 +18,7 @@ from repro.env.pip_lock import parse_lock
 from repro.env.project_installs import copy_environment, install_project
 from repro.env.uv_process import index_arguments, run_uv
 from repro.env.wheel_files import is_wheel_of, sha256_of
+from repro.model.archive import ArchivedFile
 from repro.model.distribution_names import check_git_install
 from repro.model.environment import PipEnvironment, VcsInstall, WheelInstall
 
@@ -46,6 +47,7 @@ def realise(
     checkout_root: str | None = None,
     project_env_dir: str | None = None,
     offline: bool = False,
+    archive: WheelArchive | None = None,
 ) -> PrefixEnvironment:
     """Return the environment, standing.
 
@@ -63,6 +65,7 @@ def realise(
             is read from here.
         project_env_dir: where the copy goes; must not exist. Needed for project installs.
         offline: do not use the network.
+        archive: the wheels of the environment's archive; the network is then not used either.
 
     Raises:
         BadLock, TamperedWheel, PackageHashMismatch, UnsafeInstall: integrity (4).
@@ -73,15 +76,45 @@ def realise(
     key = environment_key(environment, interpreter)
     prefix = cached_environment(envs_dir, key)
     if prefix is None:
-        builder = _Builder(environment, lock, wheels, interpreter, environ, checkout_root or envs_dir, offline)
+        cwd = checkout_root or envs_dir
+        builder = _Builder(environment, lock, wheels, interpreter, environ, cwd, offline, archive)
         prefix = make_environment(envs_dir, key, builder.build)
     if environment.project and checkout_root is not None:
         if project_env_dir is None:
             raise ValueError("an environment with project installs needs project_env_dir")
         copy_environment(prefix, project_env_dir)
-        install_project(environment.project, project_env_dir, checkout_root, environ, offline)
+        flags = archive.flags() if archive else index_arguments(environ, offline)
+        install_project(environment.project, project_env_dir, checkout_root, environ, flags)
         prefix = project_env_dir
     return PrefixEnvironment(prefix, os.path.join(prefix, "bin"), {"VIRTUAL_ENV": prefix}, _REMOVED)
+
+
+@dataclass(frozen=True, slots=True)
+class WheelArchive:
+    """The wheels of an archive.
+
+    Attributes:
+        files: what there is, by its record.
+        folder: writes them, verified, and returns the folder; called when they are needed.
+    """
+
+    files: tuple[ArchivedFile, ...]
+    folder: Callable[[], str]
+
+    def flags(self) -> list[str]:
+        """Return the flags that make uv take packages from the folder alone."""
+        return ["--offline", "--no-index", "--find-links", self.folder()]
+
+    def requirement(self, name: str, version: str) -> str:
+        """Return the hashed requirement of a wheel in the folder.
+
+        Raises:
+            EnvironmentNotMade: there is none of that name and version.
+        """
+        for file in self.files:
+            if is_wheel_of(file.name, name, version):
+                return f"{name}=={version} --hash=sha256:{file.sha256}"
+        raise EnvironmentNotMade(f"the archive has no wheel of {name} {version}", "`repro env archive` the run again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +128,7 @@ class _Builder:
     environ: Mapping[str, str]
     cwd: str
     offline: bool
+    archive: WheelArchive | None
 
     def build(self, prefix: str) -> None:
         """Make the venv, then the locked packages, then wheels and commits, each without its dependencies."""
@@ -102,10 +136,11 @@ class _Builder:
         command = ["venv", "--quiet", "--relocatable", "--no-project", "--python", self.interpreter, prefix]
         self.run(command, f"make a virtual environment with {self.interpreter}")
         python = os.path.join(prefix, "bin", "python")
-        if self.lock is not None:
+        requirements = self.requirements()
+        if requirements is not None:
             path = os.path.join(os.path.dirname(prefix), "lock.txt")
             with open(path, "wb") as file:
-                file.write(self.lock)
+                file.write(requirements)
             sync = [
                 "pip",
                 "sync",
@@ -120,9 +155,24 @@ class _Builder:
         install = ["pip", "install", "--quiet", "--no-deps", "--python", python]
         if wheels:
             self.run([*install, "--no-index", *wheels], "install the wheels of the run")
-        if self.environment.vcs:
+        if self.environment.vcs and self.archive is None:
             commits = [vcs_requirement(v) for v in self.environment.vcs]
             self.run([*install, *self.index(), *commits], "install what was recorded by its commit")
+
+    def requirements(self) -> bytes | None:
+        """Return what is installed by hash: the lock, and, of an archive, the wheels that were made of commits.
+
+        The lock's own hashes guard what the archive gives for the lock's packages.
+        """
+        if self.archive is None:
+            return self.lock
+        lines = []
+        for package in parse_lock(self.lock) if self.lock is not None else ():
+            version = package.version or dict(self.environment.packages)[package.name]
+            hashes = " ".join(f"--hash=sha256:{digest}" for digest in package.hashes)
+            lines.append(f"{package.name}=={version} {hashes}")
+        lines += [self.archive.requirement(install.name, install.version) for install in self.environment.vcs]
+        return "".join(f"{line}\n" for line in lines).encode() if lines else None
 
     def run(self, command: list[str], doing: str) -> None:
         """Run uv or raise what went wrong."""
@@ -132,7 +182,7 @@ class _Builder:
 
     def index(self) -> list[str]:
         """Return the flags that say which index."""
-        return index_arguments(self.environ, self.offline)
+        return self.archive.flags() if self.archive else index_arguments(self.environ, self.offline)
 
 
 def verified_wheel(wheel: WheelInstall, path: str | None) -> str:

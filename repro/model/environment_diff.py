@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from repro.model.environment import (
@@ -48,24 +49,51 @@ class EnvironmentDifference:
         return bool(self.base or self.added or self.removed or self.changed or self.sources or self.lock)
 
 
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What is compared of an environment, or of a lock file: that says nothing of what its packages stand on.
+
+    Attributes:
+        base: what the packages stand on, by name; None where it is not known, and then not compared.
+        packages: versions by name.
+        sources: where packages came from that no index serves, in words; None where that is not known.
+        lock: the digest of the lock, None where it has none.
+    """
+
+    base: Mapping[str, str] | None
+    packages: Mapping[str, str]
+    sources: Mapping[str, str] | None
+    lock: str | None = None
+
+
 def compare(before: Environment, after: Environment) -> EnvironmentDifference:
     """Return what changed from one environment to another; an empty difference is false."""
-    old, new = _packages(before), _packages(after)
-    old_sources, new_sources = _sources(before), _sources(after)
-    packages_differ = old != new
+    return compare_contents(contents_of(before), contents_of(after))
+
+
+def contents_of(environment: Environment) -> Contents:
+    """Return what is compared of an environment."""
+    base, sources = _standing_on(environment), _sources(environment)
+    return Contents(base, _packages(environment), sources, lock_digest(environment))
+
+
+def compare_contents(before: Contents, after: Contents) -> EnvironmentDifference:
+    """Return what changed from one to another, as far as both say it."""
+    old, new = before.packages, after.packages
+    both = sorted(old.keys() & new.keys())
+    sources: list[Changed] = []
+    if before.sources is not None and after.sources is not None:
+        was, now = before.sources, after.sources
+        moved = [name for name in both if old[name] == new[name] and was.get(name) != now.get(name)]
+        sources = [Changed(name, was.get(name, "index"), now.get(name, "index")) for name in moved]
+    known = None not in (before.base, after.base)
     return EnvironmentDifference(
-        base=_base(before, after),
+        base=_base(before.base or {}, after.base or {}) if known else (),
         added=tuple((name, new[name]) for name in sorted(new.keys() - old.keys())),
         removed=tuple((name, old[name]) for name in sorted(old.keys() - new.keys())),
-        changed=tuple(
-            Changed(name, old[name], new[name]) for name in sorted(old.keys() & new.keys()) if old[name] != new[name]
-        ),
-        sources=tuple(
-            Changed(name, old_sources.get(name, "index"), new_sources.get(name, "index"))
-            for name in sorted(old.keys() & new.keys())
-            if old[name] == new[name] and old_sources.get(name) != new_sources.get(name)
-        ),
-        lock=lock_digest(before) != lock_digest(after) and not packages_differ and old_sources == new_sources,
+        changed=tuple(Changed(name, old[name], new[name]) for name in both if old[name] != new[name]),
+        sources=tuple(sources),
+        lock=known and before.lock != after.lock and old == new and before.sources == after.sources,
     )
 
 
@@ -86,8 +114,7 @@ def lock_digest(environment: Environment) -> str | None:
     return environment.lock.digest
 
 
-def _base(before: Environment, after: Environment) -> tuple[Changed, ...]:
-    old, new = _standing_on(before), _standing_on(after)
+def _base(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[Changed, ...]:
     names = sorted(old.keys() | new.keys(), key=lambda name: (name != "kind", name))
     pairs = [(name, old.get(name, "-"), new.get(name, "-")) for name in names]
     return tuple(Changed(name, was, now) for name, was, now in pairs if was != now)

@@ -18,6 +18,7 @@ class Part(StrEnum):
     CODE = "code"
     DATA = "data"
     ENVIRONMENT = "environment"
+    ARCHIVE = "archive"
     OUTPUT = "output"
 
 

@@ -32,7 +32,7 @@ class Rebuilt:
 class Requirements:
     """What is required of the run that made a result, beside that there is a manifest.
 
-    `pushed` and `environment_pushed` are names of remotes.
+    `pushed`, `environment_pushed` and `archived` are names of remotes.
     """
 
     reachable: bool = False
@@ -41,6 +41,7 @@ class Requirements:
     no_network: bool = False
     pushed: frozenset[str] = frozenset()
     environment_pushed: frozenset[str] = frozenset()
+    archived: frozenset[str] = frozenset()
     rebuilt: tuple[Rebuilt, ...] = ()
 
 
@@ -108,6 +109,7 @@ def strictest(found: Sequence[Requirements]) -> Requirements:
         no_network=any(one.no_network for one in found),
         pushed=frozenset().union(*(one.pushed for one in found)),
         environment_pushed=frozenset().union(*(one.environment_pushed for one in found)),
+        archived=frozenset().union(*(one.archived for one in found)),
         rebuilt=tuple(dict.fromkeys(rebuilt for one in found for rebuilt in one.rebuilt)),
     )
 

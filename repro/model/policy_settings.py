@@ -18,6 +18,7 @@ REQUIREMENT_KEYS = (
     "network",
     "pushed",
     "environment_pushed",
+    "archived",
     "rebuilt",
 )
 _RULE_KEYS = ("paths", "branches", "require")
@@ -63,6 +64,7 @@ def read_requirements(reader: SettingsReader, value: Any, at: KeyPath) -> Requir
         no_network="network" in given and given["network"] is not None,
         pushed=_remotes(reader, given, (*at, "pushed")),
         environment_pushed=_remotes(reader, given, (*at, "environment_pushed")),
+        archived=_remotes(reader, given, (*at, "archived")),
         rebuilt=_rebuilt(reader, given.get("rebuilt"), (*at, "rebuilt")),
     )
 

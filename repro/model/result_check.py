@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from repro.model.environment import SOURCES
 from repro.model.finding import Finding
 from repro.model.manifest import Manifest
 from repro.model.mending import Mending, Result, path_word, text_word
@@ -61,7 +62,7 @@ class RunFacts:
     """What was found out about a run that made a result; what no rule asks for is not asked.
 
     `file` is its manifest in git. `rebuilds_unknown` says why there may be records elsewhere, `rebuilds_hint` what
-    would tell.
+    would tell. `archives` are the remotes that must have the archive of its environment.
     """
 
     manifest: Manifest
@@ -71,6 +72,7 @@ class RunFacts:
     rebuilds: tuple[RebuildRecord, ...] = ()
     rebuilds_unknown: str = ""
     rebuilds_hint: str = ""
+    archives: Mapping[str, OnRemote] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +177,8 @@ def _of_run(result: Result, require: Requirements, facts: RunFacts, mending: Men
     for name in sorted(require.pushed | require.environment_pushed):
         is_whole = name in require.pushed
         yield from _pushed(result, facts, facts.remotes[name], is_whole=is_whole, mending=mending)
+    for name in sorted(require.archived):
+        yield from _archived(result, facts, facts.archives[name])
     for rebuilt in require.rebuilt:
         yield from _rebuilt(result, facts, rebuilt, mending)
 
@@ -239,6 +243,25 @@ def _pushed(result: Result, facts: RunFacts, there: OnRemote, *, is_whole: bool,
         yield Finding("manifest-mismatch", detail, result.shown, run, hint)
     elif missing:
         detail = f"the remote {name!r} has the manifest of the run {run}, and lacks {_some(missing)}"
+        hint = f"`repro fsck -r {text_word(name)} --repair`"
+        yield Finding("missing-on-remote", detail, result.shown, run, hint)
+
+
+def _archived(result: Result, facts: RunFacts, there: OnRemote) -> Iterator[Finding]:
+    run, name = facts.manifest.run, there.name
+    if there.manifest is Known.UNKNOWN:
+        reason = (
+            f"could not tell whether the remote {name!r} has an archive of the environment of {run}: {there.reason}"
+        )
+        yield could_not_tell(result, reason, there.hint, run)
+    elif there.manifest is Known.NO:
+        environment = facts.manifest.recipe.environment
+        source = SOURCES[environment.kind] if environment else "the outside world"
+        detail = f"a rebuild of the run {run} depends on {source}: {name!r} has no archive of its environment"
+        hint = f"`repro env archive {run} && repro push -r {text_word(name)} {run}`"
+        yield Finding("not-archived", detail, result.shown, run, hint)
+    elif there.missing:
+        detail = f"the remote {name!r} has an archive of the environment of {run}, and lacks {_some(there.missing)}"
         hint = f"`repro fsck -r {text_word(name)} --repair`"
         yield Finding("missing-on-remote", detail, result.shown, run, hint)
 

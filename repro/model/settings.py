@@ -46,6 +46,10 @@ class EnvironmentSettings:
     network: str | None = None
     gpus: str | None = None
 
+    def archives(self, name: str | None) -> bool:
+        """Whether the environment of a run of this name is archived as soon as the run is recorded."""
+        return self.archive == "always" or (self.archive == "named" and name is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:

@@ -29,6 +29,7 @@ _MEANINGS = {
     "not-pushed": "A remote does not have the run.",
     "missing-on-remote": "A remote lacks objects of the run.",
     "manifest-mismatch": "A remote has another manifest of the run.",
+    "not-archived": "A remote lacks the archive of the run's environment.",
     "environment-not-pushed": "A remote lacks the environment of the run.",
     "not-rebuilt": "Too few hosts have rebuilt the run.",
     "could-not-tell": "What a rule asks for could not be found out.",

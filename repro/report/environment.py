@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from repro.model.archive import ArchivedFile
 from repro.model.environment import CondaEnvironment, Environment, ImageEnvironment, Interpreter, PipEnvironment
+from repro.model.environment_diff import Changed, EnvironmentDifference
 from repro.model.environment_record import environment_to_plain
 from repro.model.finding import Finding
 from repro.model.observations import finding_to_plain
-from repro.report.terminal import put, put_json, say, say_findings
+from repro.report.terminal import amount, put, put_json, say, say_findings
 
 
 def show_environment(environment: Environment | None, findings: Sequence[Finding], *, as_json: bool) -> None:
@@ -100,6 +102,70 @@ def show_created(
         return
     say_findings(findings)
     put(directory)
+
+
+def show_checked(findings: Sequence[Finding], run: str | None, *, as_json: bool) -> int:
+    """Show in what the environment here differs from what it is held against, and return the exit code."""
+    code = int(bool(findings))
+    if as_json:
+        put_json({"findings": [finding_to_plain(finding) for finding in findings]})
+        return code
+    say_findings(findings)
+    if not findings:
+        say(f"the environment is that of {run}" if run else "the environment is as it was installed and locked")
+    return code
+
+
+def show_archived(runs: Sequence[tuple[str, Sequence[ArchivedFile], bool, bool]], *, as_json: bool) -> None:
+    """Show what was archived: of each run its files, whether they were archived now, and whether that was needed."""
+    if as_json:
+        put_json({"runs": [_archived_to_plain(run, files, fresh) for run, files, fresh, _ in runs]})
+        return
+    for run, files, fresh, needed in runs:
+        size = amount(sum(file.object.size for file in files))
+        if not needed:
+            say(f"{run}: nothing of its environment comes from elsewhere")
+        else:
+            say(f"{run}: {'archived' if fresh else 'was archived'}, {len(files)} files, {size}")
+
+
+def show_difference(difference: EnvironmentDifference, *, as_json: bool) -> int:
+    """Show how two environments differ, and return the exit code: 1 if they do."""
+    if as_json:
+        put_json(_difference_to_plain(difference))
+        return int(bool(difference))
+    for change in difference.base:
+        put(f"  {change.name}: {change.before} -> {change.after}")
+    for name, version in difference.removed:
+        put(f"- {name} {version}")
+    for name, version in difference.added:
+        put(f"+ {name} {version}")
+    for change in (*difference.changed, *difference.sources):
+        put(f"~ {change.name}: {change.before} -> {change.after}")
+    if difference.lock:
+        put("  lock: an index has other files of the same versions")
+    if not difference:
+        say("no difference")
+    return int(bool(difference))
+
+
+def _archived_to_plain(run: str, files: Sequence[ArchivedFile], fresh: bool) -> dict[str, object]:
+    plain = [{"name": file.name, "sha256": file.sha256, "size": file.object.size} for file in files]
+    return {"run": run, "archived_now": fresh, "files": plain}
+
+
+def _difference_to_plain(difference: EnvironmentDifference) -> dict[str, object]:
+    def changes(changed: Sequence[Changed]) -> list[dict[str, str]]:
+        return [{"name": change.name, "before": change.before, "after": change.after} for change in changed]
+
+    return {
+        "base": changes(difference.base),
+        "added": [{"name": name, "version": version} for name, version in difference.added],
+        "removed": [{"name": name, "version": version} for name, version in difference.removed],
+        "changed": changes(difference.changed),
+        "sources": changes(difference.sources),
+        "lock": difference.lock,
+    }
 
 
 def _to_plain(environment: Environment | None, findings: Sequence[Finding]) -> dict[str, object]:

@@ -41,13 +41,18 @@ def show_rebuilt(record: RebuildRecord, started: bool, directory: str | None, *,
     return code
 
 
-def show_verified(run: str, findings: Sequence[Finding], objects: int, corrupt: bool, *, as_json: bool) -> int:
+def show_verified(
+    run: str, findings: Sequence[Finding], objects: int, corrupt: bool, outside: str | None, *, as_json: bool
+) -> int:
     """Show what a verification found and return the exit code: 0, 1 for missing, 4 for corrupt."""
     code = 4 if corrupt else int(bool(findings))
     if as_json:
-        put_json({"run": run, "findings": [finding_to_plain(one) for one in findings], "objects": objects})
+        plain = [finding_to_plain(one) for one in findings]
+        put_json({"run": run, "findings": plain, "objects": objects, "outside": outside})
         return code
     say_findings(findings)
+    if outside is not None:
+        say(f"a rebuild depends on {outside}: the environment is not archived (`repro env archive {run}`)")
     put(f"{run}: {objects} objects, " + ("all present and intact" if not findings else f"{len(findings)} findings"))
     return code
 

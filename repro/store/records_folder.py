@@ -7,7 +7,16 @@ import os
 
 from repro.errors import IntegrityError
 
-_OWN = ("local", "runs", "rebuilds", "local/fetched", "local/fetched/runs", "local/fetched/rebuilds")
+_OWN = (
+    "local",
+    "runs",
+    "rebuilds",
+    "local/fetched",
+    "local/fetched/runs",
+    "local/fetched/rebuilds",
+    "archives",
+    "local/fetched/archives",
+)
 _IGNORED = b"# What belongs to this machine alone.\n/local/\n/local.yaml\n"
 
 

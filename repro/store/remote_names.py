@@ -13,7 +13,7 @@ INDEX_LIST = "index-list"
 
 _COMPONENT = r"[A-Za-z0-9_+@~-][A-Za-z0-9._+@~-]{0,254}"
 _BY_CONTENT = r"(?:packs|indexes|pointers)(?:/[0-9a-f]{64})?"  # a file, or the folder that it is in
-_BY_NAME = rf"(?:objects|runs|rebuilds|condemned)(?:/{_COMPONENT})*"
+_BY_NAME = rf"(?:objects|runs|rebuilds|archives|condemned)(?:/{_COMPONENT})*"
 _NAME = re.compile(rf"{MARKER}|{INDEX_LIST}|{_BY_CONTENT}|{_BY_NAME}")
 _CONTENT = re.compile(r"(?:packs|indexes|pointers)/[0-9a-f]{64}")
 

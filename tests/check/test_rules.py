@@ -197,6 +197,19 @@ def test_an_environment_that_is_not_on_the_remote_is_refused(made: Checker) -> N
     assert made.findings("--staged") == []
 
 
+def test_an_environment_that_depends_on_an_index_is_refused_where_archives_are_required(made: Checker) -> None:
+    made.rules(REMOTE + "require: {archived: store}\n")
+    made.git("add", "--all")
+    assert made.findings("--staged") == []  # there is nothing in this environment
+    lock = Cache(str(made.home / ".local" / "share" / "repro")).add_bytes(b"# repro pip lock 1\n")
+    change_environment(made, lock=lock)
+    made.git("add", "--all")
+    found = made.finding("not-archived", "--staged")
+    assert "package indexes" in found["detail"]
+    made.mend(found)
+    assert made.findings("--staged") == []
+
+
 def test_what_a_remote_has_is_not_known_offline_or_when_it_is_gone(made: Checker) -> None:
     made.rules(REMOTE + "require: {pushed: store}\n")
     made.git("add", "--all")

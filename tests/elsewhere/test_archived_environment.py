@@ -1,0 +1,255 @@
+"""An environment archived with the data: rebuilt when the index has gone, with no network at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from uv import find_uv_bin
+
+from tests.command_line import REPRO, Person, make_venv
+from tests.env.small_index import SmallIndex, make_wheel, sha256
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Ann, with a virtual environment and an index; a remote; and Bob, who has nothing."""
+
+    ann: Person
+    bob: Person
+    index: SmallIndex
+    remote: Path
+
+    def install(self, *what: str) -> None:
+        done = self.ann.call(find_uv_bin(), "pip", "install", "-q", "-p", str(self.ann.venv / "bin/python"), *what)
+        assert done.returncode == 0, done.stderr
+
+    def run(self, *options: str) -> str:
+        self.ann.repro("run", *options, "--", "python", "train.py")
+        return self.ann.runs()[-1]
+
+    def archives(self) -> list[Path]:
+        return sorted((self.ann.cwd / ".repro/archives").glob("*/*.yaml"))
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[SmallIndex]:
+    (tmp_path / "index").mkdir()
+    index = SmallIndex(tmp_path / "index")
+    index.add("alpha", "1.0", script="alpha-cli")
+    index.add("beta", "2.0")
+    index.start()
+    yield index
+    index.stop()
+
+
+@pytest.fixture
+def desk(ann: Person, bob: Person, index: SmallIndex, tmp_path: Path) -> Desk:
+    uv = {"UV_DEFAULT_INDEX": index.url, "UV_HTTP_RETRIES": "0"}
+    ann = replace(ann, venv=make_venv(tmp_path / "env", [find_uv_bin()])).having(
+        UV_CACHE_DIR=str(tmp_path / "ann-uv"), **uv
+    )
+    ann.git("init", "--quiet")
+    ann.write("train.py", "import alpha; open('who', 'w').write(alpha.WHO)\n")
+    made = Desk(ann, bob.having(UV_CACHE_DIR=str(tmp_path / "bob-uv"), **uv), index, tmp_path / "remote")
+    made.install("alpha")
+    return made
+
+
+def rebuild(desk: Desk, run: str, code: int = 0) -> Any:
+    return desk.bob.repro_json("rebuild", run, "--from", str(desk.remote), expect=code)
+
+
+def test_an_archived_run_is_rebuilt_when_the_index_has_gone(desk: Desk) -> None:
+    run = desk.run()
+    identity = desk.ann.manifest()["facts"]["recipe"]["id"]
+    desk.ann.repro("push", "-r", str(desk.remote))
+    said = desk.ann.repro_json("env", "archive", run)["runs"][0]
+    assert [file["name"] for file in said["files"]] == ["alpha-1.0-py3-none-any.whl"]
+    assert said["archived_now"] is True
+    desk.ann.repro("push", "-r", str(desk.remote), run)  # the run is there already; its archive is not
+    assert desk.ann.manifest()["facts"]["recipe"]["id"] == identity
+    shutil.rmtree(desk.ann.home)
+    desk.index.stop()
+    assert rebuild(desk, run)["verdict"] == "identical"
+
+
+def test_without_an_archive_the_same_run_cannot_be_rebuilt_then(desk: Desk) -> None:
+    run = desk.run()
+    desk.ann.repro("push", "-r", str(desk.remote))
+    desk.index.stop()
+    assert rebuild(desk, run, code=5)["error"]["id"] == "index-unreachable"
+
+
+def test_a_rebuild_needs_no_network_at_all(desk: Desk) -> None:
+    run = desk.run()
+    desk.ann.repro("env", "archive")
+    desk.ann.repro("push", "-r", str(desk.remote))
+    alone = ["unshare", "-n"] if os.getuid() == 0 else ["unshare", "-Urn"]
+    if desk.bob.call(*alone, "true").returncode:
+        if os.environ.get("CI") == "true":
+            pytest.fail("unshare does not work here")
+        pytest.skip("unshare does not work here")
+    done = desk.bob.call(*alone, *REPRO, "rebuild", run, "--from", str(desk.remote), "--sandbox", "none")
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_was_installed_from_a_commit_is_archived_as_it_is_installed(desk: Desk, tmp_path: Path) -> None:
+    source = tmp_path / "gamma"
+    source.mkdir()
+    (source / "gamma.py").write_text("WHO = 'gamma of a commit'\n")
+    (source / "pyproject.toml").write_text(
+        "[project]\nname = 'gamma'\nversion = '0.3'\n"
+        "[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n"
+    )
+    (source / "backend.py").write_text(BACKEND)
+    for command in (["init", "-q"], ["add", "--all"], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm1"]):
+        subprocess.run(["git", *command], cwd=source, check=True, capture_output=True)
+    desk.install(f"git+file://{source}")
+    desk.ann.write("train.py", "import alpha, gamma; open('who', 'w').write(alpha.WHO + gamma.WHO)\n")
+    run = desk.run()
+    said = desk.ann.repro_json("env", "archive", run)["runs"][0]
+    assert [file["name"] for file in said["files"]] == ["alpha-1.0-py3-none-any.whl", "gamma-0.3-py3-none-any.whl"]
+    desk.ann.repro("push", "-r", str(desk.remote))
+    shutil.rmtree(source)
+    desk.index.stop()
+    assert rebuild(desk, run)["verdict"] == "identical"
+    made = desk.bob.repro("env", "create", run, "--from", str(desk.remote)).stdout.strip()
+    (direct,) = Path(made).glob("lib/*/site-packages/gamma-0.3.dist-info/direct_url.json")
+    assert "commit_id" in direct.read_text()
+
+
+BACKEND = """\
+import base64, hashlib, zipfile
+
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    members = {
+        "gamma.py": open("gamma.py").read(),
+        "gamma-0.3.dist-info/METADATA": "Metadata-Version: 2.1\\nName: gamma\\nVersion: 0.3\\n",
+        "gamma-0.3.dist-info/WHEEL": "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
+    }
+    record = ""
+    for name, text in members.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+        record += f"{name},sha256={digest},{len(text)}\\n"
+    members["gamma-0.3.dist-info/RECORD"] = record + "gamma-0.3.dist-info/RECORD,,\\n"
+    with zipfile.ZipFile(f"{folder}/gamma-0.3-py3-none-any.whl", "w") as archive:
+        for name, text in members.items():
+            archive.writestr(name, text)
+    return "gamma-0.3-py3-none-any.whl"
+"""
+
+
+def test_runs_with_one_environment_share_an_archive_and_environments_share_files(desk: Desk) -> None:
+    first = desk.run()
+    desk.ann.repro("env", "archive", first)
+    desk.ann.write("train.py", "import alpha; open('who', 'w').write('again ' + alpha.WHO)\n")
+    second = desk.run()
+    assert desk.ann.repro_json("env", "archive", second)["runs"][0]["archived_now"] is False
+    assert len(desk.archives()) == 1
+    desk.install("beta")
+    third = desk.run()
+    desk.index.requests.clear()
+    desk.ann.repro("env", "archive", third)
+    assert len(desk.archives()) == 2
+    asked = [path for path in desk.index.requests if path.endswith(".whl")]
+    assert asked == ["/files/beta-2.0-py3-none-any.whl"]  # alpha's wheel is known
+
+
+def test_the_settings_say_when_runs_are_archived(desk: Desk) -> None:
+    desk.ann.write("repro.yaml", "environment: {archive: named}\n")
+    desk.run()
+    assert desk.archives() == []
+    desk.run("-n", "good")
+    assert len(desk.archives()) == 1
+
+
+def test_a_run_that_cannot_be_archived_now_is_recorded_all_the_same(desk: Desk) -> None:
+    desk.run()  # the hashes are remembered from here on
+    desk.ann.write("repro.yaml", "environment: {archive: always}\n")
+    desk.index.stop()
+    done = desk.ann.repro("run", "--", "python", "train.py")
+    assert len(desk.ann.runs()) == 2
+    assert "repro env archive" in done.stderr or "environment" in done.stderr
+    assert desk.archives() == []
+
+
+def test_a_wheel_that_is_not_the_locks_is_not_archived(desk: Desk) -> None:
+    run = desk.run()
+    make_wheel(desk.index.root / "files", "alpha", "1.0", body="OTHER = 1")  # the page still says the old hash
+    error = desk.ann.repro_json("env", "archive", run, expect=4)["error"]
+    assert error["id"] == "package-hash-mismatch"
+    assert desk.archives() == []
+
+
+def test_a_package_that_has_vanished_cannot_be_archived_any_more(desk: Desk) -> None:
+    run = desk.run()
+    desk.index.remove("alpha", "1.0")
+    assert desk.ann.repro_json("env", "archive", run, expect=3)["error"]["id"] == "package-gone"
+    assert desk.archives() == []
+
+
+def test_verify_says_what_a_rebuild_depends_on_and_looks_at_the_archive(desk: Desk) -> None:
+    run = desk.run()
+    assert "index" in desk.ann.repro_json("verify", run)["outside"]
+    desk.ann.repro("env", "archive", run)
+    verified = desk.ann.repro_json("verify", run)
+    assert verified["outside"] is None
+    (record,) = desk.archives()
+    record.write_text(record.read_text().replace("sha256: ", "sha256: 0"))
+    assert desk.ann.repro_json("verify", run, expect=4)["error"]
+
+
+def test_an_archive_with_another_file_is_refused_by_the_lock(desk: Desk) -> None:
+    """Whoever can write to the remote can write a record; the recipe's lock does not take its wheel."""
+    from blake3 import blake3
+
+    run = desk.run()
+    desk.ann.repro("env", "archive", run)
+    (record,) = desk.archives()
+    plain = yaml.safe_load(record.read_text())
+    evil = make_wheel(desk.index.root / "evil", "alpha", "1.0", body="EVIL = 1")
+    desk.ann.write("evil.bin", evil.read_bytes())
+    desk.ann.repro("add", "evil.bin")
+    plain["files"][0]["sha256"] = sha256(evil)
+    plain["files"][0]["object"] = {
+        "size": evil.stat().st_size,
+        "digest": "b3:" + blake3(evil.read_bytes()).hexdigest(),
+    }
+    data = yaml.safe_dump(plain).encode()
+    record.unlink()
+    (record.parent / f"{blake3(data).hexdigest()[:16]}.yaml").write_bytes(data)
+    desk.ann.repro("push", "-r", str(desk.remote))
+    assert rebuild(desk, run, code=4)["error"]["id"] == "package-hash-mismatch"
+
+
+def test_gc_keeps_what_an_archive_names_and_fsck_looks_at_it(desk: Desk) -> None:
+    run = desk.run()
+    desk.ann.repro("env", "archive", run)
+    desk.ann.repro("push", "-r", str(desk.remote))
+    desk.ann.repro("gc", "--delete", "--grace", "0")
+    assert desk.ann.repro_json("verify", run)["outside"] is None
+    assert desk.ann.repro_json("fsck")["findings"] == []
+    assert desk.ann.repro_json("fsck", "-r", str(desk.remote))["findings"] == []
+    (record,) = (desk.remote / "archives").glob("*/*.yaml")
+    record.write_bytes(record.read_bytes() + b"# more\n")
+    found = desk.ann.repro_json("fsck", "-r", str(desk.remote), expect=1)["findings"]
+    assert [finding["kind"] for finding in found] == ["bad-archive"]
+
+
+def test_fetch_brings_the_archive(desk: Desk) -> None:
+    run = desk.run()
+    desk.ann.repro("env", "archive", run)
+    desk.ann.repro("push", "-r", str(desk.remote))
+    desk.bob.git("init", "--quiet")
+    desk.bob.repro("fetch", "-r", str(desk.remote), run)
+    shutil.rmtree(desk.remote)
+    desk.index.stop()
+    assert desk.bob.repro_json("rebuild", run)["verdict"] == "identical"

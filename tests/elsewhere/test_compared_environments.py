@@ -1,0 +1,87 @@
+"""`repro env diff` and `repro env check`: runs, lock files, and what is in use here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from uv import find_uv_bin
+
+from tests.command_line import Person, make_venv
+from tests.env.small_index import SmallIndex
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[SmallIndex]:
+    (tmp_path / "index").mkdir()
+    index = SmallIndex(tmp_path / "index")
+    for name, version in (("alpha", "1.0"), ("alpha", "1.1"), ("beta", "2.0")):
+        index.add(name, version)
+    index.start()
+    yield index
+    index.stop()
+
+
+@pytest.fixture
+def ann(ann: Person, index: SmallIndex, tmp_path: Path) -> Person:
+    ann = replace(ann, venv=make_venv(tmp_path / "env", [find_uv_bin()])).having(
+        UV_DEFAULT_INDEX=index.url, UV_CACHE_DIR=str(tmp_path / "uv")
+    )
+    ann.git("init", "--quiet")
+    install(ann, "alpha==1.0")
+    ann.write("train.py", "open('who', 'w').write('x')\n")
+    ann.repro("run", "--", "python", "train.py")
+    return ann
+
+
+def install(ann: Person, *what: str) -> None:
+    done = ann.call(find_uv_bin(), "pip", "install", "-q", "-p", str(ann.venv / "bin/python"), *what)
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_changed_since_a_run(ann: Person) -> None:
+    assert ann.repro_json("env", "diff", "@last")["changed"] == []
+    install(ann, "alpha==1.1", "beta")
+    found = ann.repro_json("env", "diff", "@last", expect=1)
+    assert found["changed"] == [{"name": "alpha", "before": "1.0", "after": "1.1"}]
+    assert found["added"] == [{"name": "beta", "version": "2.0"}]
+    assert found["base"] == found["removed"] == found["sources"] == []
+    shown = ann.repro("env", "diff", "@last", ".", expect=1).stdout
+    assert shown.splitlines() == ["+ beta 2.0", "~ alpha: 1.0 -> 1.1"]
+    ann.repro("run", "--", "python", "train.py")
+    told = ann.repro("diff", "@last~1", "@last", expect=1).stdout
+    assert "package beta" in told
+
+
+def test_lock_files_are_compared_by_their_packages(ann: Person) -> None:
+    ann.repro("env", "lock", "-o", "one.lock")
+    install(ann, "alpha==1.1")
+    assert ann.repro_json("env", "diff", "one.lock", ".", expect=1)["changed"][0]["after"] == "1.1"
+    assert ann.repro_json("env", "diff", "one.lock", "@last")["changed"] == []
+    ann.write("broken.toml", "[")
+    assert ann.repro_json("env", "diff", "broken.toml", ".", expect=3)["error"]["id"] == "unreadable-lock"
+
+
+def test_a_check_against_a_run_names_each_difference(ann: Person) -> None:
+    assert ann.repro_json("env", "check", "@last")["findings"] == []
+    install(ann, "alpha==1.1", "beta")
+    details = [f["detail"] for f in ann.repro_json("env", "check", "@last", expect=1)["findings"]]
+    assert details == [
+        "beta 2.0 is installed here and was not recorded",
+        "alpha is 1.1 here, recorded is 1.0",
+    ]
+
+
+def test_a_check_without_a_run_is_against_the_projects_lock_and_what_was_installed(ann: Person) -> None:
+    ann.repro("env", "lock")
+    assert ann.repro_json("env", "check")["findings"] == []
+    install(ann, "alpha==1.1")
+    (path,) = ann.venv.glob("lib/*/site-packages/alpha.py")
+    path.unlink()
+    path.write_text("edited = 1\n")
+    kinds = [f["kind"] for f in ann.repro_json("env", "check", expect=1)["findings"]]
+    assert sorted(kinds) == ["environment-drift", "environment-edited"]
+    done = ann.repro("run", "--", "python", "train.py")
+    assert "alpha.py was edited" in done.stderr
