@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import http.client
 import http.server
+import json
 import re
 import socket
 import stat
 import struct
 import threading
+import urllib.parse
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 
@@ -38,7 +40,8 @@ class Faults:
             method: as `GET` of HTTP; as `read`, `write`, `remove`, `scandir`, `stat` of SFTP.
             fault: `reset`, `stall`, `cut` (the answer breaks off in the middle), `stop` (from there on, silence),
                 `short` (a shorter answer that is none the wiser), `flip` (a changed byte, on the way up or down),
-                `half` (half of what comes up is kept, and all of it is said to be), `few` (lists in pages of
+                `half` (half of what comes up is kept, and all of it is said to be), `lie` (the checksum of what
+                came up is said to be another), `few` (lists in pages of
                 three), `no range` (the whole file comes); a status with S3's code as `503 SlowDown`; or `failure`.
             times: how many.
         """
@@ -100,7 +103,7 @@ class _Proxying(http.server.BaseHTTPRequestHandler):
 
     def _fault(self) -> str | None:
         """The marker always gets through."""
-        if self.path.partition("?")[0].endswith("/repro-remote"):
+        if urllib.parse.unquote(self.path).partition("?")[0].endswith("/repro-remote"):
             return None
         asked = re.match(r"bytes=(\d+)-", self.headers.get("Range", ""))
         return self.proxy.take(self.command, int(asked[1]) if asked else None)
@@ -123,15 +126,23 @@ class _Proxying(http.server.BaseHTTPRequestHandler):
         length = int(answer.headers.get("Content-Length") or len(data))
         if fault == "flip" and self.command == "GET":
             data = flipped(data)
+        elif fault == "lie":
+            data = data.replace(b'"md5Hash": "', b'"md5Hash": "A')
+            length = len(data)
+        elif fault == "few" and "/storage/v1/" in self.path:
+            data = self._page(data)
+            length = len(data)
         elif fault == "short":
             data, length = data[: len(data) // 2], len(data) // 2
         elif fault in ("cut", "stop"):
             data = data[: len(data) // 2]
             self.close_connection = True
-        left_out = ("content-length", "connection", "date", "server")
+        left_out = ("content-length", "transfer-encoding", "connection", "date", "server")
         kept = [(n, v) for n, v in answer.getheaders() if n.lower() not in left_out]
         if fault in ("half", "no tag"):
             kept = [(n, '"another-kind-of-tag"' if n.lower() == "etag" else v) for n, v in kept]
+        if fault == "lie":
+            kept = [(n, "A" + v if n.lower() == "content-md5" else v) for n, v in kept]
         self._send(answer.status, kept, data, length)
         if fault == "stop":
             self.proxy.over.wait(20)
@@ -142,13 +153,21 @@ class _Proxying(http.server.BaseHTTPRequestHandler):
         if fault == "half":
             body = body[: len(body) // 2]
             headers["Content-Length"] = str(len(body))
-        path = f"{self.path}&max-keys=3" if fault == "few" else self.path
+        path = f"{self.path}&max-keys=3" if fault == "few" and "list-type" in self.path else self.path
         upstream = http.client.HTTPConnection("127.0.0.1", self.proxy.upstream, timeout=20)
         upstream.request(self.command, path, body, headers)
         answer = upstream.getresponse()
         data = answer.read()
         upstream.close()
         return answer, data
+
+    def _page(self, data: bytes) -> bytes:
+        """Three entries of a list of Google's, whose emulator gives all at once."""
+        query = urllib.parse.parse_qs(self.path.partition("?")[2])
+        start = int(query.get("pageToken", ["0"])[0])
+        whole = json.loads(data)
+        more = {"nextPageToken": str(start + 3)} if start + 3 < len(whole["items"]) else {}
+        return json.dumps({**whole, "items": whole["items"][start : start + 3], **more}).encode()
 
     def _send(self, status: int, headers: list[tuple[str, str]], body: bytes, length: int) -> None:
         self.send_response(status)

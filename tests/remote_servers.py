@@ -23,6 +23,8 @@ from typing import BinaryIO
 
 import asyncssh
 
+from repro.store.remote_azure import AzureStorage
+
 _MOTO = """
 import logging
 from moto.server import DomainDispatcherApplication, create_backend_app
@@ -117,8 +119,6 @@ def azure_connection_at(port: int) -> str:
 @contextlib.contextmanager
 def azure_server(program: str, folder: Path) -> Iterator[int]:
     """Azurite with a container `container`; its port."""
-    from azure.storage.blob import BlobServiceClient
-
     [port] = _free_ports(1)
     command = [program, "--silent", "--skipApiVersionCheck", f"--location={folder}", f"--blobPort={port}"]
     environ = {**os.environ, "PATH": os.pathsep.join([os.environ.get("PATH", os.defpath), str(_HERE)])}  # for `node`
@@ -129,8 +129,9 @@ def azure_server(program: str, folder: Path) -> Iterator[int]:
                 with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 5):
                     break
                 time.sleep(0.1)
-            with BlobServiceClient.from_connection_string(azure_connection_at(port)) as client:
-                client.create_container("container")
+            connected = {"AZURE_STORAGE_CONNECTION_STRING": azure_connection_at(port)}
+            with AzureStorage("az://container", connected)._answer("PUT", "/container", {"restype": "container"}):
+                pass
             yield port
         finally:
             child.kill()

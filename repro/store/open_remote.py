@@ -25,9 +25,9 @@ def open_remote(url: str, environ: Mapping[str, str] | None = None, encryption: 
     """Return the remote at a URL or in a local directory; nothing is asked of it yet.
 
     Args:
-        url: a path, `s3://`, `ssh://`, `sftp://`, `http://`, `https://`, or what fsspec takes. `file://` and
-            `local://` are taken literally, without %-escapes.
-        environ: the variables in which a web proxy is looked for.
+        url: a path, `s3://`, `ssh://`, `sftp://`, `http://`, `https://`, `gs://`, `az://`, or what fsspec takes.
+            `file://` and `local://` are taken literally, without %-escapes.
+        environ: the variables in which a web proxy is looked for, and for Azure what says how to connect.
         encryption: where the key is; None for a remote that is plain.
 
     Raises:
@@ -70,6 +70,14 @@ def _storage_of(url: str, environ: Mapping[str, str]) -> Storage:
         from repro.store.remote_http import HttpStorage
 
         return HttpStorage(url, environ)
+    if scheme in ("gs", "gcs"):
+        from repro.store.remote_google import GoogleStorage
+
+        return GoogleStorage(url, environ)
+    if scheme in ("az", "abfs", "abfss"):
+        from repro.store.remote_azure import AzureStorage
+
+        return AzureStorage(url, environ)
     from repro.store.remote_fsspec import FsspecStorage
 
     return FsspecStorage(url)

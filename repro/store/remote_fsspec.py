@@ -5,18 +5,15 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from collections.abc import Callable
 from typing import Any, BinaryIO
 
-from repro.store import remote_storage
 from repro.store.remote_directory import TEMP_PREFIX
 from repro.store.remote_errors import UnsupportedRemote
-from repro.store.remote_fsspec_errors import AZURE, GOOGLE, fsspec_errors
 from repro.store.remote_storage import Reader, StoredFile
 
 # Here one request makes one object, whole or not at all. Everywhere else a file grows under its name while it
 # is written, so it is written under another name and moved.
-_ATOMIC_PUT = {"gs", "gcs", "az", "abfs", "abfss", "adl", "oss"}
+_ATOMIC_PUT = {"adl", "oss"}
 
 _MODIFIED = ("mtime", "last_modified", "LastModified", "updated", "modified")
 
@@ -34,19 +31,16 @@ class FsspecStorage:
 
         scheme = url.split("://", 1)[0]
         try:
-            found, root = fsspec.core.url_to_fs(url, **_options(scheme))
+            found, root = fsspec.core.url_to_fs(url)
         except ImportError as error:
-            extra = "gs" if scheme in GOOGLE else "azure" if scheme in AZURE else None
-            hint = f"pip install 'repro-run[{extra}]'" if extra else f"install what fsspec needs: {error}"
+            hint = f"install what fsspec needs: {error}"
             raise UnsupportedRemote(f"a remote at {scheme}:// needs a package that is not installed", hint) from error
         except ValueError as error:
-            if scheme in GOOGLE | AZURE:
-                raise UnsupportedRemote(f"{scheme}:// cannot be opened: {error}", "are the credentials set?") from error
             raise UnsupportedRemote(
                 f"{scheme}:// is no kind of remote that is known",
                 "use a directory, or a URL such as file://, s3://, gs://, az:// or ssh://",
             ) from error
-        self._fs: Any = _Translating(found, scheme)
+        self._fs: Any = found
         self._root = str(root).rstrip("/")
         self._scheme = scheme
 
@@ -87,8 +81,6 @@ class FsspecStorage:
         path = self._path(name)
         if self._scheme == "memory":  # its open files share one position: another thread would move it
             return io.BytesIO(self._fs.cat_file(path))
-        if self._scheme in GOOGLE | AZURE:  # the errors of their open files would pass as they are
-            return _Ranges(self, name)
         file: BinaryIO = self._fs.open(path, "rb")
         return file
 
@@ -172,58 +164,3 @@ class FsspecStorage:
             return []
         # Some places list the folder itself among its children.
         return [entry for entry in entries if str(entry["name"]).rstrip("/") != path.rstrip("/")]
-
-
-class _Translating:
-    """A file system of fsspec whose errors are those of `remote_storage.Storage`."""
-
-    def __init__(self, fs: Any, scheme: str) -> None:
-        self._fs = fs
-        self._scheme = scheme
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        method = getattr(self._fs, name)
-
-        def call(*given: Any, **options: Any) -> Any:
-            with fsspec_errors(self._scheme):
-                return method(*given, **options)
-
-        return call
-
-
-class _Ranges:
-    """A file that is read by one request per block."""
-
-    def __init__(self, storage: FsspecStorage, name: str) -> None:
-        self._storage = storage
-        self._name = name
-        self._offset = 0
-
-    def read(self, size: int, /) -> bytes:
-        """Return at most `size` bytes; none at the end only."""
-        block = self._storage.read_range(self._name, self._offset, size)
-        self._offset += len(block)
-        return block
-
-    def seek(self, offset: int, /) -> int:
-        """Read on from `offset`."""
-        self._offset = offset
-        return offset
-
-    def __enter__(self) -> _Ranges:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing is open."""
-
-
-def _options(scheme: str) -> dict[str, float | int]:
-    """Return what limits the time of a kind's requests."""
-    if scheme in GOOGLE:
-        return {"requests_timeout": remote_storage.READ_TIMEOUT}
-    if scheme in AZURE:
-        return {
-            "connection_timeout": int(remote_storage.CONNECT_TIMEOUT),
-            "read_timeout": int(remote_storage.READ_TIMEOUT),
-        }
-    return {}

@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NoReturn
 
-from repro.store import remote_storage
+from repro.store.http_connections import PASSING, http_errors, make_pool
 from repro.store.remote_storage import (
     ListsNothing,
     NothingMore,
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
 
 _BLOCK = 1024 * 1024
-_MOST_REDIRECTS = 5
-_PASSING = {408, 425, 429, 500, 502, 503, 504}
 _ABSENT = {404, 410}
 
 
@@ -43,11 +40,11 @@ class HttpStorage:
         from urllib.parse import urlsplit
 
         parts = urlsplit(url)
-        credentials, _, self._host = parts.netloc.rpartition("@")
-        self._base = f"{parts.scheme}://{self._host}{parts.path.rstrip('/')}"
+        credentials, _, host = parts.netloc.rpartition("@")
+        self._base = f"{parts.scheme}://{host}{parts.path.rstrip('/')}"
         self._query = f"?{parts.query}" if parts.query else ""
         self._credentials = credentials
-        self._proxy = _proxy_for(parts.scheme, self._host, environ)
+        self._environ = environ
         self._lock = threading.Lock()
         self._made: PoolManager | None = None
 
@@ -69,18 +66,18 @@ class HttpStorage:
 
     def open(self, name: str) -> StreamReader:
         """Return a reader of one answer's stream."""
-        return StreamReader(lambda offset: self._get(name, offset), _http_errors)
+        return StreamReader(lambda offset: self._get(name, offset), http_errors)
 
     def read_range(self, name: str, offset: int, length: int) -> bytes:
         """Return the bytes of a range. A server that does not know ranges is read from the beginning."""
         if length <= 0:
             return b""
-        with contextlib.closing(self._get(name, offset, offset + length - 1)) as stream, _http_errors():
+        with contextlib.closing(self._get(name, offset, offset + length - 1)) as stream, http_errors():
             return read_all(stream, length)
 
     def size(self, name: str) -> int:
         """Return the length that the server declares; where it declares none, it is read and counted."""
-        with _http_errors():
+        with http_errors():
             answer = self._request("HEAD", name, {})
             answer.close()
             if answer.status not in (405, 501):
@@ -108,7 +105,7 @@ class HttpStorage:
     def _get(self, name: str, offset: int, last: int | None = None) -> Stream:
         """Return the stream of the bytes from `offset` on; a server that knows ranges ends with the byte `last`."""
         wanted = f"bytes={offset}-{'' if last is None else last}" if offset or last is not None else None
-        with _http_errors():
+        with http_errors():
             answer = self._request("GET", name, {"Range": wanted} if wanted else {})
             if wanted and answer.status == 416:  # the connection was lost after the last byte
                 answer.close()
@@ -137,44 +134,13 @@ class HttpStorage:
     def _pool(self) -> PoolManager:
         from urllib.parse import unquote
 
-        from urllib3 import PoolManager, ProxyManager, Retry, Timeout, make_headers
+        from urllib3 import make_headers
 
         with self._lock:
             if self._made is None:
                 given = unquote(self._credentials) if self._credentials else None
-                headers = {**make_headers(basic_auth=given), "Accept-Encoding": "identity"}
-                retries = Retry(_MOST_REDIRECTS, connect=0, read=0, status=0, other=0)  # `Remote` repeats
-                timeout = Timeout(connect=remote_storage.CONNECT_TIMEOUT, read=remote_storage.READ_TIMEOUT)
-                if self._proxy:
-                    self._made = ProxyManager(
-                        self._proxy,
-                        headers=headers,
-                        retries=retries,
-                        timeout=timeout,
-                        maxsize=remote_storage.CONNECTIONS,
-                    )
-                else:
-                    self._made = PoolManager(
-                        headers=headers, retries=retries, timeout=timeout, maxsize=remote_storage.CONNECTIONS
-                    )
+                self._made = make_pool(self._base, self._environ, make_headers(basic_auth=given))
             return self._made
-
-
-@contextmanager
-def _http_errors() -> Iterator[None]:
-    """Turn urllib3's failures into OSErrors as `remote_storage.Storage` has them."""
-    from urllib3 import exceptions
-
-    try:
-        yield
-    except exceptions.HTTPError as error:
-        cause = error.reason if isinstance(error, exceptions.MaxRetryError) else error
-        if isinstance(cause, exceptions.SSLError):
-            hint = "check the server's certificate; SSL_CERT_FILE names further authorities"
-            raise PlaceRefuses(str(cause), hint) from error
-        if isinstance(cause, (exceptions.ResponseError, exceptions.LocationValueError)):
-            raise PlaceRefuses(str(cause)) from error  # redirects without end, or no URL
-        raise ConnectionError(str(cause)) from error
 
 
 def _require_success(answer: BaseHTTPResponse) -> None:
@@ -183,7 +149,7 @@ def _require_success(answer: BaseHTTPResponse) -> None:
         return
     if answer.status in _ABSENT:
         raise FileNotFoundError(errno.ENOENT, said)
-    if answer.status in _PASSING:
+    if answer.status in PASSING:
         raise ConnectionError(said)
     if answer.status in (401, 403):
         raise PlaceRefuses(said, "the server wants to know who you are, or lets nobody read this")
@@ -201,16 +167,3 @@ def _skip(answer: BaseHTTPResponse, count: int) -> None:
 
 def _refuse() -> NoReturn:
     raise PlaceRefuses("over HTTP it can be read only", "push to the directory, bucket or server behind it")
-
-
-def _proxy_for(scheme: str, host: str, environ: Mapping[str, str]) -> str | None:
-    """Return the proxy's URL, by the variables that curl and Python's own library look at."""
-    from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # typeshed lacks it
-
-    known = {
-        name: environ.get(f"{name}_proxy") or environ.get(f"{name.upper()}_PROXY", "") for name in (scheme, "all", "no")
-    }
-    if proxy_bypass_environment(host, {"no": known["no"]}):
-        return None
-    proxy = known[scheme] or known["all"]
-    return (proxy if "://" in proxy else f"http://{proxy}") if proxy else None

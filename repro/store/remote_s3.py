@@ -6,7 +6,6 @@ checksum of an upload and the server's error code, which are all needed here.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import functools
 import os
@@ -21,6 +20,7 @@ from repro.store.remote_errors import UnsupportedRemote
 from repro.store.remote_s3_errors import s3_errors
 from repro.store.remote_storage import NothingMore, StoredFile, StreamReader, check_range, read_all
 from repro.store.retries import TRANSIENT, GaveUp, with_retries
+from repro.store.upload_sums import base64_text, md5_of
 
 PART = 64 * 1024 * 1024
 """Bytes from which a file goes in parts, and of each part: 10,000 parts, which S3 allows, are 640 GB."""
@@ -68,7 +68,7 @@ class S3Storage:
         size = os.stat(path).st_size
         with open(path, "rb") as file:
             if size <= PART:
-                self._put(name, file, _md5(file))
+                self._put(name, file, md5_of(file))
             else:
                 self._put_parts(name, file, size)
         if move:
@@ -154,7 +154,7 @@ class S3Storage:
     def _put(self, name: str, body: bytes | BinaryIO, md5: bytes) -> None:
         with self._errors():
             answer = self._client().put_object(
-                Bucket=self._bucket, Key=self._prefix + name, Body=body, ContentMD5=_base64(md5)
+                Bucket=self._bucket, Key=self._prefix + name, Body=body, ContentMD5=base64_text(md5)
             )
         with self._removed_if_wrong(name):
             if not _is_intact(answer, md5):  # this server makes its tags otherwise: the length must do
@@ -181,12 +181,12 @@ class S3Storage:
 
     def _put_part(self, upload: dict[str, str], number: int, part: FilePart) -> str:
         """Send one part, as often as it takes: a failure must not cost the parts before it."""
-        md5 = _md5(part)
+        md5 = md5_of(part)
 
         def send() -> str:
             part.seek(0)
             with self._errors():
-                answer = self._client().upload_part(**upload, PartNumber=number, Body=part, ContentMD5=_base64(md5))
+                answer = self._client().upload_part(**upload, PartNumber=number, Body=part, ContentMD5=base64_text(md5))
             _is_intact(answer, md5)
             return str(answer["ETag"])
 
@@ -262,22 +262,6 @@ def _make_client(
 
 def _is_amazon(endpoint: str) -> bool:
     return re.search(r"\.amazonaws\.com(\.cn)?/?$", endpoint) is not None
-
-
-def _md5(file: BinaryIO | FilePart) -> bytes:
-    """Return the checksum of what is left of a file, which is wound back."""
-    import hashlib
-
-    start = file.tell()
-    found = hashlib.md5(usedforsecurity=False)
-    while block := file.read(1024 * 1024):
-        found.update(block)
-    file.seek(start)
-    return found.digest()
-
-
-def _base64(md5: bytes) -> str:
-    return base64.b64encode(md5).decode()
 
 
 def _is_intact(answer: dict[str, Any], md5: bytes) -> bool:
