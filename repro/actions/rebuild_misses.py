@@ -38,13 +38,10 @@ def listening(setting: Setting, manifest: Manifest, command: Sequence[str]) -> l
 
 def missed(setting: Setting, manifest: Manifest, room: Room, failed: bool) -> list[Finding]:
     """Return what the command was refused; where it failed, also what it last looked for and is nowhere."""
-    try:
-        with open(room.log, "rb") as file:
-            found = misses_of(file, shown_folders(setting.view, setting.kept))
-    except FileNotFoundError:
-        return []
+    found = _misses(setting, room)
     hosts = [miss.host for miss in found if miss.host is not None]
     findings = [Finding("network-refused", f"the command tried to reach {host}: there is no network") for host in hosts]
+    findings += _once_reached(manifest, hosts)
     there: list[Miss] = []
     nowhere: list[Miss] = []
     for miss in found:
@@ -63,6 +60,22 @@ def missed(setting: Setting, manifest: Manifest, room: Room, failed: bool) -> li
     if failed:
         findings += _told(nowhere[-_LAST:], "it is neither here nor in the record")
     return findings
+
+
+def _misses(setting: Setting, room: Room) -> list[Miss]:
+    try:
+        with open(room.log, "rb") as file:
+            return misses_of(file, shown_folders(setting.view, setting.kept))
+    except FileNotFoundError:
+        return []  # nobody listened
+
+
+def _once_reached(manifest: Manifest, told: Sequence[str]) -> Iterator[Finding]:
+    """Name the hosts that the run reached: what it got there is no part of the record, whoever answers now."""
+    watch = manifest.observations.watch
+    for host in [host for host in (watch.hosts if watch else ()) if host not in told][:_MOST]:
+        detail = f"the run was connected to {host}: what it got there is not recorded"
+        yield Finding("network-read", detail, hint="record it: download it first, and `repro add` it")
 
 
 def _told(found: Sequence[Miss], why: str) -> Iterator[Finding]:

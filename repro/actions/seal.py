@@ -22,6 +22,7 @@ from repro.model.names import RelPath, is_within, name_to_text
 from repro.model.recipe import Recipe
 from repro.model.run_state import State
 from repro.model.values import BadValues, read_values
+from repro.model.watch_findings import not_watched
 from repro.model.watch_record import Means
 from repro.project import Project
 
@@ -107,7 +108,9 @@ def _aftermath(project: Project, manifest: Manifest, declared: Sequence[RelPath]
     cwd = os.path.normpath(os.path.join(project.root, os.fsdecode(manifest.recipe.directory)))
     watched = read_watching(folder, cwd)
     if watched is None or watched.means is Means.NONE:
-        return unwatched_aftermath(project, manifest, declared, since)
+        told = unwatched_aftermath(project, manifest, declared, since)
+        reason = watched.reason if watched else None
+        return replace(told, findings=(*told.findings, *not_watched(Means.NONE, reason)))
     if watched.means is Means.STRACE:
         return watched_aftermath(project, manifest, watched, declared, since)
     before = unwatched_aftermath(project, manifest, declared, since)

@@ -16,6 +16,7 @@ from repro.model.trace import Trace
 
 _STRAGGLERS_S = 1.0
 _NAP_S = 0.005
+_TRY_S = 20.0
 _CHUNK = 1 << 20
 
 
@@ -57,17 +58,21 @@ def find_strace(environ: Mapping[str, str]) -> Strace | str:
     """Return a strace that can watch a command here, or why there is none."""
     path = shutil.which("strace", path=environ.get("PATH", os.defpath))
     if path is None:
-        return "strace is not installed"
+        return "strace is not installed (apt-get install strace, dnf install strace)"
     # Only a try tells whether tracing is allowed: containers, security modules and tracers each have their own no.
     # What is tried on is strace itself, which says its version.
-    tried = subprocess.run(
-        Strace(path, "").watching(os.devnull, [path, "-V"]), stdin=subprocess.DEVNULL, capture_output=True
-    )
+    command = Strace(path, "").watching(os.devnull, [path, "-V"])
+    try:
+        tried = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TRY_S)
+    except OSError as error:
+        return f"{path} cannot be executed: {error.strerror}"
+    except subprocess.TimeoutExpired:
+        return f"{path} does not end when it is asked for its version"
     if tried.returncode or tried.stderr:
         said = tried.stderr.decode(errors="replace").strip().splitlines()
         return f"{path} cannot trace here (it must be 5.3 or newer): {said[-1] if said else 'it failed'}"
-    found = re.search(rb"version (\S+)", tried.stdout)
-    return Strace(path, found[1].decode() if found else "unknown")
+    found = re.match(rb"strace -- version (\S+)", tried.stdout)
+    return Strace(path, found[1].decode()) if found else f"{path} is another program of that name"
 
 
 def read_log(path: str, cwd: str, preludes: int = 0, wait_s: float = _STRAGGLERS_S) -> tuple[Trace, int]:

@@ -141,11 +141,14 @@ def read_watching(folder: str, cwd: str) -> Watched | None:
         elif means is Means.AUDIT:
             with open(os.path.join(folder, _AUDIT_LOG), "rb") as file:
                 trace = read_audit_log(file)
+    reason = about["reason"]
+    if means is Means.STRACE and not trace.executed:  # not even the command's own start
+        means, reason = Means.NONE, "strace wrote nothing down: it was killed, or is another program of that name"
     return Watched(
         means,
         trace,
         about["tool"],
-        about["reason"],
+        reason,
         left,
         {int(number): os.fsencode(path) for number, path in about["redirected"].items()},
         frozenset(os.fsencode(path) for path in about["named"]),

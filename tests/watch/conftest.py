@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-from dataclasses import dataclass
+import subprocess
+import tempfile
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.command_line import Person
+from tests.command_line import REPRO, Person
 
 
 @dataclass(frozen=True)
@@ -44,9 +49,33 @@ class Watched:
         return [finding.get("path", finding["detail"]) for finding in found if finding["kind"] == kind]
 
     def rebuilt(self) -> str:
-        """The verdict of a rebuild."""
-        answer = self.ann.repro_json("rebuild", "@last", expect=None)
+        """The verdict of a rebuild elsewhere."""
+        answer = self.elsewhere()
         return str(answer.get("verdict", answer))
+
+    def elsewhere(self) -> Any:
+        """What a rebuild says by Bob: Ann's home is gone with all that is in it, his is another, and so is his number
+        where the kernel allows it; and he has one processor."""
+        place = Path(tempfile.mkdtemp(dir=self.ann.home.parent))
+        remote, run = place / "remote", self.ann.runs()[-1]
+        self.ann.repro("push", "-r", str(remote), run)
+        bob = replace(self.ann, home=place, cwd=place)
+        one = {min(os.sched_getaffinity(0))}
+        command = (*_another_user(), *REPRO, "rebuild", run, "--from", str(remote), "--json")
+        gone = self.ann.home.rename(place / "gone")
+        (place / "gone").chmod(0)
+        try:
+            done = bob.call(*command, preexec_fn=lambda: os.sched_setaffinity(0, one))
+        finally:
+            (place / "gone").chmod(0o700)
+            gone.rename(self.ann.home)
+        return json.loads(done.stdout)
+
+
+@cache
+def _another_user() -> tuple[str, ...]:
+    user = ("unshare", "--user", "--map-user=4321", "--map-group=4321")
+    return () if subprocess.run([*user, "true"], capture_output=True).returncode else user
 
 
 @pytest.fixture

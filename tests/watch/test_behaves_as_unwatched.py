@@ -182,6 +182,35 @@ def test_without_strace_the_audit_hook_watches_and_says_what_it_cannot_see(watch
     ann.repro("run", "--watch", "strace", "--", "cat", expect=125)
 
 
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        ("#!/bin/sh\nexit 1\n", "cannot trace here"),
+        ("#!/bin/sh\nexit 0\n", "is another program of that name"),
+        ("#!/bin/sh\necho 'PTRACE_TRACEME: not permitted' >&2\nexit 1\n", "not permitted"),
+        ("no program\n", "cannot be executed"),
+    ],
+)
+def test_a_strace_that_is_none_or_does_not_work_is_not_relied_on(watched: Watched, program: str, reason: str) -> None:
+    folder = watched.ann.write("../bin/strace", program, 0o755).parent
+    ann = watched.ann.having(PATH=f"{folder}:{watched.ann.environ['PATH']}")
+    ann.write("a.ignored", "1")
+    ann.repro("run", "--", "python", "-c", "open('result', 'w').write(open('a.ignored').read())")
+    seen = watched.manifest()["observations"]
+    assert (seen["watched"], reason in seen["watch"]["reason"]) == ("audit", True)
+    assert (watched.inputs()[0], watched.outputs()) == ("a.ignored", ["result"])
+
+
+def test_a_strace_that_writes_nothing_down_is_found_out_in_the_end(watched: Watched) -> None:
+    pretends = '#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done; shift\n'
+    pretends += 'case $2 in -V) echo strace -- version 6.9;; *) exec "$@"; esac\n'
+    folder = watched.ann.write("../bin/strace", pretends, 0o755).parent
+    ann = watched.ann.having(PATH=f"{folder}:{watched.ann.environ['PATH']}")
+    ann.repro("run", "--", "python", "-c", "open('result', 'w').write('x')")
+    assert (watched.manifest()["observations"]["watched"], watched.outputs()) == ("none", ["result"])
+    assert "wrote nothing" in str(watched.manifest()["observations"]["findings"])
+
+
 def test_a_run_that_is_not_watched_is_recorded_as_such(watched: Watched) -> None:
     watched.ann.write("a.ignored", "1")
     manifest = watched.run("open('a.ignored').read(); open('result', 'w').write('x')\n", "--watch", "off")

@@ -8,6 +8,7 @@ import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,11 @@ from tests.command_line import REPRO
 from tests.watch.conftest import Watched
 
 WRITE = "open('result', 'w').write(str({}))\n"
+
+
+def kinds(answer: Any) -> set[str]:
+    """The kinds of findings of a rebuild."""
+    return {finding["kind"] for finding in answer["findings"]}
 
 
 def test_an_ignored_file_is_an_input_and_unread_data_is_none(watched: Watched) -> None:
@@ -108,6 +114,8 @@ def test_reading_through_a_symlink_records_the_link_and_what_it_leads_to(watched
     (watched.ann.cwd / "ignored").symlink_to(elsewhere)
     watched.run(WRITE.format("open('ignored/x.csv').read()"))
     assert watched.inputs() == ["ignored", str(elsewhere / "x.csv")]
+    shutil.rmtree(elsewhere)
+    assert watched.rebuilt() == "identical"
 
 
 def test_reading_through_a_hard_link_reads_the_file_that_is_named(watched: Watched) -> None:
@@ -187,6 +195,7 @@ def test_data_that_the_run_reads_and_changes_was_stored_before(watched: Watched)
     watched.run("t = open('data/more.csv').read(); open('data/more.csv', 'w').write(t + 'more')\n")
     assert (watched.inputs(), watched.outputs()) == (["data"], ["data/more.csv"])
     assert "tainted" not in watched.manifest()
+    assert watched.rebuilt() == "identical"
 
 
 def test_an_unrecorded_file_that_the_run_reads_and_changes_taints(watched: Watched) -> None:
@@ -195,9 +204,12 @@ def test_an_unrecorded_file_that_the_run_reads_and_changes_taints(watched: Watch
     script = "t = open('state.ignored').read(); open('state.ignored', 'w').write(t * 2)\n"
     watched.run(script + "open('log.ignored', 'a').write('x'); open('new.ignored', 'a').write('x')\n")
     assert watched.manifest()["tainted"] == ["log.ignored", "state.ignored"]
+    answer = watched.elsewhere()  # what it was when it was read is not known, and that is said
+    assert (answer["verdict"], "tainted" in kinds(answer)) == ("failed", True)
     assert watched.outputs() == ["log.ignored", "new.ignored", "state.ignored"]
     watched.run(script, "-i", "state.ignored")
     assert "tainted" not in watched.manifest()
+    assert watched.rebuilt() == "identical"
 
 
 def test_what_somebody_else_changes_taints_only_if_the_run_read_it(watched: Watched) -> None:
@@ -249,8 +261,9 @@ def test_a_directory_that_the_run_would_make_itself_is_no_part_of_the_recipe(wat
 
 def test_a_file_written_outside_is_no_output_and_is_said(watched: Watched) -> None:
     target = watched.ann.home / "result.txt"
-    watched.run(f"open({str(target)!r}, 'w').write('x')\n")
-    assert (watched.outputs(), watched.findings("made-outside")) == ([], [str(target)])
+    watched.run(f"open({str(target)!r}, 'w').write('x'); open('result', 'w').write('x')\n")
+    assert (watched.outputs(), watched.findings("made-outside")) == (["result"], [str(target)])
+    assert watched.rebuilt() == "identical"
 
 
 class _Hello(BaseHTTPRequestHandler):
@@ -273,6 +286,9 @@ def test_a_download_is_a_finding_with_its_host_and_can_be_forbidden(watched: Wat
         manifest = watched.run(script)
         assert manifest["observations"]["watch"]["hosts"] == [f"127.0.0.1:{server.server_port}"]
         assert len(watched.findings("network-read")) == 1
+        answer = watched.elsewhere()
+        assert answer["verdict"] == "failed"
+        assert url.removeprefix("http://").strip("/") in str(answer["findings"])  # who could not be reached
         watched.ann.write("repro.yaml", "network: forbid\n")
         assert watched.run(script, expect=125)["state"] == "failed"
         assert len(watched.findings("network-forbidden")) == 1
