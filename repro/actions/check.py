@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from repro.actions.check_contents import Contents
 from repro.actions.check_facts import Facts
 from repro.actions.check_remotes import Remotes
-from repro.actions.check_results import Found, files_within, results_of
+from repro.actions.check_results import Found, files_within, is_wanted, results_of
 from repro.actions.check_runs import Folders, MadeBy, Origin, Runs, is_manifest, manifests_in, read_manifest
 from repro.actions.check_targets import Target, What, targets_of
 from repro.actions.check_trees import Trees, TreeUnknown
@@ -20,6 +20,7 @@ from repro.model.content import Kind
 from repro.model.finding import Finding
 from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
+from repro.model.pointer import SUFFIX
 from repro.model.result_check import (
     Uncommitted,
     could_not_tell,
@@ -70,22 +71,28 @@ def check(workspace: Workspace, root: str, question: Question) -> Checked:
     Raises:
         BadSettings: the `repro.yaml` of what is checked has no meaning.
         NoSuchRevision: a commit that is named is not here.
-        UsageError: something else of the question has no meaning.
+        UsageError: something else of the question has no meaning, or a path that was named is nothing that git has.
         UnsupportedRepository: git's index cannot be read.
     """
     wanted = _wanted(workspace, question.paths)
     results: dict[str, None] = {}
     findings: dict[Finding, None] = {}
     has_rules = left_out = False
+    unknown = set(wanted)
     with open_checked_repository(root, workspace.environ) as repo:
         for target in targets_of(repo, question.what, question.text, question.branch):
             one = _Check(workspace, repo, target, question.offline)
+            unknown -= {path for path in unknown if one.has(path)}
             if one.policy.results:
                 has_rules = True
                 left_out |= target.branch is None and one.policy.asks_for_branch
                 for finding in one.findings(wanted):
                     findings[_placed(finding, target.shown)] = None
                 results |= dict.fromkeys(one.results)
+    if unknown:
+        raise UsageError(
+            f"git has nothing at {name_to_text(min(unknown))}", "`git add` it first: a check looks at what git has"
+        )
     # The index and the branch that it is of say much the same.
     kept = [finding for finding in findings if not (_is_repeated(finding, findings))]
     return Checked(tuple(results), tuple(sorted(kept, key=_order)), has_rules, left_out)
@@ -131,12 +138,21 @@ class _Check:
         self.results: list[str] = []
         self._remotes = Remotes(workspace, settings, offline=offline)
         self._trees = Trees(workspace, self._remotes)
+        self._before = repo.files_of_tree(target.base) if target.base else target.files
         self._contents = Contents(repo, target.files)
         self._folders = Folders(target.files, self._contents)
         history = repo.history(target.tips, target.staged)
         self._facts = Facts(workspace, repo, target.files, history, self._remotes)
         self._committed: Runs | None = None
         self._uncommitted: Runs | None = None
+
+    def has(self, path: bytes) -> bool:
+        """Whether git has, or had, a file or a folder at a path, or a pointer that names it or something above."""
+        pointers = [path[:cut] + SUFFIX for cut in range(1, len(path) + 1) if path[cut : cut + 1] in (b"/", b"")]
+        for files in (self._target.files, self._before):
+            if any(files.file(one) for one in (path, *pointers)) or next(files.below(path), None):
+                return True
+        return False
 
     def findings(self, wanted: tuple[bytes, ...]) -> Iterator[Finding]:
         """Yield what is wrong."""
@@ -148,7 +164,7 @@ class _Check:
             files = iter([change.after for change in changes if change.after])
         for found in results_of(self._repo, files, self._contents, self.policy, wanted, target.mending):
             self.results.append(found.result.shown)
-            yield from self._of_result(found)
+            yield from self._of_result(found, wanted)
         if self._committed is not None and self._committed.has_learnt and isinstance(self._workspace, Project):
             save_run_outputs(self._workspace.folder, self._outputs)
 
@@ -177,7 +193,7 @@ class _Check:
                 detail = f"the manifest was changed after the run {found.run} had been sealed"
                 yield Finding("bad-manifest", detail, name_to_text(change.path), found.run, hint)
 
-    def _of_result(self, found: Found) -> Iterator[Finding]:
+    def _of_result(self, found: Found, wanted: tuple[bytes, ...]) -> Iterator[Finding]:
         result, content = found.result, found.content
         if found.problem is not None or content is None:
             if found.problem is not None:
@@ -196,7 +212,8 @@ class _Check:
                 )
                 return
             for one in inner:
-                yield from self._of_result(one)
+                if is_wanted(one.result, wanted):
+                    yield from self._of_result(one, wanted)
             return
         yield from self._of_origin(found, origin)
 

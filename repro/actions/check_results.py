@@ -56,7 +56,7 @@ def results_of(
             continue
         is_pointer = file.path.endswith(SUFFIX) and file.mode != git.MODE_SYMLINK
         found = _tracked(repo, file, policy, mending) if is_pointer else _plain(contents, file, policy)
-        if found is not None and _is_wanted(found.result, wanted):
+        if found is not None and is_wanted(found.result, wanted):
             yield found
 
 
@@ -117,5 +117,11 @@ def _unread(guess: Result, policy: Policy, problem: Finding) -> Found | None:
     return Found(guess, None, problem) if is_meant else None
 
 
-def _is_wanted(result: Result, wanted: tuple[bytes, ...]) -> bool:
-    return not wanted or any(is_within(result.path, path) or is_within(result.file, path) for path in wanted)
+def is_wanted(result: Result, wanted: tuple[bytes, ...]) -> bool:
+    """Whether a result is at or below one of the paths, or tracked data that one of them is in; no paths are all."""
+    return not wanted or any(
+        is_within(result.path, path)
+        or is_within(result.file, path)
+        or (result.tracked and is_within(path, result.path))
+        for path in wanted
+    )

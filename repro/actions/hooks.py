@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Iterable
 from functools import partial
 
 import repro
@@ -54,6 +55,7 @@ def install(project: Project, *, shared: bool) -> HookReport:
         NoGit: git cannot be asked where its hooks are.
     """
     place = find_hooks_folder(project.root, project.environ)
+    kept: list[str | None] = []
     mine = [name for name in HOOKS if _manager(place, name) is None]
     if mine and not (place.is_own or shared):
         raise _shared(place, "install", "installs them there all the same")
@@ -65,13 +67,12 @@ def install(project: Project, *, shared: bool) -> HookReport:
         path = os.path.join(place.path, FINDER)
         if read_file(path) != finder:
             replace_file(path, finder, 0o777)
-        for name in mine:
-            install_hook(place.path, name, shipped(name))
+        kept += [install_hook(place.path, name, shipped(name)) for name in mine]
         for name in set(HOOKS) - set(mine):  # ours, which a manager found and calls, is kept up to date
             if is_ours(read_file(os.path.join(place.path, name + LEGACY))):
-                install_hook(place.path, name + LEGACY, shipped(name))
+                kept.append(install_hook(place.path, name + LEGACY, shipped(name)))
         _add_merge_driver(place)
-    return _report(place)
+    return _report(place, kept)
 
 
 def uninstall(project: Project, *, shared: bool) -> HookReport:
@@ -84,16 +85,14 @@ def uninstall(project: Project, *, shared: bool) -> HookReport:
     place = find_hooks_folder(project.root, project.environ)
     if not (place.is_own or shared) and any(is_ours(read_file(os.path.join(place.path, name))) for name in HOOKS):
         raise _shared(place, "uninstall", "takes them away there")
-    for name in HOOKS:
-        uninstall_hook(place.path, name)
-        uninstall_hook(place.path, name + LEGACY)
+    kept = [uninstall_hook(place.path, name + end, shipped(name)) for name in HOOKS for end in ("", LEGACY)]
     with contextlib.suppress(FileNotFoundError):
         os.unlink(os.path.join(place.path, FINDER))
     if place.path == os.path.join(place.common, "hooks"):
         _remove_empty(place.path)
     edit_config(os.path.join(place.common, "config"), partial(section.without_section, header=_HEADER))
     _remove_attribute(place)
-    return _report(place)
+    return _report(place, kept)
 
 
 def status(project: Project) -> HookReport:
@@ -106,7 +105,7 @@ def _manager(place: HooksFolder, name: str) -> str | None:
     return manager_of(read_file(os.path.join(place.path, name)), place.path)
 
 
-def _report(place: HooksFolder) -> HookReport:
+def _report(place: HooksFolder, kept: Iterable[str | None] = ()) -> HookReport:
     template, found = shipped(FINDER), read_file(os.path.join(place.path, FINDER))
     hooks = [_hook(place, name) for name in HOOKS]
     if not is_same_finder(found, template):
@@ -114,7 +113,7 @@ def _report(place: HooksFolder) -> HookReport:
     config = read_file(os.path.join(place.common, "config")) or b""
     attributes = read_file(_attributes(place)) or b""
     merges = section.has_section(config, _HEADER, _LINES) and _ATTRIBUTE in attributes.splitlines()
-    return HookReport(place.path, tuple(hooks), merges)
+    return HookReport(place.path, tuple(hooks), merges, tuple(filter(None, kept)))
 
 
 def _without_finder(hook: Hook) -> Hook:

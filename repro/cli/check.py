@@ -56,6 +56,8 @@ def check(
         (What.EVERYTHING, "") if everything else None,
     ]
     chosen = [one for one in given if one is not None]
+    if as_json and form not in ("text", "json"):
+        raise UsageError(f"--json and --format {form} exclude one another", "give one of them")
     if len(chosen) > 1:
         raise UsageError("--staged, --range, --rev and --all exclude one another", "give one of them")
     what, text = chosen[0] if chosen else (What.INDEX, "")

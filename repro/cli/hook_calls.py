@@ -10,6 +10,7 @@ from repro.cli.main import environ
 from repro.cli.options import here, project_or_workspace
 from repro.errors import UsageError
 from repro.model import pushed_refs as refs
+from repro.model.hook_state import HOOKS
 from repro.project import Project
 from repro.report import hooks as report
 from repro.report.progress import ProgressLine
@@ -34,7 +35,7 @@ def call_hook(hook: str, arguments: Sequence[str]) -> int:
     if hook in ("post-checkout", "post-merge", "post-rewrite"):
         _bring(hook, arguments)
         return 0
-    raise UsageError(f"repro has no hook {hook!r}", "see docs/reference/cli.md")
+    raise UsageError(f"repro has no hook {hook!r}", f"its hooks are {', '.join((*HOOKS, 'pre-receive', 'update'))}")
 
 
 def _three(arguments: Sequence[str]) -> tuple[str, str, str]:

@@ -76,6 +76,10 @@ class CheckedRepository:
         """Return the files of a commit."""
         return CommittedFiles(self._repo, self.tree_of(commit))
 
+    def files_of_tree(self, tree: bytes) -> CommittedFiles:
+        """Return the files of a tree."""
+        return CommittedFiles(self._repo, tree)
+
     def staged_files(self) -> StagedFiles:
         """Return the files of the index: for `git commit -a` or `git commit FILE`, hooks are shown another one.
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 
 from repro.errors import CannotProceed, LockedError
-from repro.model.hook_state import BEFORE, is_ours
+from repro.model.hook_state import BEFORE, EDITED, is_edited, is_ours
 
 
 class HookInTheWay(CannotProceed):
@@ -31,8 +31,11 @@ def read_file(path: str) -> bytes | None:
         return None
 
 
-def install_hook(folder: str, name: str, data: bytes) -> None:
+def install_hook(folder: str, name: str, data: bytes) -> str | None:
     """Put a hook in its place. Another's hook that stands there is moved beside it first.
+
+    Returns:
+        The name under which a hook of ours that somebody changed was kept, if there was one.
 
     Raises:
         HookInTheWay: there, too, a file stands already. Nothing is changed.
@@ -42,7 +45,7 @@ def install_hook(folder: str, name: str, data: bytes) -> None:
     before = path + BEFORE
     found = read_file(path)
     if found == data and os.access(path, os.X_OK):
-        return
+        return None
     if os.path.lexists(path) and not is_ours(found):
         if os.path.lexists(before):
             raise HookInTheWay(
@@ -52,20 +55,47 @@ def install_hook(folder: str, name: str, data: bytes) -> None:
         _write(path + ".repro-new", data, 0o777)
         os.rename(path, before)
         os.rename(path + ".repro-new", path)
-        return
+        return None
+    kept = _keep_edited(path, found, data)
     replace_file(path, data, 0o777)
+    return kept
 
 
-def uninstall_hook(folder: str, name: str) -> None:
-    """Take a hook away, and put the one back that it called. What is not repro's is left alone."""
+def uninstall_hook(folder: str, name: str, data: bytes) -> str | None:
+    """Take a hook away, and put the one back that it called. What is not repro's is left alone.
+
+    Args:
+        folder: where the hooks are.
+        name: the hook's.
+        data: what this repro would install.
+
+    Returns:
+        As `install_hook`.
+    """
     path = os.path.join(folder, name)
-    if is_ours(read_file(path)):
+    found = read_file(path)
+    kept = None
+    if is_ours(found):
+        kept = _keep_edited(path, found, data)
         if os.path.lexists(path + BEFORE):
             os.rename(path + BEFORE, path)
         else:
             os.unlink(path)
     elif os.path.lexists(path + BEFORE) and not os.path.lexists(path):
         os.rename(path + BEFORE, path)  # an install was killed between its two renames
+    return kept
+
+
+def _keep_edited(path: str, found: bytes | None, shipped: bytes) -> str | None:
+    """Write a hook that somebody changed beside it, where git does not call it."""
+    if found is None or not is_edited(found, shipped):
+        return None
+    number, place = 1, path + EDITED
+    while os.path.lexists(place) and read_file(place) != found:
+        number += 1
+        place = f"{path}{EDITED}-{number}"
+    replace_file(place, found, 0o666)
+    return os.path.basename(place)
 
 
 def replace_file(path: str, data: bytes, mode: int) -> None:

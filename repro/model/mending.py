@@ -17,7 +17,8 @@ from repro.model.strict_yaml import resolve_plain
 _SAFE = re.compile(rb"[A-Za-z0-9_@%+=:,./-]+")
 _PATHSPEC = re.compile(rb"[*?\[\\]|\A:")  # what git would not take as it stands
 _LONGEST = 600
-RUNS = b".repro/runs"
+RECORDS = b".repro"
+RUNS = RECORDS + b"/runs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Mending:
     def add(self, result: Result) -> str:
         """Return how a result and its manifest come into git."""
         track = f"repro add {path_word(result.tracked)} && " if result.tracked else ""
-        return self._done(track + _git_add(result.file, RUNS), f"Account for {result.shown}")
+        return self._done(track + _git_add(result.file, RECORDS), f"Account for {result.shown}")
 
     def record(self, result: Result) -> str:
         """Return how the first run of a result is recorded."""

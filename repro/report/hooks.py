@@ -19,6 +19,7 @@ def show_hooks(report: HookReport, *, as_json: bool) -> int:
             {
                 "folder": report.folder,
                 "merge_driver": report.merges,
+                "kept": list(report.kept),
                 "hooks": [
                     {"hook": hook.name, "state": str(hook.state), "chains": hook.chains, "hint": hook.hint}
                     for hook in report.hooks
@@ -35,6 +36,7 @@ def show_hooks(report: HookReport, *, as_json: bool) -> int:
         hints += sorted({hook.hint for hook in report.hooks if hook.hint and hook.state is not HookState.MANAGED})
         for hint in hints:
             say(hint)
+        _say_kept(report)
     return 0 if report.is_complete else 1
 
 
@@ -43,7 +45,13 @@ def show_uninstalled(report: HookReport, *, as_json: bool) -> None:
     if as_json:
         show_hooks(report, as_json=True)
     else:
-        say(f"no hook of repro is in {report.folder}")
+        _say_kept(report)
+        say(f"no hook of repro is in {report.folder} any more")
+
+
+def _say_kept(report: HookReport) -> None:
+    for name in report.kept:
+        say(f"a hook of repro was changed here; as it was changed, it is kept as {name}, which git does not call")
 
 
 def show_brought(done: Sequence[CheckedOut], left: Sequence[RelPath], absent: Sequence[RelPath]) -> None:

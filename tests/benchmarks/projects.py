@@ -67,6 +67,7 @@ def small_project(folder: Path, venv: Path) -> Person:
 def wide_project(folder: Path, venv: Path, files: int = 20_000) -> Person:
     """A repository with this many committed files, 100 in a directory."""
     person = new_person(folder, venv)
+    call(person, "git", "config", "gc.auto", "0")  # a gc in the background would be measured, and be in the way of ours
     for number in range(files):
         person.write(f"src/{number // 100}/{number % 100}.txt", f"{number}\n" * 10)
     call(person, "git", "add", "--all")

@@ -153,6 +153,20 @@ def check(place: Place) -> Iterator[Row]:
     )
     yield Row(forget, bare, difference=True)
     yield Row(_repro(person, "check", note=f" ({size})"), bare, difference=True)
+    yield _commit_with_hooks(person, size)
+
+
+def _commit_with_hooks(person: Person, size: str) -> Row:
+    """A commit of a result and its manifest, with the hooks that `repro hooks install` makes and without them."""
+    projects.call(person, REPRO, "hooks", "install")
+    projects.call(person, "git", "commit", "--quiet", "--no-verify", "--message", "result")
+
+    def again() -> None:
+        projects.call(person, "git", "reset", "--quiet", "--soft", "HEAD~1")
+
+    commit = ("git", "commit", "--quiet", "--message", "result")
+    hooked = Command(f"git commit ({size}, with the hooks)", person, commit, again)
+    return Row(hooked, Command("git commit --no-verify", person, (*commit, "--no-verify"), again), "250 ms", True)
 
 
 def add(place: Place) -> Iterator[Row]:

@@ -331,3 +331,26 @@ def test_paths_narrow_the_check(made: Checker, tmp_path: Path) -> None:
     assert made.kinds("models") == ["no-manifest"]
     assert sorted(made.kinds(".")) == ["manifest-not-committed", "no-manifest"]
     assert made.at(made.cwd / "models").repro("check", "m", expect=1)
+
+
+def test_a_path_that_git_does_not_have_is_no_good_answer(kept: Checker) -> None:
+    error = kept.repro_json("check", "resluts", expect=2)["error"]
+    assert "resluts" in error["message"]
+    kept.write("results/b", "typed\n")
+    assert kept.repro_json("check", "results/b", expect=2)["error"]["id"] == "usage"
+    kept.git("add", "results/b")
+    assert kept.kinds("results/b") == ["no-manifest"]
+    kept.git("rm", "--quiet", "--force", "-r", "results")
+    assert kept.findings("--staged", "results/a") == []
+
+
+def test_a_path_in_tracked_data_is_known_by_its_pointer(kept: Checker) -> None:
+    kept.write("models/deep/m", "m\n")
+    kept.repro("add", "models")
+    kept.git("add", "--all")
+    assert kept.kinds("models/deep") == ["no-manifest"]
+    assert kept.kinds("models.repro") == ["no-manifest"]
+
+
+def test_two_formats_at_once_are_refused(kept: Checker) -> None:
+    assert kept.repro_json("check", "--format", "sarif", expect=2)["error"]["id"] == "usage"

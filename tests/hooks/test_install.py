@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -85,10 +87,34 @@ def test_status_says_what_is_missing_installed_and_outdated(project: Person) -> 
     project.repro("hooks", "install")
     assert states(project, expect=0) == dict.fromkeys(NAMES, "installed")
     hook = project.cwd / ".git/hooks/pre-push"
-    hook.write_bytes(hook.read_bytes() + b"# of an older repro\n")
+    hook.write_bytes(hook.read_bytes().replace(b"repro-hook 1", b"repro-hook 0") + b"# of an older repro\n")
     assert states(project, expect=1)["pre-push"] == "outdated"
     project.repro("hooks", "install")
     assert states(project, expect=0)["pre-push"] == "installed"
+
+
+def test_a_hook_of_ours_that_was_changed_is_kept_when_it_is_replaced_or_taken_away(project: Person) -> None:
+    project.repro("hooks", "install")
+    hook = project.cwd / ".git/hooks/pre-commit"
+    ours = hook.read_bytes()
+    for number, end in enumerate(["", "-2"]):
+        changed = ours + f"echo mine {number}\n".encode()
+        hook.write_bytes(changed)
+        assert "pre-commit.before-repro" in project.repro("hooks", "status", expect=1).stderr
+        done = project.repro("hooks", "uninstall" if number else "install")
+        assert f"pre-commit.edited{end}" in done.stderr
+        assert (project.cwd / f".git/hooks/pre-commit.edited{end}").read_bytes() == changed
+        assert hook.exists() is (not number)
+    hook.write_bytes(ours + b"echo mine 0\n")
+    project.repro("hooks", "uninstall")
+    assert len(list(hook.parent.glob("*.edited*"))) == 2  # what is kept already is not kept again
+
+
+def test_a_hook_that_changes_gets_another_number() -> None:
+    """What has the same number and other bytes was changed by a user: write the number and the digest anew together."""
+    texts = b"".join((ROOT / "hooks" / name).read_bytes() for name in HOOKS)
+    numbers = set(re.findall(rb"^# repro-hook ([0-9]+):", texts, re.MULTILINE))
+    assert (numbers, hashlib.sha256(texts).hexdigest()[:16]) == ({b"1"}, "ad199bc5343f7b05")
 
 
 def test_status_notices_that_what_finds_repro_is_gone(project: Person) -> None:
