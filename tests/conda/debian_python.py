@@ -12,7 +12,8 @@ from tests.conda.conda_packages import PLACEHOLDER, Contents, Link
 _SITE = """\
 import os, site, sys
 
-site.addsitedir(os.path.join(sys.prefix, "lib", "python{minor}", "site-packages"))
+for prefix in dict.fromkeys((sys.prefix, sys.base_prefix)):
+    site.addsitedir(os.path.join(prefix, "lib", "python{minor}", "site-packages"))
 """
 
 
