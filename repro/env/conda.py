@@ -24,8 +24,10 @@ from repro.model.environment import CondaEnvironment, Environment
 from repro.model.environment_check import difference_findings
 from repro.model.environment_diff import compare
 from repro.model.finding import Finding
+from repro.model.settings import EnvironmentSettings
 
 if TYPE_CHECKING:
+    from repro.env.conda_channels import Channel
     from repro.env.conda_install import CondaSource
 
 _LOCK_AGAIN = "install it from a channel or an index and record the run again"
@@ -127,17 +129,16 @@ def archive(environment: Environment, request: ArchiveRequest) -> Archived:
         BadCondaLock: the lock is none.
     """
     from repro.env.conda_archive import collect
+    from repro.env.conda_project_files import known_channels
     from repro.model.conda_lock_file import parse_conda_lock
 
     own = _of_this_kind(environment)
     locked = parse_conda_lock(request.objects.read(own.lock), "the lock")
-    files, findings = collect(
-        locked.of(own.platform),
-        (),
-        sink=request.sink,
-        folder=request.folder,
-        environ=request.environ,
-    )
+    channels: tuple[Channel, ...] = ()
+    if request.project_root is not None:
+        settings = request.settings or EnvironmentSettings()
+        channels = known_channels(request.project_root, settings, None, request.environ)
+    files, findings = collect(locked.of(own.platform), channels, request)
     return Archived(files, findings)
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from repro.env.conda_channels import Channel, client_for
 from repro.env.conda_install import install_failure
-from repro.env.install_failures import PackageGone, PackageHashMismatch
+from repro.env.install_failures import EnvironmentOffline, PackageGone, PackageHashMismatch
+from repro.env.kinds import ArchiveRequest
+from repro.env.wheel_download import download
 from repro.errors import ReproError
 from repro.model.archive import ArchivedFile
 from repro.model.conda_lock_file import LockedFile
@@ -31,35 +33,31 @@ def archived_name(package: LockedFile) -> str:
 
 
 def collect(
-    packages: Sequence[LockedFile],
-    channels: Sequence[Channel],
-    *,
-    sink: ObjectSink,
-    folder: str,
-    environ: Mapping[str, str],
+    packages: Sequence[LockedFile], channels: Sequence[Channel], request: ArchiveRequest
 ) -> tuple[tuple[ArchivedFile, ...], tuple[Finding, ...]]:
     """Bring each file of a lock into the store.
 
     Args:
         packages: of one platform.
         channels: whose credentials are known.
-        sink: takes the files.
-        folder: for downloads, one file at a time.
-        environ: the user's variables.
+        request: with what; a file that it knows already is not fetched again.
 
     Returns:
         What is in the store now, and a finding `environment-unarchived` for each file that could not be had.
 
     Raises:
-        PackageHashMismatch: a channel serves another file than the lock has.
+        PackageHashMismatch: a channel or an index serves another file than the lock has.
     """
-    client = client_for(channels, environ)
+    client = client_for(channels, request.environ)
     files: list[ArchivedFile] = []
     findings: list[Finding] = []
     for package in packages:
+        known = request.known.get(package.sha256)
+        if known is not None:
+            files.append(ArchivedFile(archived_name(package), package.sha256, known))
+            continue
         try:
-            path = _here(package, client, folder)
-            files.append(_store(package, path, sink))
+            files.append(_store(package, _here(package, client, request), request.sink))
         except PackageHashMismatch:
             raise
         except ReproError as error:
@@ -68,15 +66,20 @@ def collect(
     return tuple(sorted(files, key=lambda file: file.name)), tuple(findings)
 
 
-def _here(package: LockedFile, client: Client, folder: str) -> str:
+def _here(package: LockedFile, client: Client, request: ArchiveRequest) -> str:
     """Return the path of the file, fetched where it is not on this machine."""
     if package.url.startswith("file://"):
         path = unquote(urlsplit(package.url).path)
         if not os.path.isfile(path):
             raise PackageGone(f"{path} is not there any more", "put it back")
         return path
-    path = os.path.join(folder, "archiving")
-    asyncio.run(_download(client, package.url, path))
+    if request.offline:
+        raise EnvironmentOffline(f"{package.url} has to be fetched", "try again without --offline")
+    path = os.path.join(request.folder, "archiving")
+    if package.manager == "pip":
+        download(package.url, package.sha256, path, request.environ)
+    else:
+        asyncio.run(_download(client, package.url, path))
     return path
 
 

@@ -12,6 +12,7 @@ from repro.env.conda_pip_memo import WheelMemo
 from repro.env.conda_prefix import CondaPrefix, read_prefix
 from repro.env.conda_project_files import drift_findings
 from repro.env.conda_realise import LOCK_INSIDE
+from repro.env.edited_files import edited_findings
 from repro.env.kinds import LockRequest
 from repro.env.probe import InstalledDistribution, Probe, probe
 from repro.errors import ReproError
@@ -35,7 +36,7 @@ def capture_prefix(prefix: str, request: LockRequest) -> PinnedPrefix:
     """Pin what is installed at a prefix; the lock is stored.
 
     Returns:
-        The environment, and findings of the kinds `environment-drift`, `environment-unlocked`,
+        The environment, and findings of the kinds `environment-drift`, `environment-edited`, `environment-unlocked`,
         `environment-local-source` and `unreadable-lock`.
 
     Raises:
@@ -45,7 +46,7 @@ def capture_prefix(prefix: str, request: LockRequest) -> PinnedPrefix:
     found = read_prefix(prefix)
     made_from = _lock_inside(prefix)
     needs = tuple(sorted({*found.needs, *(made_from.needs.get(found.platform, ()) if made_from else ())}))
-    python = _python_of(found, request)
+    python, edited = _python_of(found, request)
     pip = _pip_part(found, python, needs, made_from, request) if python else _PipPart(())
     packages = (*found.packages, *pip.wheels)
     site = found.site_packages or (made_from.site_packages.get(found.platform) if made_from else None)
@@ -62,7 +63,7 @@ def capture_prefix(prefix: str, request: LockRequest) -> PinnedPrefix:
         unlocked=tuple(sorted({*(name for name, _, _ in found.unlocked), *pip.unlocked})),
     )
     findings = [_unlocked(name, version, why, "install it again") for name, version, why in found.unlocked]
-    findings += [*pip.findings, *drift_findings(packages, found.platform, environment, request)]
+    findings += [*pip.findings, *edited, *drift_findings(packages, found.platform, environment, request)]
     return PinnedPrefix(environment, tuple(findings), python)
 
 
@@ -99,15 +100,16 @@ def _lock_inside(prefix: str) -> CondaLock | None:
         return None
 
 
-def _python_of(found: CondaPrefix, request: LockRequest) -> Probe | None:
-    """Ask the prefix's Python what is installed beside conda's packages."""
+def _python_of(found: CondaPrefix, request: LockRequest) -> tuple[Probe | None, tuple[Finding, ...]]:
+    """Ask the prefix's Python what is installed beside conda's packages, and look for edited modules."""
     path = os.path.join(found.path, "bin", "python")
     if not os.access(path, os.X_OK):
-        return None
+        return None, ()
     seen = probe(path, request.environ, request.cwd)
     own = {os.path.realpath(os.path.join(found.path, info)) for info in found.infos}
     beside = [d for d in seen.distributions if os.path.realpath(d.info) not in own]
-    return replace(seen, distributions=tuple(beside))
+    edited = edited_findings(seen.distributions, found.path, request.memo_dir)
+    return replace(seen, distributions=tuple(beside)), edited
 
 
 def _pip_part(

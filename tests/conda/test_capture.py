@@ -221,7 +221,13 @@ def _packages(environment: CondaEnvironment, request: LockRequest) -> tuple[Lock
 
 def _archive_request(cache: Cache, place: Path, folder: Path, request: LockRequest) -> ArchiveRequest:
     return ArchiveRequest(
-        objects=cache, sink=cache, envs_dir=str(place / "envs"), folder=str(folder), environ=request.environ
+        objects=cache,
+        sink=cache,
+        known={},
+        means="",
+        envs_dir=str(place / "envs"),
+        folder=str(folder),
+        environ=request.environ,
     )
 
 

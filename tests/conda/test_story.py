@@ -90,6 +90,16 @@ def test_what_the_channel_has_no_more_is_named(story: Story, bob: Person, tmp_pa
     assert "archive" in error["hint"]
 
 
+def test_an_archived_environment_needs_no_channel(story: Story, bob: Person, tmp_path: Path) -> None:
+    remote = tmp_path / "remote"
+    run = record(story.ann, remote)
+    assert "3 files" in story.ann.repro("env", "archive", "@last").stdout + story.ann.repro("env", "archive").stderr
+    story.ann.repro("push", "-r", str(remote))
+    shutil.rmtree(story.ann.home)
+    story.forget()
+    assert rebuild(bob, run, remote, 0, "--offline")["verdict"] == "identical"
+
+
 def test_an_environment_that_is_not_made_yet_is_asked_for_before_anything_is_recorded(story: Story) -> None:
     ann = story.ann
     ann.git("add", "--all")
