@@ -24,7 +24,7 @@ from repro.store.hashing import finish, new_hasher
 from repro.store.pack_records import Packed, pack_chunk_list, pack_object
 from repro.store.parallel import Stop, run_in_order
 
-_BLOCK = 4 * 1024 * 1024
+_BLOCK = 6 * 1024 * 1024
 _THREADS = 3
 
 
@@ -114,33 +114,32 @@ def _cut(file: BinaryIO, hashing: _Hashing) -> Iterator[list[memoryview]]:
     chunker = FastCDC(
         CHUNK_AVERAGE, min_size=CHUNK_MIN, max_size=CHUNK_MAX, normalized_chunking=CHUNK_NORMALIZATION, seed=0
     )
-    rest = memoryview(b"")
+    offset = hashed = 0
     ended = False
     while not ended:
-        block = bytearray(len(rest) + _BLOCK)
-        block[: len(rest)] = rest
-        end = _fill(file, memoryview(block), len(rest))
-        ended = end < len(block)
-        hashing.update(memoryview(block)[len(rest) : end])
-        rest = memoryview(block)[:end]
+        # What was read and not cut is read again: to join it with what follows would copy everything.
+        block = _read(file.fileno(), offset)
+        ended = len(block) < _BLOCK
+        rest = memoryview(block)
+        hashing.update(rest[hashed - offset :])
+        hashed = offset + len(block)
         chunks = []
         for chunk in chunker.cut_buf(rest):
             if len(rest) < CHUNK_MAX and not ended:
                 break  # what follows may move this cut
             chunks.append(rest[: chunk.length])
             rest = rest[chunk.length :]
+        offset = hashed - len(rest)
         if chunks:
             yield chunks
 
 
-def _fill(file: BinaryIO, block: memoryview, start: int) -> int:
-    """Read until the block is full or the file ends; return how far it is filled."""
-    while start < len(block):
-        count = os.readv(file.fileno(), [block[start:]])
-        if not count:
-            break
-        start += count
-    return start
+def _read(descriptor: int, offset: int) -> bytes:
+    """Return the bytes of the next block, fewer only at the end of the file."""
+    block = os.pread(descriptor, _BLOCK, offset)
+    while len(block) < _BLOCK and (more := os.pread(descriptor, _BLOCK - len(block), offset + len(block))):
+        block += more
+    return block
 
 
 class _Hashing:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections import deque
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from repro.model.digest import Digest
 from repro.model.pack import HEAD_BYTES, PACK_HEADER, RecordKind, pack_header
@@ -15,8 +16,14 @@ from repro.store.hashing import BLOCK, finish, new_hasher
 from repro.store.pack_records import Packed
 from repro.store.temp_files import naming_the_disk, open_temp, write_parts
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
 Spot = tuple[int, int, int, RecordKind]
 """Of a record in a pack being written: offset, the object's size, the payload's length, kind."""
+
+_AHEAD = 8
+"""Blocks that wait to be written: whoever makes the records delivers many at once, and is to go on meanwhile."""
 
 _FEW_PARTS = 16  # so few make a block only if they are large: to join them would copy them for nothing
 
@@ -44,8 +51,8 @@ class PackWriter:
         where they are large.
         """
         self._folder = folder
-        self._thread = ThreadPoolExecutor(1, "repro-pack") if beside else None
-        self._written: Future[None] | None = None
+        self._thread = _one_thread() if beside else None
+        self._written: deque[Future[None]] = deque()
         self._descriptor, self._path = open_temp(folder)
         self._hasher = new_hasher()
         self._parts: list[bytes | memoryview] = [pack_header(os.urandom(4))]
@@ -93,8 +100,8 @@ class PackWriter:
         if self._thread is None:
             self._put(parts)
             return
-        self._wait()  # one block waits at the most
-        self._written = self._thread.submit(self._put, parts)
+        self._wait(_AHEAD)
+        self._written.append(self._thread.submit(self._put, parts))
 
     def _put(self, parts: Sequence[bytes | memoryview]) -> None:
         if len(parts) > _FEW_PARTS:
@@ -104,12 +111,18 @@ class PackWriter:
                 self._hasher.update(part)
             write_parts(self._descriptor, parts)
 
-    def _wait(self) -> None:
-        written, self._written = self._written, None
-        if written is not None:
-            written.result()
+    def _wait(self, left: int = 0) -> None:
+        """Return when at most so many blocks wait to be written."""
+        while len(self._written) > left:
+            self._written.popleft().result()
 
     def _end(self) -> None:
         if self._thread is not None:
             self._thread.shutdown(wait=True)
         os.close(self._descriptor)
+
+
+def _one_thread() -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(1, "repro-pack")

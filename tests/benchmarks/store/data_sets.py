@@ -94,10 +94,13 @@ def change_ten_files(path: Path, turn: int) -> None:
         files[(number + turn) % len(files)].write_bytes(os.urandom(_FILE))
 
 
-def warm(path: Path) -> None:
-    """Read everything once, so that it is in memory."""
+def warm(path: Path, *, read: bool = True) -> None:
+    """Look at everything once, and read it, so that it is in memory."""
     files = [path] if path.is_file() else [Path(base, name) for base, _, names in os.walk(path) for name in names]
     for file in files:
+        if not read:
+            file.stat()
+            continue
         with open(file, "rb", buffering=0) as opened:
             while opened.read(_BLOCK):
                 pass

@@ -16,7 +16,8 @@ _SETTLED_S = 3
 class Scenario:
     """`set_up` once, `prepare` before each round; neither is measured.
 
-    `fills`: what is on the remote then is counted. `grows`: so is what it has gained.
+    `fills`: what is on the remote then is counted. `grows`: so is what it has gained. `reads`: files are read, not only
+    looked at.
     """
 
     set_up: Callable[[Tool], None]
@@ -24,6 +25,7 @@ class Scenario:
     steps: Callable[[Tool], Sequence[Step]]
     fills: bool = False
     grows: bool = False
+    reads: bool = True
 
 
 def _begin(tool: Tool) -> None:
@@ -63,7 +65,7 @@ BACK_UP = Scenario(_begin, lambda tool: tool.forget_push(), lambda tool: tool.ad
 """The same, of a tool whose `add` goes to the remote."""
 PUSH = Scenario(_begin_and_add, lambda tool: tool.forget_push(), lambda tool: tool.push(), fills=True)
 ADD_AND_PUSH = Scenario(_begin, _forget_both, _add_and_push, fills=True)
-STATUS = Scenario(_begin_add_and_settle, _nothing, lambda tool: tool.status())
+STATUS = Scenario(_begin_add_and_settle, _nothing, lambda tool: tool.status(), reads=False)
 BRING = Scenario(_begin_add_and_push, lambda tool: tool.move(), lambda tool: tool.bring())
 UPDATE = Scenario(_begin_add_and_push, _nothing, _add_and_push, fills=True, grows=True)
 """After the row has changed the data."""

@@ -79,8 +79,9 @@ def _cells(samples: Sequence[Sample]) -> tuple[str, str, str, str]:
         values = [value for sample in samples if (value := sample.value(metric)) is not None]
         if values:
             counted.append(_amount(spread(values).median, metric) + (" more" if metric is Metric.GROWTH else ""))
+    how_far = f"{_seconds(wall.least)} to {_seconds(wall.most)}" if len(samples) > 1 else "one round"
     return (
-        f"{_seconds(wall.median)} ({_seconds(wall.least)} to {_seconds(wall.most)})",
+        f"{_seconds(wall.median)} ({how_far})",
         _seconds(cpu.median),
         f"{peak.median / 1e6:.0f} MB",
         ", ".join(counted),

@@ -32,7 +32,7 @@ class Tool:
     name = ""
     program = ""
     keeps_data = True
-    """Whether `add` leaves files as they are, so that a hard link to the data set will do."""
+    """Whether `add` leaves files as they are, so that hard links to the data set will do."""
 
     def __init__(self, place: Path, programs: Mapping[str, str], bucket: Bucket | None = None) -> None:
         self.place = place
@@ -43,6 +43,8 @@ class Tool:
         self.remote = place / "remote"
         self.home = place / "home"
         self.copy = place / "copy"
+        self.source = place / "none"
+        """The data set, for who has taken `data` with it."""
         for folder in (self.project, self.home):
             folder.mkdir(parents=True)
 
@@ -149,3 +151,8 @@ def remove(path: Path) -> None:
 def copy_data(source: Path, target: Path) -> None:
     """Copy a data set, quickly and without its times."""
     subprocess.run(["cp", "-r", "--", str(source), str(target)], check=True)
+
+
+def link_data(source: Path, target: Path) -> None:
+    """Give a data set's files second names: as good as a copy for who only reads them, and sooner done."""
+    subprocess.run(["cp", "-rl", "--", str(source), str(target)], check=True)
