@@ -16,7 +16,6 @@ from repro.model.determinism import rebuild_environment
 from repro.model.finding import Finding
 from repro.model.links import Way
 from repro.model.parameters import parameter_variables
-from repro.model.pins import is_pinned, with_site
 from repro.model.recipe import Recipe
 from repro.project import Project
 
@@ -45,6 +44,7 @@ class InContainer:
     environ: Mapping[str, str]
     network: str = "none"
     gpus: str | None = None
+    python_path: tuple[str, ...] = ()
 
     def run(
         self,
@@ -73,6 +73,7 @@ class InContainer:
             environ={**variables, "USER": self.user.name, "LOGNAME": self.user.name},
             user=self.user,
             host=self.host,
+            python_path=self.python_path,
             mounts=self.mounts,
             umask=umask,
             cpus=tuple(cpus) if cpus is not None and few else None,
@@ -90,8 +91,14 @@ class InContainer:
         return outcome, end
 
 
-def container_for_run(project: Project, image: str) -> InContainer:
+def container_for_run(project: Project, image: str, shown: Sequence[str], *, pinned: bool) -> InContainer:
     """Return the container in which a run of this project executes.
+
+    Args:
+        project: which one.
+        image: the image's id, 64 hex digits.
+        shown: further folders that the container has at their paths, read-only.
+        pinned: whether the run is pinned.
 
     Raises:
         NoEngine: there is none.
@@ -116,10 +123,11 @@ def container_for_run(project: Project, image: str) -> InContainer:
         image=image,
         user=user,
         host=machine.host,
-        mounts=(*mounts, *pinning_mounts(project.environ)),
+        mounts=(*mounts, *(BindMount(usable(path), usable(path)) for path in (*shown, *pinning_sites(pinned)))),
         environ=project.environ,
         network="none" if settings.network == "forbid" else settings.environment.network or "none",
         gpus=settings.environment.gpus,
+        python_path=pinning_sites(pinned),
     )
 
 
@@ -135,13 +143,12 @@ def container_variables(environ: Mapping[str, str], recipe: Recipe, root: str, r
     shell = {name: environ[name] for name in FROM_SHELL if name in environ}
     found = rebuild_environment(shell, recipe.variables, root, None)
     found |= parameter_variables(recipe.parameters)
-    found |= {"REPRO_RUN_ID": run, "REPRO_ROOT": root}
-    return with_site(found, PINNING_SITE) if is_pinned(recipe.variables) else found
+    return found | {"REPRO_RUN_ID": run, "REPRO_ROOT": root}
 
 
-def pinning_mounts(environ: Mapping[str, str]) -> tuple[BindMount, ...]:
+def pinning_sites(pinned: bool) -> tuple[str, ...]:
     """Return what a pinned run's Python processes read of repro itself."""
-    return (BindMount(PINNING_SITE, PINNING_SITE),) if environ.get("REPRO_PIN") else ()
+    return (PINNING_SITE,) if pinned else ()
 
 
 def container_findings(container: InContainer, end: ContainerEnd) -> tuple[Finding, ...]:

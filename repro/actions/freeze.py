@@ -20,7 +20,7 @@ from repro.errors import CannotProceed, UsageError
 from repro.execution.machine import current_umask, describe_machine, describe_place, time_zone
 from repro.model.content import Item
 from repro.model.determinism import recorded_variables
-from repro.model.environment import Environment
+from repro.model.environment import Environment, ImageEnvironment
 from repro.model.finding import Finding
 from repro.model.manifest import Code, Manifest
 from repro.model.names import RelPath, UnsafePath, check_path, is_within, name_to_text
@@ -143,7 +143,7 @@ def _recipe(
     machine = describe_machine()
     code = ingredients.code
     variables = recorded_variables(
-        project.environ,
+        _variables_for(project, ingredients.environment),
         project.settings.variables,
         project.root,
         time_zone(project.environ),
@@ -159,6 +159,13 @@ def _recipe(
         umask=f"{current_umask():04o}",
         cpus=machine.cpus,
     )
+
+
+def _variables_for(project: Project, environment: Environment | None) -> Mapping[str, str]:
+    """Return the caller's variables; of an image, without the folders of this machine that Python would look into."""
+    if isinstance(environment, ImageEnvironment) and "PYTHONPATH" not in project.settings.variables:
+        return {name: value for name, value in project.environ.items() if name != "PYTHONPATH"}
+    return project.environ
 
 
 def _working_directory(project: Project) -> bytes:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from repro.actions.container import FROM_SHELL, InContainer, pinning_mounts, usable
+from repro.actions.container import FROM_SHELL, InContainer, pinning_sites, usable
 from repro.actions.rebuild_room import Room
 from repro.actions.rebuild_sandbox import Setting
 from repro.actions.rebuild_view import protected_inputs, recorded_account
@@ -17,6 +17,7 @@ from repro.model.container import BindMount, ContainerUser
 from repro.model.environment import ImageEnvironment
 from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
+from repro.model.pins import is_pinned
 from repro.model.sandbox import Guarantee, SandboxKind, View, is_usable, place_of
 
 
@@ -43,6 +44,10 @@ class ContainerSandbox:
         stdout: int | None = None,
     ) -> Outcome:
         """Run the command in a container of its own."""
+        path = environ.get("PYTHONPATH", "").split(":")
+        kept = ":".join(one for one in path if one and one not in self.container.python_path)  # the image has one too
+        environ = {name: value for name, value in environ.items() if name != "PYTHONPATH"}
+        environ |= {"PYTHONPATH": kept} if kept else {}
         outcome, _ = self.container.run(command, cwd, environ, umask=umask, cpus=cpus, stdout=stdout, run=self.run)
         return outcome
 
@@ -83,13 +88,15 @@ def set_up_container(
         )
     # The files belong to whoever rebuilds: a container has no numbers of its own for its users, as bubblewrap has.
     user = ContainerUser(account.user, os.getuid(), os.getgid(), usable(os.fsdecode(home)))
+    sites = pinning_sites(is_pinned(manifest.recipe.variables))
     gpus = manifest.observations.environment.get("gpus")
     container = InContainer(
         engine=realised.engine,
         image=realised.image,
         user=user,
         host=account.host,
-        mounts=(*mounts, *pinning_mounts(manifest.recipe.variables)),
+        mounts=(*mounts, *(BindMount(site, site) for site in sites)),
+        python_path=sites,
         environ=environ,
         gpus=gpus if isinstance(gpus, str) else None,
     )

@@ -7,8 +7,9 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from repro.actions.environment import started_in
+from repro.actions.environment import kind_here, lock_request, started_in
 from repro.actions.freeze import RunOptions, freeze
 from repro.actions.seal import Ending, seal
 from repro.actions.start_marks import forget_start, mark_start, watch_folder
@@ -17,14 +18,26 @@ from repro.code.kept_commits import drop_commit
 from repro.errors import CannotProceed, ReproError, UsageError
 from repro.execution.pinning import PINNING_SITE, pin_addresses
 from repro.execution.process import CommandNotExecutable, CommandNotFound, Outcome
-from repro.execution.watching import Watching, begin_watching, choose_watching, forget_watching
+from repro.execution.watching import (
+    Watching,
+    begin_watching,
+    choose_for_container,
+    choose_watching,
+    forget_watching,
+    has_started,
+)
 from repro.model.determinism import run_environment
 from repro.model.environment import ImageEnvironment
 from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
 from repro.model.parameters import parameter_variables
 from repro.model.pins import is_pinned, with_site
+from repro.model.watch_record import Means
 from repro.project import Project
+
+if TYPE_CHECKING:
+    from repro.actions.container import InContainer
+    from repro.model.container import ContainerEnd
 
 
 class NotSealed(CannotProceed):
@@ -53,7 +66,7 @@ def run(project: Project, options: RunOptions, on_frozen: Callable[[Manifest], N
     with project.records().hold(manifest.run):
         on_frozen(manifest)
         if isinstance(manifest.recipe.environment, ImageEnvironment):
-            ending = _execute_in_container(project, options, manifest, manifest.recipe.environment.image)
+            ending = _execute_in_container(project, options, manifest, watching)
         else:
             ending = _execute(project, options, manifest, watching)
         try:
@@ -70,6 +83,8 @@ def run(project: Project, options: RunOptions, on_frozen: Callable[[Manifest], N
 def _choose(project: Project, options: RunOptions) -> Watching:
     """Before anything is recorded: a means that cannot be had is no reason to leave a record behind."""
     wish = options.watch or project.settings.watch or "auto"
+    if kind_here(lock_request(project, options.command, python=None)) == "image":
+        return choose_for_container(wish, project.environ, os.path.join(project.places.scratch, "watchers"))
     return choose_watching(wish, options.command, project.cwd, project.environ)
 
 
@@ -105,27 +120,45 @@ def _execute(project: Project, options: RunOptions, manifest: Manifest, watching
     return _ending(outcome, started)
 
 
-def _execute_in_container(project: Project, options: RunOptions, manifest: Manifest, image: str) -> Ending:
-    from repro.actions.container import container_findings, container_for_run, container_variables
-    from repro.env.image_command import ContainerFailed
+def _execute_in_container(project: Project, options: RunOptions, manifest: Manifest, watching: Watching) -> Ending:
+    from repro.actions.container import container_findings
 
+    mark_start(project, manifest.run)
+    started = datetime.now(UTC)
     try:
-        container = container_for_run(project, image)
-        variables = container_variables(project.environ, manifest.recipe, project.root, manifest.run)
-        mark_start(project, manifest.run)
-        started = datetime.now(UTC)
-        umask = int(manifest.recipe.umask, 8)
-        cpus = sorted(os.sched_getaffinity(0))
-        outcome, end = container.run(options.command, project.cwd, variables, umask=umask, cpus=cpus, run=manifest.run)
-    except ContainerFailed as error:
-        if error.started:
+        outcome, end, container = _in_container(project, options, manifest, watching)
+    except ReproError as error:
+        if getattr(error, "started", False):
             raise _end_unknown(manifest, error) from error
         _discard(project, manifest)
         raise
-    except ReproError:
-        _discard(project, manifest)
-        raise
     return replace(_ending(outcome, started), findings=container_findings(container, end))
+
+
+def _in_container(
+    project: Project, options: RunOptions, manifest: Manifest, watching: Watching
+) -> tuple[Outcome, ContainerEnd, InContainer]:
+    """Run the command watched; where the engine lets nothing be traced, or there is no such command, without."""
+    from repro.actions.container import container_for_run, container_variables
+
+    recipe = manifest.recipe
+    assert isinstance(recipe.environment, ImageEnvironment)
+    command, shown = watching.contained(options.command)
+    container = container_for_run(project, recipe.environment.image, shown, pinned=is_pinned(recipe.variables))
+    variables = container_variables(project.environ, recipe, project.root, manifest.run)
+    begin_watching(watching, [bytes(inside(project, path)) for path in options.inputs])
+    outcome, end = container.run(
+        command,
+        project.cwd,
+        variables,
+        umask=int(recipe.umask, 8),
+        cpus=sorted(os.sched_getaffinity(0)),
+        run=manifest.run,
+    )
+    if watching.is_contained and outcome.exit_code and not has_started(watching):
+        reason = "the container engine does not let programs be traced"
+        return _in_container(project, options, manifest, Watching(Means.NONE, None, reason, watching.folder))
+    return outcome, end, container
 
 
 def _end_unknown(manifest: Manifest, error: ReproError) -> NotSealed:

@@ -23,7 +23,7 @@ from repro.model.recipe import Recipe
 from repro.model.run_state import State
 from repro.model.values import BadValues, read_values
 from repro.model.watch_findings import not_watched
-from repro.model.watch_record import Means
+from repro.model.watch_record import BLIND, Means, Watch
 from repro.project import Project
 
 _MISSING_HINT = "does the command write it under another name? A path after -o counts from the current directory"
@@ -108,9 +108,11 @@ def _aftermath(project: Project, manifest: Manifest, declared: Sequence[RelPath]
     cwd = os.path.normpath(os.path.join(project.root, os.fsdecode(manifest.recipe.directory)))
     watched = read_watching(folder, cwd)
     if watched is None or watched.means is Means.NONE:
-        told = unwatched_aftermath(project, manifest, declared, since)
-        reason = watched.reason if watched else None
-        return replace(told, findings=(*told.findings, *not_watched(Means.NONE, reason)))
+        after = unwatched_aftermath(project, manifest, declared, since)
+        if watched is None or watched.reason is None:
+            return after  # nobody asked for it
+        findings = (*after.findings, *not_watched(watched.means, watched.reason))
+        return replace(after, findings=findings, watch=Watch(reason=watched.reason, blind=BLIND[Means.NONE]))
     if watched.means is Means.STRACE:
         return watched_aftermath(project, manifest, watched, declared, since)
     before = unwatched_aftermath(project, manifest, declared, since)

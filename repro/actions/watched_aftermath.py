@@ -16,6 +16,7 @@ from repro.execution.programs import is_privileged
 from repro.execution.touched import touched_files
 from repro.execution.watching import OWN_SITES, Watched
 from repro.model.content import Content, Item, Kind
+from repro.model.environment import ImageEnvironment
 from repro.model.judged_trace import Judged, Known, inside, judge, owner
 from repro.model.manifest import Manifest
 from repro.model.names import RelPath, is_within
@@ -91,6 +92,7 @@ def _known(project: Project, manifest: Manifest, code: frozenset[bytes]) -> Know
             os.path.realpath(os.fsencode(home)) if home else None,
             tuple(os.fsencode(path) for path in dict.fromkeys(prefixes) if path not in ("/", "/usr", "/usr/local")),
             tuple(os.fsencode(path) for path in own),
+            isinstance(manifest.recipe.environment, ImageEnvironment),
         ),
         lambda path: path in code or any(is_within(path, module) for module in modules),
         frozenset(bytes(item.path) for item in manifest.recipe.data),

@@ -14,6 +14,7 @@ import signal
 import sys
 import tarfile
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 from repro.env.image_engine import Engine, EngineStopped, engine_at, engine_errors
@@ -124,7 +125,11 @@ def _create(engine: Engine, spec: ContainerSpec, terminal: bool) -> str:
         options["cpuset_cpus"] = ",".join(map(str, spec.cpus))
     if engine.name.startswith("Podman") and spec.user.uid:
         options["userns_mode"] = "keep-id"  # else a container of a user's has other owners than the user
-    environ, tmpfs = _home(api, spec)
+    of_image = _variables(api, spec.image)
+    environ, tmpfs = _home(spec, of_image)
+    if spec.python_path:
+        python_path = [*spec.python_path, *filter(None, [environ.get("PYTHONPATH", of_image.get("PYTHONPATH"))])]
+        environ["PYTHONPATH"] = ":".join(python_path)
     host = api.create_host_config(
         mounts=[Mount(m.target, m.source, type="bind", read_only=not m.writable) for m in spec.mounts],
         tmpfs=tmpfs,
@@ -159,17 +164,19 @@ def _command(spec: ContainerSpec) -> list[str]:
     return ["/bin/sh", "-c", f'umask {spec.umask:04o} && exec "$@"', "sh", *spec.command]
 
 
-def _home(api: Any, spec: ContainerSpec) -> tuple[dict[str, str], dict[str, str]]:
+def _variables(api: Any, image: str) -> dict[str, str]:
+    pairs = (api.inspect_image(image).get("Config") or {}).get("Env") or ()
+    return {name: value for name, _, value in (str(pair).partition("=") for pair in pairs)}
+
+
+def _home(spec: ContainerSpec, of_image: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     """Return the variables, and what is mounted for HOME.
 
     The image's HOME wins, and root's is the image's; anybody else gets an empty one where the run's user has it.
     """
     user = spec.user
-    given = dict(
-        pair.partition("=")[::2] for pair in (api.inspect_image(spec.image).get("Config") or {}).get("Env") or ()
-    )
-    if "HOME" in given:
-        return {**spec.environ, "HOME": given["HOME"]}, {}
+    if "HOME" in of_image:
+        return {**spec.environ, "HOME": of_image["HOME"]}, {}
     if user.uid == 0:
         return {**spec.environ, "HOME": "/root"}, {}
     covered = any(user.home == m.target or user.home.startswith(m.target.rstrip("/") + "/") for m in spec.mounts)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from repro.errors import CannotProceed
 from repro.execution.handed_streams import HandedStreams, streams_can_be_waited_for
 from repro.execution.pinning import PINNING_SITE
+from repro.execution.portable_strace import PortableStrace, take_along
 from repro.execution.process import Outcome, execute
 from repro.execution.programs import TRACERS, Program, look_up
 from repro.execution.strace import Strace, find_strace, read_log
@@ -43,6 +44,18 @@ class Watching:
     strace: Strace | None = None
     reason: str | None = None
     folder: str = ""
+    portable: PortableStrace | None = None
+
+    @property
+    def is_contained(self) -> bool:
+        """Whether the command is watched in a container."""
+        return self.portable is not None
+
+    def contained(self, command: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
+        """Return the command line for a container, and the folders that the container must have at their paths."""
+        if self.portable is None:
+            return list(command), ()
+        return self.portable.watching(os.path.join(self.folder, _STRACE_LOG), command), (self.portable.folder,)
 
     @property
     def tool(self) -> str | None:
@@ -110,13 +123,47 @@ def _strace(program: Program, environ: Mapping[str, str]) -> Strace | str:
     return find_strace(environ)
 
 
+def choose_for_container(wish: str, environ: Mapping[str, str], folder: str) -> Watching:
+    """Return how a command in a container is to be watched: by a copy of strace, or not at all.
+
+    Args:
+        wish: `auto`, `strace`, `audit` or `off`.
+        environ: has the PATH on which strace is looked for.
+        folder: where copies of strace are kept.
+
+    Raises:
+        NoWatch: the means that was asked for cannot be used.
+    """
+    if wish == "off":
+        return Watching(Means.NONE)
+    if wish == "audit":
+        raise NoWatch("a container is not watched by the audit hook", "`--watch auto` takes strace where it can be had")
+    found = find_strace(environ)
+    portable = take_along(found, folder) if isinstance(found, Strace) else found
+    if isinstance(portable, PortableStrace) and isinstance(found, Strace):
+        return Watching(Means.STRACE, found, portable=portable)
+    if wish == "strace":
+        raise NoWatch(f"the run cannot be watched by strace: {portable}", "`--watch auto` takes the next best means")
+    return Watching(Means.NONE, reason=str(portable))
+
+
+def has_started(watching: Watching) -> bool:
+    """Whether the command that was watched in a container began: where a tracer is refused, nothing has run."""
+    try:
+        with open(os.path.join(watching.folder, _STRACE_LOG), "rb") as file:
+            return any(b" execve(" in line and b") = 0" in line for line in file)
+    except FileNotFoundError:
+        return False
+
+
 def begin_watching(watching: Watching, named: Sequence[bytes]) -> None:
     """Make the folder and note what the end must know: the command may outlive this process's plans."""
     shutil.rmtree(watching.folder, ignore_errors=True)
     os.makedirs(watching.folder)
     about = {
         "means": str(watching.means),
-        "preludes": int(streams_can_be_waited_for()),
+        "preludes": 0 if watching.is_contained else int(streams_can_be_waited_for()),
+        "contained": watching.is_contained,
         "tool": watching.tool,
         "reason": watching.reason,
         "redirected": {str(number): os.fsdecode(path) for number, path in _redirections().items()},
@@ -138,6 +185,7 @@ def read_watching(folder: str, cwd: str) -> Watched | None:
     with contextlib.suppress(FileNotFoundError):  # nothing was written: no Python ran, or it was killed at once
         if means is Means.STRACE:
             trace, left = read_log(os.path.join(folder, _STRACE_LOG), cwd, about["preludes"])
+            left = 0 if about.get("contained") else left  # a container's processes end with it
         elif means is Means.AUDIT:
             with open(os.path.join(folder, _AUDIT_LOG), "rb") as file:
                 trace = read_audit_log(file)

@@ -40,6 +40,7 @@ class ContainerSpec:
         directory: where it runs, an absolute path in the container.
         environ: variables beside those of the image.
         user, host: who and where the command takes itself to be.
+        python_path: folders that Python is to look into before all others.
         mounts: what it sees of this machine.
         umask: for the command.
         cpus: the numbers of the processors that it may use; None for all.
@@ -56,6 +57,7 @@ class ContainerSpec:
     environ: Mapping[str, str]
     user: ContainerUser
     host: str
+    python_path: tuple[str, ...] = ()
     mounts: tuple[BindMount, ...] = ()
     umask: int = 0o022
     cpus: tuple[int, ...] | None = None
@@ -98,6 +100,7 @@ def spec_from_json(data: bytes) -> ContainerSpec:
             "command": tuple(plain["command"]),
             "user": ContainerUser(**user | {"groups": tuple(user["groups"])}),
             "mounts": tuple(BindMount(**mount) for mount in plain["mounts"]),
+            "python_path": tuple(plain["python_path"]),
             "cpus": None if plain["cpus"] is None else tuple(plain["cpus"]),
         }
     )

@@ -92,12 +92,14 @@ _PREFIX = re.compile(rb"(/.*?)/(?:lib64|lib|bin|conda-meta|pyvenv\.cfg|share)(?:
 class Surroundings:
     """What the rules must know beside the table: absolute paths.
 
-    `environments` are prefixes of the recorded environment and its base interpreter, `own` repro's folders.
+    `environments` are prefixes of the recorded environment and its base interpreter, `own` repro's folders. Where the
+    command ran in an image (`is_image`), everything outside the project is the image's.
     """
 
     home: bytes | None
     environments: tuple[bytes, ...] = ()
     own: tuple[bytes, ...] = ()
+    is_image: bool = False
 
 
 def role_of(path: bytes, around: Surroundings) -> Role:
@@ -107,7 +109,7 @@ def role_of(path: bytes, around: Surroundings) -> Role:
         return Role.KERNEL
     if any(is_within(path, folder) for folder in around.own):
         return Role.OWN
-    if any(is_within(path, folder) for folder in around.environments):
+    if around.is_image or any(is_within(path, folder) for folder in around.environments):
         return Role.ENVIRONMENT
     for role in (Role.FONTS, Role.SYSTEM):
         if _row(role).match(shown):
