@@ -12,6 +12,8 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from repro.env.pip_config import with_pip_config
+
 _URL_VARIABLES = (
     *("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS"),
     *("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS"),
@@ -30,6 +32,7 @@ def credentials_for(url: str, environ: Mapping[str, str]) -> tuple[str, str] | N
     own = _in_url(url)
     if own is not None:
         return own
+    environ = with_pip_config(environ)
     place = _place(url)
     user = ""
     for name, index in _indexes(environ):

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from repro.env.pip_config import with_pip_config
 from repro.env.which_python import which
 from repro.errors import CannotProceed
 
@@ -169,13 +170,13 @@ def run_uv(arguments: Sequence[str], environ: Mapping[str, str], cwd: str, stdin
 
 
 def uv_environ(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that `uv` gets: the user's, with pip's index settings in uv's words.
+    """Return the variables that `uv` gets: the user's, with pip's index settings (variables, files) in uv's words.
 
     uv's own variables win over pip's. pip considers all indexes alike, so where an index is taken over from pip,
     uv is told to do the same; hashes guard the choice. Packages are copied where they cannot be linked without uv's
     warning about it.
     """
-    passed = {name: value for name, value in environ.items() if name not in _NOT_INHERITED}
+    passed = {name: value for name, value in with_pip_config(environ).items() if name not in _NOT_INHERITED}
     if "UV_DEFAULT_INDEX" not in passed and "UV_INDEX_URL" not in passed and passed.get("PIP_INDEX_URL"):
         passed["UV_DEFAULT_INDEX"] = passed["PIP_INDEX_URL"]
     if "UV_INDEX" not in passed and "UV_EXTRA_INDEX_URL" not in passed and passed.get("PIP_EXTRA_INDEX_URL"):
@@ -183,6 +184,8 @@ def uv_environ(environ: Mapping[str, str]) -> dict[str, str]:
         passed.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
     if "UV_FIND_LINKS" not in passed and passed.get("PIP_FIND_LINKS"):
         passed["UV_FIND_LINKS"] = ",".join(passed["PIP_FIND_LINKS"].split())
+    if passed.get("PIP_KEYRING_PROVIDER") in ("subprocess", "disabled"):
+        passed.setdefault("UV_KEYRING_PROVIDER", passed["PIP_KEYRING_PROVIDER"])
     if passed.get("PIP_CERT"):
         passed.setdefault("SSL_CERT_FILE", passed["PIP_CERT"])
     passed["UV_PYTHON_DOWNLOADS"] = "never"
@@ -193,10 +196,11 @@ def uv_environ(environ: Mapping[str, str]) -> dict[str, str]:
 
 def index_arguments(environ: Mapping[str, str], offline: bool) -> list[str]:
     """Return the flags for what uv reads from no variable."""
-    no_index = environ.get("PIP_NO_INDEX", "").lower() in ("1", "true", "yes", "on")
+    no_index = with_pip_config(environ).get("PIP_NO_INDEX", "").lower() in ("1", "true", "yes", "on")
     return ["--offline"] * offline + ["--no-index"] * no_index
 
 
 def index_settings(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """Return the variables that decide which index is asked; they may hold credentials: hash them, never show them."""
-    return tuple((name, environ[name]) for name in _INDEX_VARIABLES if environ.get(name))
+    known = with_pip_config(environ)
+    return tuple((name, known[name]) for name in _INDEX_VARIABLES if known.get(name))

@@ -45,6 +45,8 @@ class SmallIndex:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.requests: list[str] = []
+        self.password: str | None = None
+        """Where it is set, only the user `ann` with it is served."""
         self._server: http.server.ThreadingHTTPServer | None = None
         (root / "simple").mkdir(parents=True)
 
@@ -74,7 +76,7 @@ class SmallIndex:
         return f"http://127.0.0.1:{self._server.server_address[1]}/simple"
 
     def start(self) -> None:
-        requests, root = self.requests, str(self.root)
+        requests, root, index = self.requests, str(self.root), self
 
         class Handler(http.server.SimpleHTTPRequestHandler):
             def __init__(self, *args: object) -> None:
@@ -82,6 +84,13 @@ class SmallIndex:
 
             def do_GET(self) -> None:
                 requests.append(self.path)
+                wanted = base64.b64encode(f"ann:{index.password}".encode()).decode()
+                if index.password is not None and self.headers.get("Authorization") != f"Basic {wanted}":
+                    self.send_response(401)
+                    self.send_header("WWW-Authenticate", 'Basic realm="index"')
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+                    return
                 super().do_GET()
 
             def log_message(self, format: str, *args: object) -> None:
