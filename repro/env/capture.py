@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from repro.env.built_wheels import built_from_source, wheel_as_installed
 from repro.env.drift import drift_findings
 from repro.env.edited_files import edited_findings
 from repro.env.find_links import wheels_in_find_links
@@ -87,6 +88,7 @@ def capture(
     for distribution in probe.distributions:
         sorting.sort(distribution, lock)
     sorting.lock_index_packages(lock)
+    sorting.keep_what_was_built()
     sorting.findings += interpreter_findings(probe, project_root, find_project_lock(project_root, project_lock))
     sorting.findings += edited_findings(probe.distributions, probe.observations.prefix, memo_dir)
     if lock is not None:
@@ -285,6 +287,25 @@ class _Sorting:
                 self.locked.append(LockedPackage(distribution.name, distribution.version, None, hashes))
             else:
                 self.keep_from_find_links(distribution, answer.missing[distribution.name])
+
+    def keep_what_was_built(self) -> None:
+        """Keep the wheels of what was built here from source, in place of the source's hash."""
+        around, python = self.around, self.probe.observations
+        locked = {package.name for package in self.locked}
+        built = built_from_source(
+            [distribution for distribution in self.index if distribution.name in locked],
+            python=python.executable,
+            project_root=around.project_root,
+            environ=around.environ,
+            memo_dir=around.memo_dir,
+            offline=around.offline,
+        )
+        for distribution in self.index:
+            if distribution.name in built:
+                kept = wheel_as_installed(distribution, python.prefix, around.memo_dir, around.sink)
+                if kept is not None:
+                    self.wheels.append(kept)
+                    self.locked = [package for package in self.locked if package.name != distribution.name]
 
     def keep_from_find_links(self, distribution: InstalledDistribution, reason: str) -> None:
         """Keep the wheel that was installed where a folder of wheels has it."""

@@ -58,6 +58,11 @@ def edited_findings(distributions: Sequence[InstalledDistribution], prefix: str,
     return tuple(findings)
 
 
+def signature_of(distribution: InstalledDistribution) -> str:
+    """Return what changes when an installed file of a distribution does: of names, hashes, sizes, times and inodes."""
+    return _signature(list(_recorded(distribution)))
+
+
 def _recorded(distribution: InstalledDistribution) -> Iterator[_Recorded]:
     """Yield the files that a `RECORD` has a hash of; what installers and interpreters add has none, or is no matter."""
     try:

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _MADE_BY_INSTALLERS = frozenset(("INSTALLER", "REQUESTED", "RECORD", "RECORD.jws", "uv_cache.json", "uv_build.json"))
+_BLOCK = 1 << 20
 _TIME = (1980, 1, 1, 0, 0, 0)
 _TAG = re.compile(r"^Tag: *(\S+) *$", re.MULTILINE)
 _TAG_PARTS = re.compile(r"[A-Za-z0-9_.]+-[A-Za-z0-9_.]+-[A-Za-z0-9_.]+")
@@ -77,18 +78,13 @@ def write_wheel(info: str, prefix: str, path: str) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for file in files:
             try:
-                with open(file.path, "rb") as opened:
-                    data = opened.read()
+                digest, size = _add_file(archive, file, is_script=f"{data_folder}/scripts/" in file.name)
             except OSError as error:
                 raise NotAWheel(f"{file.path} cannot be read") from error
-            if f"{data_folder}/scripts/" in file.name:
-                data = _with_neutral_shebang(data)
-            digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
-            record.writerow((file.name, f"sha256={digest}", len(data)))
-            _add(archive, file.name, data, executable=os.access(file.path, os.X_OK))
+            record.writerow((file.name, f"sha256={digest}", size))
         name = f"{os.path.basename(info)}/RECORD"
         record.writerow((name, "", ""))
-        _add(archive, name, rows.getvalue().encode(), executable=False)
+        archive.writestr(_member(name, executable=False), rows.getvalue().encode())
 
 
 def _with_neutral_shebang(script: bytes) -> bytes:
@@ -96,11 +92,25 @@ def _with_neutral_shebang(script: bytes) -> bytes:
     return _SHEBANG.sub(b"#!python\n", script, count=1)
 
 
-def _add(archive: zipfile.ZipFile, name: str, data: bytes, *, executable: bool) -> None:
+def _add_file(archive: zipfile.ZipFile, file: InstalledFile, *, is_script: bool) -> tuple[str, int]:
+    """Add a file, block by block, and return its hash as a `RECORD` has it, and its length."""
+    digest, size = hashlib.sha256(), 0
+    member = _member(file.name, executable=os.access(file.path, os.X_OK))
+    with open(file.path, "rb") as opened, archive.open(member, "w", force_zip64=True) as into:
+        while block := opened.read(_BLOCK):
+            if is_script and not size:
+                block = _with_neutral_shebang(block)
+            digest.update(block)
+            size += len(block)
+            into.write(block)
+    return base64.urlsafe_b64encode(digest.digest()).rstrip(b"=").decode(), size
+
+
+def _member(name: str, *, executable: bool) -> zipfile.ZipInfo:
     member = zipfile.ZipInfo(name, _TIME)
     member.external_attr = (0o100755 if executable else 0o100644) << 16
     member.compress_type = zipfile.ZIP_DEFLATED
-    archive.writestr(member, data)
+    return member
 
 
 def _files(info: str, prefix: str) -> Iterator[InstalledFile]:

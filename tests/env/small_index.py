@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import http.server
+import io
+import tarfile
 import threading
 import zipfile
 from pathlib import Path
@@ -29,6 +31,29 @@ def make_wheel(folder: Path, name: str, version: str, *, body: str = "", build: 
         for path, text in members.items():
             archive.writestr(zipfile.ZipInfo(path), text)
     return wheel
+
+
+_BACKEND = """
+import base64, hashlib, os, zipfile
+
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    info = "{module}-{version}.dist-info"
+    members = {{
+        "{module}.py": open("{module}.py").read() + "BUILT_BY = %d\\n" % os.getpid(),
+        info + "/METADATA": "Metadata-Version: 2.1\\nName: {name}\\nVersion: {version}\\n",
+        info + "/WHEEL": "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
+        "{module}-{version}.data/scripts/{name}-script": "#!python\\nprint(1)\\n",
+    }}
+    record = ""
+    for name, text in members.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+        record += name + ",sha256=" + digest + "," + str(len(text)) + "\\n"
+    members[info + "/RECORD"] = record + info + "/RECORD,,\\n"
+    with zipfile.ZipFile(folder + "/{module}-{version}-py3-none-any.whl", "w") as archive:
+        for name, text in members.items():
+            archive.writestr(name, text)
+    return "{module}-{version}-py3-none-any.whl"
+"""
 
 
 def sha256(path: Path) -> str:
@@ -56,11 +81,31 @@ class SmallIndex:
         self.list_wheels(name)
         return wheel
 
+    def add_source(self, name: str, version: str) -> Path:
+        """Make a source distribution that builds itself, without the network, and list it."""
+        stem, module = f"{name}-{version}", name.replace("-", "_")
+        members = {
+            f"{module}.py": f"WHO = {name + ' ' + version + ' built'!r}\n",
+            "backend.py": _BACKEND.format(module=module, name=name, version=version),
+            "pyproject.toml": "[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n",
+            "PKG-INFO": f"Metadata-Version: 2.2\nName: {name}\nVersion: {version}\n",
+        }
+        (self.root / "files").mkdir(exist_ok=True)
+        path = self.root / "files" / f"{stem}.tar.gz"
+        with tarfile.open(path, "w:gz") as archive:
+            for member, text in members.items():
+                info = tarfile.TarInfo(f"{stem}/{member}")
+                info.size = len(text.encode())
+                archive.addfile(info, io.BytesIO(text.encode()))
+        self.list_wheels(name)
+        return path
+
     def list_wheels(self, name: str) -> None:
         """Write the page of a package from the files as they are."""
         page = self.root / "simple" / name / "index.html"
         page.parent.mkdir(exist_ok=True)
         wheels = sorted((self.root / "files").glob(f"{name.replace('-', '_')}-*.whl"))
+        wheels += sorted((self.root / "files").glob(f"{name}-*.tar.gz"))
         links = [f'<a href="../../files/{w.name}#sha256={sha256(w)}">{w.name}</a>' for w in wheels]
         page.write_text("<!DOCTYPE html><html><body>" + "\n".join(links) + "</body></html>")
 
