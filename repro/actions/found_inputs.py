@@ -37,6 +37,7 @@ _SHARED = frozenset(
         *(b"/tmp", b"/usr", b"/var", b"/var/tmp", b"/work"),
     }
 )
+_NAME_IT = "`repro add` it, or name it with -i, if the command goes by what is in it"
 _NAMED = "it is recorded as data; `repro add` or `inputs:` would say so beforehand"
 
 
@@ -81,7 +82,7 @@ def capture_found(project: Project, watch: Watch) -> FoundInputs:
     inner = [path for path in (inside(link, watch.known.root) for link in links) if path is not None]
     outer = [link for link in links if inside(link, watch.known.root) is None]
     with project.cache().batch() as sink:
-        _capture_inside(project, watch, [*watch.judged.inputs, *_listed(watch), *inner], sink, found)
+        _capture_inside(project, watch, [*watch.judged.inputs, *_listed(watch, found), *inner], sink, found)
         _capture_outside(project, watch, [*watch.judged.outside, *outer], sink, found)
     return found
 
@@ -211,7 +212,7 @@ def _state(full: bytes, watch: Watch) -> _State:
     return _State.CHANGED
 
 
-def _listed(watch: Watch) -> list[bytes]:
+def _listed(watch: Watch, told: FoundInputs) -> list[bytes]:
     """Return what lies in directories that were listed and hold nothing that is recorded: their names were read."""
     taken = _folders_of([*watch.code, *watch.known.items])
     found: list[bytes] = []
@@ -223,7 +224,11 @@ def _listed(watch: Watch) -> list[bytes]:
             names = os.listdir(full)
         except OSError:
             continue  # taken away again: the run's own
-        paths = [folder + b"/" + name for name in names] if len(names) <= _LISTING else []
+        if len(names) > _LISTING:
+            detail = f"was listed, and holds {len(names)} names: they are not recorded"
+            told.findings.append(Finding("input-not-stored", detail, name_to_text(folder), hint=_NAME_IT))
+            continue
+        paths = (folder + b"/" + name for name in names)
         found += [path for path in paths if _may_be_input(path, watch)]
     return found
 

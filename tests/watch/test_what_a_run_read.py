@@ -107,6 +107,14 @@ def test_a_listed_directory_that_nobody_recorded_is_an_input(watched: Watched) -
     assert watched.rebuilt() == "identical"
 
 
+def test_a_listed_directory_of_too_many_names_is_a_finding(watched: Watched) -> None:
+    (watched.ann.cwd / "ignored").mkdir()
+    for number in range(10_001):
+        os.mknod(watched.ann.cwd / "ignored" / str(number))
+    watched.run(WRITE.format("len(__import__('os').listdir('ignored'))"))
+    assert (watched.inputs(), watched.findings("input-not-stored")) == ([], ["ignored"])
+
+
 def test_reading_through_a_symlink_records_the_link_and_what_it_leads_to(watched: Watched, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

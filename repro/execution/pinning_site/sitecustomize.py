@@ -47,8 +47,14 @@ def _after_tensorflow(tensorflow: Any) -> None:
     tensorflow.config.experimental.enable_op_determinism()
 
 
+def _after_matplotlib(matplotlib: Any) -> None:
+    """See Matplotlib's `svg.hashsalt`: without one, the names in an SVG are random."""
+    if matplotlib.rcParams["svg.hashsalt"] is None:
+        matplotlib.rcParams["svg.hashsalt"] = "repro"
+
+
 _BEFORE = {"numpy": _before_numpy}
-_AFTER = {"torch": _after_torch, "tensorflow": _after_tensorflow}
+_AFTER = {"torch": _after_torch, "tensorflow": _after_tensorflow, "matplotlib": _after_matplotlib}
 
 
 class _Pins:
