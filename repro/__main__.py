@@ -26,7 +26,26 @@ def _main() -> int:
 
     from repro.cli.invoke import invoke
 
-    return invoke(sys.argv[1:])
+    code = invoke(sys.argv[1:])
+    if "rattler" in sys.modules:
+        _end_at_once(code)
+    return code
+
+
+def _end_at_once(code: int) -> None:
+    """End the process without taking the interpreter down first.
+
+    Threads of py-rattler (0.28) may still be giving up Python objects: where the interpreter ends below them, the
+    process crashes after all of its work, with a signal in place of its exit code.
+    """
+    import contextlib
+    import os
+
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            with contextlib.suppress(OSError, ValueError):  # closed, or nobody reads: `invoke` has said so
+                stream.flush()
+    os._exit(code)
 
 
 def _show_version() -> int:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.benchmarks import projects
+from tests.benchmarks.conda_rows import conda_commands
 from tests.benchmarks.measure import Command
 from tests.benchmarks.projects import REPRO
 from tests.command_line import Person, make_venv
@@ -185,6 +186,12 @@ def add(place: Place) -> Iterator[Row]:
     )
 
 
+def conda(place: Place) -> Iterator[Row]:
+    """A conda environment of 200 packages."""
+    for subject, base, target, difference in conda_commands(place.folder / "conda", place.venv):
+        yield Row(subject, base, target, difference)
+
+
 GROUPS: dict[str, Callable[[Place], Iterator[Row]]] = {
     "start": start,
     "peers": peers,
@@ -196,6 +203,7 @@ GROUPS: dict[str, Callable[[Place], Iterator[Row]]] = {
     "files": files,
     "check": check,
     "add": add,
+    "conda": conda,
 }
 
 

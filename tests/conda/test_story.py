@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -175,3 +176,24 @@ def test_a_syntax_error_is_told_with_line_and_column(story: Story) -> None:
     story.ann.write("environment.yml", "dependencies:\n  - python\n - words\n")
     error = story.ann.repro_json("env", "lock", expect=2)["error"]
     assert "environment.yml, line 3, column 2" in error["message"]
+
+
+ENDS = """\
+import atexit, sys, rattler
+
+atexit.register(print, "the interpreter went down", flush=True)
+from repro.__main__ import main
+
+sys.argv = ["repro", *sys.argv[1:]]
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize(("arguments", "code"), [(["env", "--help"], 0), (["env", "nosuch"], 2)])
+def test_a_process_that_used_py_rattler_ends_before_its_threads_can_crash_it(
+    ann: Person, arguments: list[str], code: int
+) -> None:
+    done = ann.call(sys.executable, "-c", ENDS, *arguments)
+    assert done.returncode == code
+    assert "Usage" in done.stdout or "nosuch" in done.stderr
+    assert "went down" not in done.stdout
