@@ -30,6 +30,10 @@ class Faults:
     offsets: list[int] = field(default_factory=list)
     """Where reading was asked to begin."""
     met: int = 0
+    up: int = 0
+    """Bytes of bodies that came up, since the beginning."""
+    down: int = 0
+    """Bytes of bodies that went down."""
     over: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -91,6 +95,7 @@ class _Proxying(http.server.BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.proxy.up += len(body)
         fault = self._fault()
         if fault in ("reset", "stall"):
             self._hang_up(stall=fault == "stall")
@@ -170,6 +175,7 @@ class _Proxying(http.server.BaseHTTPRequestHandler):
         return json.dumps({**whole, "items": whole["items"][start : start + 3], **more}).encode()
 
     def _send(self, status: int, headers: list[tuple[str, str]], body: bytes, length: int) -> None:
+        self.proxy.down += len(body)
         self.send_response(status)
         for name, value in headers:
             self.send_header(name, value)
@@ -204,10 +210,12 @@ class _FaultySftp(asyncssh.SFTPServer):
     async def read(self, file_obj: object, offset: int, size: int) -> bytes:
         fault = await self._meet("read", offset)
         data: bytes = super().read(file_obj, offset, size)  # type: ignore[assignment]
+        self.faults.down += len(data)
         return flipped(data) if fault == "flip" else data
 
     async def write(self, file_obj: object, offset: int, data: bytes) -> int:
         fault = await self._meet("write")
+        self.faults.up += len(data)
         super().write(file_obj, offset, data[: len(data) // 2] if fault == "half" else data)
         return len(data)
 

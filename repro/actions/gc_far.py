@@ -15,22 +15,22 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
+from repro.actions.gc_far_place import FarPlace
 from repro.actions.gc_marks import Marker, NeedsUnknown
 from repro.actions.gc_roots import Root, Roots, roots_of_remote
 from repro.model.digest import Digest, digest_of
+from repro.model.finding import Finding
 from repro.model.gc_plan import Fate, Garbage, fate_of, in_grace
 from repro.model.live_records import LiveRecords, PackUse
-from repro.model.pack import BadPack, RecordKind, head_bytes
+from repro.model.pack import BadPack, head_bytes
 from repro.model.pack_index import PackFile, PackIndex, Place, encode_index
 from repro.model.progress import SILENT, Progress
-from repro.model.tree import Entry, decode_tree
-from repro.model.tree_objects import MAX_TREE_BYTES
 from repro.store.cache import Cache
 from repro.store.merge_indexes import merge_indexes
 from repro.store.pack_series import remove_written
 from repro.store.pack_writer import WrittenPack
 from repro.store.remote import Remote
-from repro.store.remote_errors import MissingOnRemote, NotOnRemote
+from repro.store.remote_errors import MissingOnRemote, NotOnRemote, RemoteRefused
 from repro.store.remote_garbage import Condemnation, PacksThere, clock_of, condemn, condemnations, packs_there
 from repro.store.remote_indexes import listed_indexes, mend_index_list, write_index_list
 from repro.store.remote_names import index_name, pack_name
@@ -104,7 +104,7 @@ def _collect(
     with contextlib.ExitStack() as stack:
         solid = stack.enter_context(_index(cache, indexes, there, lambda name: name not in doomed))
         dying = stack.enter_context(_index(cache, indexes, there, lambda name: name in doomed))
-        place = _Far(cache, objects, LiveRecords(solid), LiveRecords(dying))
+        place = FarPlace(cache, objects, LiveRecords(solid), LiveRecords(dying))
         _mark(Marker(place, told), place, recorded.needed, roots.needed)
         work = _Sweep(cache, remote, place, there, now, grace)
         plan = work.plan()
@@ -112,10 +112,11 @@ def _collect(
             work.condemn(plan)
             work.delete([one for one in condemnations(remote) if not in_grace(one.written, now, grace)])
             mend_index_list(remote)
+        work.unfinished(delete=delete)
     return work.found
 
 
-def _mark(marker: Marker, place: _Far, recorded: Collection[Root], mine: Collection[Root]) -> None:
+def _mark(marker: Marker, place: FarPlace, recorded: Collection[Root], mine: Collection[Root]) -> None:
     """Mark what the remote's records need, which is there; and what projects here need, which may never have been
     pushed."""
     place.is_complete = True
@@ -136,41 +137,6 @@ def _index(
 
 
 @dataclass(slots=True)
-class _Far:
-    """The remote as a place where garbage is marked."""
-
-    cache: Cache
-    objects: RemoteObjects
-    solid: LiveRecords
-    dying: LiveRecords
-    is_complete: bool = False
-    lacks: bool = False
-
-    @property
-    def shown(self) -> str:
-        return self.objects.shown
-
-    def mark(self, digest: Digest) -> None:
-        place = self.solid.mark(digest) or (None if self.solid.names(digest) else self.dying.mark(digest))
-        if place is None:
-            self.lacks |= self.is_complete and not (self.solid.names(digest) or self.dying.names(digest))
-        elif place.kind is RecordKind.CHUNKS:
-            for part in self.objects.chunks(digest):
-                for chunk, _ in part:
-                    self.mark(chunk)
-
-    def read_tree(self, digest: Digest) -> tuple[Entry, ...] | None:
-        if self.cache.has(digest):
-            return self.cache.read_tree(digest)
-        if not (self.solid.names(digest) or self.dying.names(digest)):
-            return None
-        return decode_tree(self.objects.read(digest, MAX_TREE_BYTES))
-
-    def loss(self, digest: Digest) -> str | None:
-        return "a record there needs it, and it is in no pack there" if self.is_complete else None
-
-
-@dataclass(slots=True)
 class _Plan:
     """What happens to packs: `drop` is not needed at all; of `copy`, what is needed is written again first."""
 
@@ -183,7 +149,7 @@ class _Plan:
 class _Sweep:
     cache: Cache
     remote: Remote
-    place: _Far
+    place: FarPlace
     there: PacksThere
     now: float
     grace: float
@@ -260,6 +226,24 @@ class _Sweep:
         entries = {digest: place for number, pack in enumerate(written) for digest, place in pack.places(number)}
         data = encode_index([pack.file for pack in written], entries.items())
         self.remote.put_bytes(index_name(digest_of(data)), data)
+
+    def unfinished(self, *, delete: bool) -> None:
+        """What killed uploads left there: nobody goes on with it."""
+        try:
+            begun = self.remote.unfinished()
+        except RemoteRefused as error:  # a bucket may let somebody write, and not see what is being written
+            hint = f"{error.hint or ''}; it needs s3:ListBucketMultipartUploads and s3:ListMultipartUploadParts".lstrip(
+                "; "
+            )
+            self.found.findings.append(Finding("unseen-uploads", error.message, self.remote.shown, hint=hint))
+            return
+        for one in begun:
+            self.found.garbage_bytes += one.size
+            if not in_grace(one.begun, self.now, self.grace):
+                self.found.deletable_bytes += one.size
+                if delete:
+                    self.remote.drop(one)
+                    self.found.deleted_bytes += one.size
 
     def delete(self, due: list[Condemnation]) -> None:
         """Delete the packs that these condemn, and what indexes say of them."""

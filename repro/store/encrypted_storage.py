@@ -27,7 +27,7 @@ from repro.store.encrypted_reader import DecryptingReader
 from repro.store.encryption_keys import DerivedKeys, derive_keys
 from repro.store.remote_marker import MARK_LIMIT
 from repro.store.remote_names import MARKER
-from repro.store.remote_storage import Reader, Storage, StoredFile
+from repro.store.remote_storage import Reader, Storage, StoredFile, Unfinished
 from repro.store.temp_files import sweep, temp_file, write_all
 
 _CIPHERS = 4096  # files whose salt is remembered, about 1 KiB each: ranged reads need it each time
@@ -128,6 +128,14 @@ class EncryptedStorage:
         """Remove a file."""
         self._ciphers.pop(name, None)
         self._inner.delete(self._name(name))
+
+    def unfinished(self) -> list[Unfinished]:
+        """Return what uploads have left, as it is called there."""
+        return self._inner.unfinished()
+
+    def drop(self, unfinished: Unfinished) -> None:
+        """Remove what an upload has left."""
+        self._inner.drop(unfinished)
 
     def workshop(self) -> str | None:
         """Return None: what is made there would be plain, and must not lie there."""

@@ -24,7 +24,7 @@ from repro.store.remote_errors import (
 from repro.store.remote_marker import MARK, MARK_LIMIT, check_mark
 from repro.store.remote_names import MARKER, check_remote_name, is_content_name, is_remote_name
 from repro.store.remote_reaching import reaching
-from repro.store.remote_storage import ListsNothing, Storage, StoredFile, read_all
+from repro.store.remote_storage import ListsNothing, Storage, StoredFile, Unfinished, read_all
 from repro.store.retries import pause, with_retries
 from repro.store.temp_files import write_all
 
@@ -204,6 +204,21 @@ class Remote:
         with self._reaching(f"deleting {name}", writing=True):
             with_retries(lambda: self._storage.delete(name))
 
+    def unfinished(self) -> tuple[Unfinished, ...]:
+        """Return what uploads that are under way, or were killed, have left there.
+
+        Raises:
+            RemoteError: the remote cannot be reached, refuses, or is no remote.
+        """
+        self._require()
+        with self._reaching("looking for unfinished uploads", writing=True):
+            return tuple(with_retries(self._storage.unfinished))
+
+    def drop(self, unfinished: Unfinished) -> None:
+        """Remove what an upload has left; errors as `unfinished`."""
+        with self._reaching(f"removing the unfinished upload of {unfinished.name}", writing=True):
+            with_retries(lambda: self._storage.drop(unfinished))
+
     def flush(self) -> None:
         """Return when what was written would survive a power cut."""
         with self._reaching("flushing it"):
@@ -233,7 +248,7 @@ class Remote:
                 with self._reaching(f"reading {name}"), self._storage.open(name) as file:
                     if passed:
                         file.seek(passed)
-                    while block := self._read(file.read, limit - passed):
+                    while block := file.read(min(BLOCK, limit - passed + 1)):  # one more: to see that there is more
                         passed += len(block)
                         if passed > limit:
                             raise TooLong(f"{name} in {self.shown} has more than the {limit} bytes it should have")
@@ -246,10 +261,6 @@ class Remote:
                 failures += 1
                 if not pause(failures):
                     raise
-
-    @staticmethod
-    def _read(read: Callable[[int], bytes], left: int) -> bytes:
-        return read(min(BLOCK, left + 1))  # one more than allowed, to see that there is more
 
     def _require(self) -> None:
         """Refuse to read from a place that is no remote: a disk that is not mounted is not an empty remote."""

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from repro.store.file_copy import copy_rest
 from repro.store.flushing import flush_file, flush_files
-from repro.store.remote_storage import StoredFile
+from repro.store.remote_storage import StoredFile, Unfinished
 from repro.store.temp_files import sweep, write_all
 
 TEMP_PREFIX = ".repro-tmp-"
@@ -106,6 +106,24 @@ class DirectoryStorage:
         """Remove a file."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._path(name))
+
+    def unfinished(self) -> list[Unfinished]:
+        """Return the temporary files, and what is in the workshop."""
+        found = []
+        for folder, _, names in os.walk(self._root):
+            is_workshop = os.path.basename(folder) == _WORKSHOP
+            for name in names:
+                if is_workshop or name.startswith(TEMP_PREFIX):
+                    path = f"{folder}/{name}"
+                    with contextlib.suppress(FileNotFoundError):  # it has its name in this moment
+                        status = os.lstat(path)
+                        found.append(Unfinished(path, status.st_size, status.st_mtime))
+        return found
+
+    def drop(self, unfinished: Unfinished) -> None:
+        """Remove a temporary file."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(unfinished.name)
 
     def workshop(self) -> str | None:
         """Return a folder within the directory; None where somebody else made it and one may not write there."""

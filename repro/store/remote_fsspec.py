@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 from repro.store.remote_directory import TEMP_PREFIX
 from repro.store.remote_errors import UnsupportedRemote
-from repro.store.remote_storage import Reader, StoredFile
+from repro.store.remote_storage import Reader, StoredFile, Unfinished
 
 # Here one request makes one object, whole or not at all. Everywhere else a file grows under its name while it
 # is written, so it is written under another name and moved.
@@ -122,6 +122,24 @@ class FsspecStorage:
         """Remove a file."""
         with contextlib.suppress(FileNotFoundError):
             self._fs.rm_file(self._path(name))
+
+    def unfinished(self) -> list[Unfinished]:
+        """Return the temporary files."""
+        found = []
+        waiting = [self._root]
+        while waiting:
+            for entry in self._children(waiting.pop()):
+                path = str(entry["name"]).rstrip("/")
+                if entry["type"] == "directory":
+                    waiting.append(path)
+                elif path.rpartition("/")[2].startswith(TEMP_PREFIX):
+                    found.append(Unfinished(path, int(entry["size"]), self._modified(path, entry)))
+        return found
+
+    def drop(self, unfinished: Unfinished) -> None:
+        """Remove a temporary file."""
+        with contextlib.suppress(FileNotFoundError):
+            self._fs.rm_file(unfinished.name)
 
     def workshop(self) -> None:
         """There is none."""

@@ -20,7 +20,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from repro.store.remote_errors import UnsupportedRemote
 from repro.store.remote_rest import RestStorage, need, no_answer
-from repro.store.remote_storage import PlaceRefuses, StoredFile, read_all
+from repro.store.remote_storage import PlaceRefuses, StoredFile, Unfinished, read_all
 from repro.store.upload_sums import base64_text, md5_of
 
 if TYPE_CHECKING:
@@ -105,6 +105,13 @@ class GoogleStorage(RestStorage):
             token = page.get("nextPageToken", "")
             if not token:
                 return found
+
+    def unfinished(self) -> list[Unfinished]:
+        """None: a request that breaks off leaves nothing."""
+        return []
+
+    def drop(self, unfinished: Unfinished) -> None:
+        """There is nothing."""
 
     def workshop(self) -> None:
         """There is none."""

@@ -16,6 +16,7 @@ from repro.store.remote_storage import (
     StoredFile,
     Stream,
     StreamReader,
+    Unfinished,
     check_range,
     read_all,
 )
@@ -95,6 +96,13 @@ class HttpStorage:
     def delete(self, name: str) -> None:
         """Refuse."""
         _refuse()
+
+    def unfinished(self) -> list[Unfinished]:
+        """None: nothing is written here."""
+        return []
+
+    def drop(self, unfinished: Unfinished) -> None:
+        """There is nothing."""
 
     def workshop(self) -> None:
         """There is none."""

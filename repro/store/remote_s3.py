@@ -18,7 +18,8 @@ from repro.store import remote_storage
 from repro.store.file_part import FilePart
 from repro.store.remote_errors import UnsupportedRemote
 from repro.store.remote_s3_errors import s3_errors
-from repro.store.remote_storage import NothingMore, StoredFile, StreamReader, check_range, read_all
+from repro.store.remote_s3_unfinished import end_upload, unfinished_uploads
+from repro.store.remote_storage import NothingMore, StoredFile, StreamReader, Unfinished, check_range, read_all
 from repro.store.retries import TRANSIENT, GaveUp, with_retries
 from repro.store.upload_sums import base64_text, md5_of
 
@@ -111,6 +112,14 @@ class S3Storage:
         """Remove a key."""
         with contextlib.suppress(FileNotFoundError), self._errors():  # a few servers say that it is not there
             self._client().delete_object(Bucket=self._bucket, Key=self._prefix + name)
+
+    def unfinished(self) -> list[Unfinished]:
+        """Return the uploads in parts that nobody ended, with the bytes of their parts."""
+        return unfinished_uploads(self._client(), self._bucket, self._prefix)
+
+    def drop(self, unfinished: Unfinished) -> None:
+        """End an upload in parts, which removes them."""
+        end_upload(self._client(), self._bucket, unfinished)
 
     def workshop(self) -> None:
         """There is none."""

@@ -27,7 +27,7 @@ _PASSING = {
     "XAmzContentSHA256Mismatch",
 }
 _PASSING_STATUS = {408, 429, 500, 502, 503, 504}
-_ABSENT = {"404", "NoSuchKey", "NotFound"}
+_ABSENT = {"404", "NoSuchKey", "NoSuchUpload", "NotFound"}
 _HINTS = {
     "RequestTimeTooSkewed": "set this machine's clock",
     "PermanentRedirect": "the bucket is in another region: add ?region=NAME to the URL, or set AWS_REGION",

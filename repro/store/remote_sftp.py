@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 from repro.store.remote_directory import TEMP_PREFIX
 from repro.store.remote_errors import UnsupportedRemote
 from repro.store.remote_sftp_connection import SftpConnection
-from repro.store.remote_storage import StoredFile
+from repro.store.remote_storage import StoredFile, Unfinished
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
@@ -127,6 +127,25 @@ class SftpStorage:
         """Remove a file."""
         with contextlib.suppress(FileNotFoundError):
             self._connection.call(lambda sftp: sftp.remove(self._path(name)))
+
+    def unfinished(self) -> list[Unfinished]:
+        """Return the temporary files."""
+        found = []
+        waiting = [self._root]
+        while waiting:
+            folder = waiting.pop()
+            for name, attributes in self._entries(folder):
+                path = f"{folder}/{name}"
+                if stat.S_ISDIR(attributes.permissions or 0):
+                    waiting.append(path)
+                elif name.startswith(TEMP_PREFIX):
+                    found.append(Unfinished(path, attributes.size or 0, float(attributes.mtime or 0)))
+        return found
+
+    def drop(self, unfinished: Unfinished) -> None:
+        """Remove a temporary file."""
+        with contextlib.suppress(FileNotFoundError):
+            self._connection.call(lambda sftp: sftp.remove(unfinished.name))
 
     def workshop(self) -> None:
         """There is none."""

@@ -41,6 +41,20 @@ class StoredFile:
     """Seconds since the epoch when it was last written, by the place's clock."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """What an upload that is under way, or was killed, has left at a place: nobody sees it, and it takes room."""
+
+    name: str
+    """Of the file that holds it, or that it would have become."""
+    size: int
+    """In bytes."""
+    begun: float
+    """Seconds since the epoch when it was begun or last written to, by the place's clock."""
+    upload: str = ""
+    """What the place calls the upload, where it has no file yet."""
+
+
 class Reader(Protocol):
     """An open file of a place. An open binary file of this machine is one."""
 
@@ -203,6 +217,14 @@ class Storage(Protocol):
 
     def delete(self, name: str) -> None:
         """Remove a file. What is not there is no error."""
+        ...
+
+    def unfinished(self) -> list[Unfinished]:
+        """Return what uploads that are under way, or were killed, have left."""
+        ...
+
+    def drop(self, unfinished: Unfinished) -> None:
+        """Remove what an upload has left. What is not there any more is no error."""
         ...
 
     def workshop(self) -> str | None:

@@ -191,6 +191,19 @@ def test_packs_of_a_push_that_was_killed_go_unless_something_is_missing(project:
         path.write_bytes(data)
 
 
+def test_what_killed_pushes_left_beside_goes_when_it_is_old(project: Person, remote: Path) -> None:
+    project.repro("push")
+    (remote / "packs/.repro-tmp-1").write_bytes(b"half of a pack")
+    (remote / ".repro-tmp-workshop").mkdir(exist_ok=True)
+    (remote / ".repro-tmp-workshop/two").write_bytes(b"another")
+    assert gc(project, "--delete")["deletable_bytes"] == 0
+    age(remote, 20)
+    assert gc(project)["deletable_bytes"] == 21
+    assert gc(project, "--delete")["deleted_bytes"] == 21
+    assert not [path for path in remote.rglob("*") if path.is_file() and "tmp" in str(path.relative_to(remote))]
+    assert project.repro("fsck", "--remote", "store").returncode == 0
+
+
 def test_the_remotes_clock_counts(project: Person, remote: Path) -> None:
     fill(project, "many", 200)
     project.repro("add", "many")

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import asyncssh
@@ -109,8 +110,15 @@ def test_the_servers_refusal_is_no_absence_and_leaves_no_temporary_file(ssh_url:
 def test_what_a_killed_upload_left_is_no_file_of_the_remote(ssh_url: str, tmp_path: Path) -> None:
     (tmp_path / "remote").mkdir()
     (tmp_path / "remote" / ".repro-tmp-1").write_bytes(b"half")
-    open_remote(ssh_url).prepare()
+    remote = open_remote(ssh_url)
+    remote.prepare()
     assert (tmp_path / "remote" / "repro-remote").exists()
+    [left] = remote.unfinished()
+    assert left.size == 4
+    assert abs(left.begun - time.time()) < 60
+    remote.drop(left)
+    remote.drop(left)
+    assert os.listdir(tmp_path / "remote") == ["repro-remote"]
 
 
 class _Plain(asyncssh.SFTPServer):

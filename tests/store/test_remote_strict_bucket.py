@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from repro.actions.gc_far import collect_far
+from repro.actions.gc_roots import Roots
 from repro.store import remote_s3, retries
+from repro.store.cache import Cache
 from repro.store.open_remote import open_remote
 from repro.store.remote import Remote
 from repro.store.remote_errors import RemoteRefused, RemoteUnreachable
@@ -89,6 +95,38 @@ def test_more_files_than_one_answer_lists_are_all_listed(remote: Remote) -> None
     entries = remote.entries("runs")
     assert [entry.name for entry in entries] == names
     assert {entry.size for entry in entries} == {1}
+
+
+def test_the_parts_of_an_upload_that_was_killed_are_found_and_removed_by_a_gc(
+    port: int, place: str, remote: Remote, tmp_path: Path
+) -> None:
+    local = tmp_path / "large"
+    local.write_bytes(os.urandom(11 * 1024 * 1024))
+    script = (
+        "import sys\nfrom repro.store import remote_s3\nfrom repro.store.open_remote import open_remote\n"
+        "remote_s3.PART = 5 * 1024 * 1024\nopen_remote(sys.argv[1]).put_file(*sys.argv[2:])\n"
+    )
+    with faulty_proxy(port) as proxy:
+        proxy.plan = [("PUT", ""), ("PUT", "stall")]
+        command = [sys.executable, "-c", script, f"{place}?endpoint=http://127.0.0.1:{proxy.port}", PACK, str(local)]
+        with subprocess.Popen(command) as child:
+            while proxy.met < 2:
+                assert child.poll() is None
+                time.sleep(0.01)
+            child.kill()
+    [left] = remote.unfinished()
+    assert left.size == 5 * 1024 * 1024
+    assert left.name.endswith(PACK)
+    assert remote.list("packs") == []
+    cache = Cache(str(tmp_path / "cache"))
+    kept = collect_far(cache, remote, Roots(), 3600, delete=True, sure=lambda: None)
+    assert (kept.garbage_bytes, kept.deletable_bytes, kept.deleted_bytes) == (left.size, 0, 0)
+    shown = collect_far(cache, remote, Roots(), 0, delete=False, sure=lambda: None)
+    assert (shown.deletable_bytes, shown.deleted_bytes) == (left.size, 0)
+    gone = collect_far(cache, remote, Roots(), 0, delete=True, sure=lambda: None)
+    assert gone.deleted_bytes == left.size
+    assert remote.unfinished() == ()
+    remote.drop(left)
 
 
 def test_a_large_file_goes_in_parts(remote: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
