@@ -21,6 +21,7 @@ from repro.model.manifest import Manifest, Output
 from repro.model.names import RelPath, is_within, name_to_text
 from repro.model.recipe import Recipe
 from repro.model.run_state import State
+from repro.model.secret_names import looks_secret
 from repro.model.values import BadValues, read_values
 from repro.model.watch_findings import not_watched
 from repro.model.watch_record import BLIND, Means, Watch
@@ -138,6 +139,12 @@ def _capture_found(project: Project, found: Sequence[RelPath]) -> tuple[tuple[Ou
     made: list[Output] = []
     findings = []
     for path in found:
+        if looks_secret(path):
+            detail = "was written, and is called like a secret: it is not stored, and no output"
+            findings.append(
+                Finding("secret-left-out", detail, name_to_text(path), hint="if it is none: name it with -o")
+            )
+            continue
         try:
             content = capture(project.root, path, cache, store=project.store_root).content
             made.append(Output(path, content, declared=False))

@@ -81,6 +81,19 @@ def test_files_that_look_like_secrets_are_never_stored_unless_they_are_named(wat
     assert watched.inputs() == ["ignored/.env"]
 
 
+@pytest.mark.parametrize("means", ["strace", "off"])
+def test_a_file_that_the_run_writes_and_that_looks_like_a_secret_is_an_output_only_if_it_is_named(
+    watched: Watched, means: str
+) -> None:
+    script = "open('token.json', 'w').write('very ' 'secret indeed'); " + WRITE.format("1")
+    watched.run(script, "--watch", means)
+    assert (watched.outputs(), watched.findings("secret-left-out")) == (["result"], ["token.json"])
+    stored = [path for path in watched.ann.home.rglob("*") if path.is_file()]
+    assert [path.name for path in stored if b"very secret indeed" in path.read_bytes()] == ["token.json"]
+    watched.run(script, "--watch", means, "-o", "token.json")
+    assert watched.outputs() == ["result", "token.json"]
+
+
 def test_an_untracked_file_that_looks_like_a_secret_is_no_code(watched: Watched) -> None:
     watched.ann.write(".env", "very secret indeed")
     watched.run(WRITE.format("open('.env').read() and 1"))
