@@ -126,8 +126,8 @@ def archive(environment: Environment, request: ArchiveRequest) -> Archived:
         reasons = ["the network is not used"] if request.offline else pull_exactly(engine, wanted)
         if reasons is not None:
             detail = f"the image sha256:{wanted.image[:12]} is not in the engine" + "".join(f"; {r}" for r in reasons)
-            return Archived((), (Finding("not-archived", detail),))
-    return Archived(store_image(engine, wanted.image, request.sink))
+            return Archived((), (Finding("environment-unarchived", detail),))
+    return Archived(store_image(engine, wanted.image, request.sink, request.known))
 
 
 def runs_on(image: str, engine: str) -> bool:

@@ -12,7 +12,8 @@ import json
 import os
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import IO
 
 from repro.env.image_build import TAG, export
@@ -34,13 +35,16 @@ class WrongImage(IntegrityError):
     id = "wrong-image"
 
 
-def store_image(engine: Engine, image: str, sink: ObjectSink) -> tuple[ArchivedFile, ...]:
+def store_image(
+    engine: Engine, image: str, sink: ObjectSink, known: Mapping[str, ObjectRef] = MappingProxyType({})
+) -> tuple[ArchivedFile, ...]:
     """Store an image that is in the engine, layer by layer, with flat memory.
 
     Args:
         engine: has the image.
         image: its id, 64 hex digits.
         sink: takes the files.
+        known: objects of layers that are stored already, by their SHA-256.
 
     Raises:
         WrongImage: the engine exports other bytes than the id names.
@@ -53,9 +57,13 @@ def store_image(engine: Engine, image: str, sink: ObjectSink) -> tuple[ArchivedF
         files = [ArchivedFile(_NAME.format(image), image, sink.add_bytes(saved.config_bytes))]
         for index, diff_id in enumerate(saved.diff_ids):
             digest = diff_id.removeprefix("sha256:")
-            if all(digest != known.sha256 for known in files):
+            if any(digest == stored.sha256 for stored in files):
+                continue
+            stored_as = known.get(digest)
+            if stored_as is None:
                 with saved.layer(index) as layer:
-                    files.append(ArchivedFile(_NAME.format(digest), digest, _store_layer(layer, digest, sink)))
+                    stored_as = _store_layer(layer, digest, sink)
+            files.append(ArchivedFile(_NAME.format(digest), digest, stored_as))
     return tuple(files)
 
 

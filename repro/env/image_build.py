@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from repro.env.image_context import ContextPlace, read_text, write_context
-from repro.env.image_engine import Engine, engine_errors, refused
+from repro.env.image_engine import Engine, EngineRefused, engine_errors, refused
 from repro.env.image_normalise import normalise, read_saved
 from repro.env.image_pull import local_image, pull
 from repro.errors import CannotProceed
@@ -128,17 +128,26 @@ def _failed(plan: BuildPlan, said: list[str], error: str) -> CannotProceed:
 
 def _normalised(engine: Engine, raw: str, bases: list[dict[str, Any]]) -> str:
     """Normalise an image that is in the engine, put the result there too, and return its id."""
-    with tempfile.TemporaryFile() as saved, tempfile.TemporaryFile() as made:
+    with tempfile.TemporaryFile() as saved:
         export(engine, raw, saved)
         read = read_saved(saved)
         base = _base_of(read.diff_ids, bases)
         layers = base["RootFS"]["Layers"] if base else []
         lines = _history_length(engine, base) if base else 0
-        image = normalise(read, made, layers, lines, EPOCH)
-        made.seek(0)
-        with engine_errors("load the normalised image"):
-            engine.client.images.load(made)
-            engine.client.api.tag(f"sha256:{image}", TAG, image[:32])
+        # Docker finds the base image's layers where they are, and most of an image's bytes are theirs.
+        for whole in (False, True) if engine.name.startswith("Docker") else (True,):
+            with tempfile.TemporaryFile() as made:
+                image = normalise(read, made, layers, lines, EPOCH, whole=whole)
+                made.seek(0)
+                try:
+                    with engine_errors("load the normalised image"):
+                        engine.client.images.load(made)
+                        engine.client.api.tag(f"sha256:{image}", TAG, image[:32])
+                except EngineRefused:
+                    if whole:
+                        raise
+                    continue
+            break
     return image
 
 

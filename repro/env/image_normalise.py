@@ -92,7 +92,9 @@ def read_saved(file: IO[bytes]) -> SavedImage:
     return saved
 
 
-def normalise(saved: SavedImage, into: IO[bytes], base: Sequence[str], base_history: int, epoch: int) -> str:
+def normalise(
+    saved: SavedImage, into: IO[bytes], base: Sequence[str], base_history: int, epoch: int, *, whole: bool
+) -> str:
     """Write the image anew as an archive for `docker load`, and return its id, 64 hex digits.
 
     Args:
@@ -101,6 +103,7 @@ def normalise(saved: SavedImage, into: IO[bytes], base: Sequence[str], base_hist
         base: the layers of the image that it was built on, the lowest first: what it begins with stays as it is.
         base_history: how many lines of its history are the base image's.
         epoch: the latest time that stays, in seconds since 1970.
+        whole: write the base image's layers too; an engine that has them may not need them.
 
     Raises:
         StrangeImage: a layer cannot be read.
@@ -112,6 +115,9 @@ def normalise(saved: SavedImage, into: IO[bytes], base: Sequence[str], base_hist
     times: dict[str, int] = {}
     with tarfile.open(fileobj=into, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for index in range(len(saved.layers)):
+            if index < kept and not whole:
+                digests.append(base[index].removeprefix("sha256:"))
+                continue
             with tempfile.TemporaryFile() as layer:
                 if index < kept:
                     _copy(saved.layer(index), layer)

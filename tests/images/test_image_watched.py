@@ -44,7 +44,7 @@ def test_without_strace_the_record_says_that_nothing_was_seen(with_input: Person
     alone.repro("run", "--", "sh", "-c", SCRIPT)
     manifest = with_input.manifest()
     assert manifest["observations"]["watched"] == "none"
-    assert manifest["observations"]["watch"]["reason"] == "strace is not installed"
+    assert manifest["observations"]["watch"]["reason"].startswith("strace is not installed")
     assert [finding["kind"] for finding in manifest["observations"]["findings"]].count("not-watched") == 1
     assert manifest["facts"]["recipe"]["data"] == []
     assert [output["path"] for output in manifest["facts"]["outputs"]] == ["copied", "out/model.txt"]
