@@ -101,8 +101,10 @@ def _check_here(workspace: Workspace, jobs: int, repair: bool, quick: bool, prog
         lost, kept = _refs(project, checked.commits, repair)
         findings += lost
         repaired += kept
-    findings += [*packs.findings, *packs.unindexed]
+    findings += packs.findings
     findings += trouble_findings(walk.troubles, None if repair else "`repro fsck --repair` takes it from who has it")
+    # A pack without an index is what a killed command left, unless something is missing, or nobody knows.
+    (findings if findings or project is None else information).extend(packs.unindexed)
     return answer_of(cache.root, seen, checked, findings, [*information, *checked.unfinished], repaired)
 
 

@@ -151,7 +151,8 @@ def _note(walk: PacksWalk, checked: CheckedPack, sound: SoundObjects, keep_unnam
         walk.unnamed[checked.pack] = checked
         detail = f"no index names the pack, which has {records} records: nobody finds what is in it"
         if not (walk.indexes.bad or walk.indexes.unreadable):  # one of these may name it
-            walk.unindexed.append(Finding("unindexed-pack", detail, name))
+            hint = "`repro fsck --repair` makes an index of it"
+            walk.unindexed.append(Finding("unindexed-pack", detail, name, hint=hint))
     elif unnamed and keep_unnamed:
         walk.unnamed[checked.pack] = checked
 
