@@ -1,4 +1,4 @@
-"""The project's conda files: `conda-lock.yml` made from `environment.yml`, and an environment made from it."""
+"""`conda-lock.yml` made from the project's `environment.yml`."""
 
 from __future__ import annotations
 
@@ -6,26 +6,16 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from repro.env.conda import cache_dir
 from repro.env.conda_channels import need_rattler
-from repro.env.conda_install import CondaSource
+from repro.env.conda_file_names import LOCKS, cache_dir, find_lock, find_wish, may_be_conda
 from repro.env.conda_lock_maker import LockTask, make_lock
-from repro.env.conda_platform import platform_here, unmet_needs
-from repro.env.conda_project_files import LOCKS, find_lock, find_wish, known_channels, read_lock, read_wish
-from repro.env.conda_realise import check_platform, realise
-from repro.env.which_kind import kind_of_file
-from repro.errors import CannotProceed
-from repro.model.conda_lock_file import dump_conda_lock, part_of
+from repro.env.conda_platform import platform_here
+from repro.env.conda_project_files import read_wish
+from repro.model.conda_lock_file import dump_conda_lock
 from repro.model.finding import Finding
 from repro.model.settings import EnvironmentSettings
 from repro.project import Project
 from repro.store.whole_file import replace_text
-
-
-class MachineLacks(CannotProceed):
-    """A machine has not what the packages of a lock ask for: a GPU, a newer C library."""
-
-    id = "machine-lacks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +35,9 @@ def wish_to_lock(project: Project) -> str | None:
     One that the settings do not name counts where they name nothing else.
     """
     settings = project.settings.environment
-    if not _may_be_conda(settings) or (settings.kind is None and settings.file is None and settings.lock):
+    if not may_be_conda(settings) or (settings.kind is None and settings.file is None and settings.lock):
         return None
     return find_wish(project.root, settings)
-
-
-def _may_be_conda(settings: EnvironmentSettings) -> bool:
-    """Whether the settings name conda, or nothing that would be another kind."""
-    if settings.kind is not None:
-        return settings.kind == "conda"
-    if settings.file is not None:
-        return kind_of_file(settings.file) == "conda"
-    return settings.image is None and settings.python is None
 
 
 def lock_wish(
@@ -94,31 +75,3 @@ def _not_named(settings: EnvironmentSettings, source: str) -> list[Finding]:
         return []
     detail = f"runs use what is active where they start: no setting says that {source} is this project's"
     return [Finding("environment-not-named", detail, hint=f"`environment: {{file: {source}}}` in repro.yaml")]
-
-
-def create_from_lock(project: Project, *, offline: bool) -> str | None:
-    """Make the environment of the project's conda-lock.yml, or find it made, and return its path.
-
-    None where the project's environment is not conda's, or there is no such lock.
-
-    Raises:
-        MachineLacks: the machine has not what the packages need.
-        CannotProceed, IntegrityError, RemoteError: as `repro.env.conda_realise.realise`.
-    """
-    settings = project.settings.environment
-    name = find_lock(project.root, settings) if _may_be_conda(settings) else None
-    if name is None:
-        return None
-    need_rattler()
-    lock = read_lock(project.root, name)
-    here = check_platform(lock, name)
-    lacking = unmet_needs(lock.needs.get(here, ()), project.environ)
-    if lacking:
-        raise MachineLacks("; ".join(finding.detail for finding in lacking), lacking[0].hint)
-    envs_dir = project.places.environments
-
-    def source() -> CondaSource:
-        channels = known_channels(project.root, settings, lock, project.environ)
-        return CondaSource({}, channels, cache_dir(envs_dir), offline, project.environ)
-
-    return realise(part_of(lock, here), envs_dir=envs_dir, source=source).prefix

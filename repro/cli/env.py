@@ -107,7 +107,7 @@ def create(run: str | None, source: str | None, python: str | None, offline: boo
     """
     workspace = project_or_workspace()
     if run is None and source is None and isinstance(workspace, Project):
-        from repro.actions.lock_conda import create_from_lock
+        from repro.actions.create_conda import create_from_lock
 
         directory = create_from_lock(workspace, offline=offline)
         if directory is not None:

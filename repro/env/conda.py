@@ -144,6 +144,7 @@ def archive(environment: Environment, request: ArchiveRequest) -> Archived:
 
 def _source(environment: CondaEnvironment, request: RealiseRequest) -> CondaSource:
     """Return where packages come from. What was archived is written out only now, when it is needed."""
+    from repro.env.conda_file_names import cache_dir
     from repro.env.conda_install import CondaSource
 
     request.bring([file.object for file in request.archive])
@@ -159,11 +160,6 @@ def _source(environment: CondaEnvironment, request: RealiseRequest) -> CondaSour
         offline=request.offline,
         environ=request.environ,
     )
-
-
-def cache_dir(envs_dir: str) -> str:
-    """Return where unpacked packages and channels' indexes are kept: beside the environments."""
-    return os.path.join(os.path.dirname(envs_dir), "conda")
 
 
 def _write(request: RealiseRequest, name: str, ref: ObjectRef) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from repro.env.conda_channels import DEFAULT_CHANNELS, Channel, open_channel
-from repro.env.conda_pip_files import PipTarget, find_wheels
 from repro.env.conda_platform import virtual_packages
 from repro.env.conda_solve import Solved, open_gateway, solve
 from repro.errors import UsageError
@@ -115,6 +114,8 @@ def _pip_part(
     wanted = [text for text in requirements if not _is_provided(text, provided)]
     if not wanted:
         return ()
+    from repro.env.conda_pip_files import PipTarget, find_wheels
+
     target = PipTarget(platform, python.version, virtual, free_threaded="t/" in (solved.site_packages or ""))
     return find_wheels(wanted, target, provided, environ=task.environ, cwd=task.cwd, offline=task.offline)
 

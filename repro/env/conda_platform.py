@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import platform as machine
+import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +20,15 @@ _ELSEWHERE = {
     "osx": ("__unix=0=0", "__osx=13.0=0"),
     "win": ("__win=10=0",),
 }
+_SYSTEMS = {"linux": "linux", "darwin": "osx", "win32": "win"}
+_MACHINES = {"x86_64": "64", "AMD64": "64", "i686": "32", "arm64": "arm64", "aarch64": "aarch64"}
 _OVERRIDES = {"CONDA_OVERRIDE_GLIBC": "__glibc", "CONDA_OVERRIDE_CUDA": "__cuda", "CONDA_OVERRIDE_OSX": "__osx"}
+
+
+def platform_by_name() -> str:
+    """Return conda's name of this machine's platform; what py-rattler says, without importing it."""
+    here = machine.machine()
+    return f"{_SYSTEMS.get(sys.platform, sys.platform)}-{_MACHINES.get(here, here)}"
 
 
 @functools.cache

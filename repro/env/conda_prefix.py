@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import platform as machine
 import re
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from repro.env.conda_platform import platform_by_name
 from repro.errors import CannotProceed
 from repro.model.conda_dependencies import dependencies_of, needs_of
 from repro.model.conda_lock_file import LockedFile
@@ -18,8 +17,6 @@ from repro.model.conda_url import is_plain_url, without_secrets
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MD5 = re.compile(r"[0-9a-f]{32}")
-_SYSTEMS = {"linux": "linux", "darwin": "osx", "win32": "win"}
-_MACHINES = {"x86_64": "64", "AMD64": "64", "i686": "32", "arm64": "arm64", "aarch64": "aarch64"}
 
 
 class BrokenPrefix(CannotProceed):
@@ -137,9 +134,3 @@ def _infos(records: Iterable[dict[str, Any]]) -> Iterable[str]:
                 yield folder
             elif file.endswith(".egg-info"):
                 yield str(name)
-
-
-def platform_by_name() -> str:
-    """Return conda's name of this machine's platform; what py-rattler says, without importing it."""
-    here = machine.machine()
-    return f"{_SYSTEMS.get(sys.platform, sys.platform)}-{_MACHINES.get(here, here)}"

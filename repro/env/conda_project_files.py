@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from repro.env.conda_channels import Channel, NoChannelSecret, open_channel
+from repro.env.conda_file_names import find_lock, find_wish
 from repro.env.conda_lock_maker import channels_of, wish_digest
 from repro.env.kinds import LockRequest
 from repro.errors import CannotProceed
@@ -16,33 +17,11 @@ from repro.model.environment import CondaEnvironment
 from repro.model.finding import Finding
 from repro.model.settings import EnvironmentSettings
 
-WISHES = ("environment.yml", "environment.yaml")
-LOCKS = ("conda-lock.yml", "conda-lock.yaml")
-
 
 class NoCondaFile(CannotProceed):
     """A file that settings name is not there."""
 
     id = "no-conda-file"
-
-
-def find_wish(root: str, settings: EnvironmentSettings) -> str | None:
-    """Return the name of the project's environment.yml, relative to its root; None where there is none."""
-    if settings.file is not None and not _is_lock(settings.file):
-        return settings.file
-    return next((name for name in WISHES if os.path.isfile(os.path.join(root, name))), None)
-
-
-def find_lock(root: str, settings: EnvironmentSettings) -> str | None:
-    """Return the name of the project's conda-lock.yml, relative to its root; None where there is none."""
-    named = settings.lock or (settings.file if settings.file is not None and _is_lock(settings.file) else None)
-    if named is not None:
-        return named if os.path.isfile(os.path.join(root, named)) else None
-    return next((name for name in LOCKS if os.path.isfile(os.path.join(root, name))), None)
-
-
-def _is_lock(name: str) -> bool:
-    return "lock" in os.path.basename(name)
 
 
 def read_wish(root: str, name: str, settings: EnvironmentSettings) -> CondaWish:

@@ -59,6 +59,7 @@ def realise(
     source: Callable[[], CondaSource],
     vcs: Sequence[VcsInstall] = (),
     wheels: Sequence[WheelInstall] = (),
+    read: CondaLock | None = None,
 ) -> PrefixEnvironment:
     """Return the environment, standing.
 
@@ -69,6 +70,7 @@ def realise(
         envs_dir: where environments are kept; made when needed.
         source: gives where packages come from; asked only if the environment has to be made.
         vcs, wheels: what pip added from other places than an index.
+        read: the lock as it was read, where the caller has it; may have other platforms as well.
 
     Raises:
         BadCondaLock, PackageHashMismatch, TamperedWheel, UnsafeInstall: integrity (4).
@@ -86,7 +88,8 @@ def realise(
                 "name a shorter folder: REPRO_SCRATCH=/path",
             )
         os.makedirs(envs_dir, exist_ok=True)
-        prefix = make_environment(envs_dir, key, _Builder(lock, final, source(), tuple(vcs), tuple(wheels)).build)
+        builder = _Builder(lock, read, final, source(), tuple(vcs), tuple(wheels))
+        prefix = make_environment(envs_dir, key, builder.build)
     return standing_at(prefix)
 
 
@@ -119,6 +122,7 @@ class _Builder:
     """Builds one environment from nothing."""
 
     lock: bytes
+    read: CondaLock | None
     final: str
     source: CondaSource
     vcs: tuple[VcsInstall, ...]
@@ -126,7 +130,7 @@ class _Builder:
 
     def build(self, prefix: str) -> None:
         """Install conda's packages, then pip's, then keep the lock inside."""
-        lock = parse_conda_lock(self.lock, "the lock")
+        lock = self.read or parse_conda_lock(self.lock, "the lock")
         here = check_platform(lock, "the lock")
         packages = lock.of(here)
         install_packages(packages, lock.site_packages.get(here), prefix, self.final, self.source)

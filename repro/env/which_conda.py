@@ -62,8 +62,9 @@ def _programs(request: LockRequest) -> list[str]:
 
 
 def _made_from_lock(request: LockRequest) -> str:
-    from repro.env.conda_prefix import platform_by_name
-    from repro.env.conda_project_files import find_lock, read_lock
+    from repro.env.conda_file_names import find_lock
+    from repro.env.conda_platform import platform_by_name
+    from repro.env.conda_project_files import read_lock
     from repro.env.conda_realise import environment_key
     from repro.env.environment_cache import cached_environment
     from repro.model.conda_lock_file import part_of

@@ -7,15 +7,14 @@ key that they do not know, so what repro has to say beside it stands in `metadat
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from repro.errors import IntegrityError
 from repro.model.canonical import canonical_digest
 from repro.model.conda_url import is_plain_url
 from repro.model.record import BadRecord, Fields
-from repro.model.strict_yaml import BadYaml, dump_yaml, load_yaml
+from repro.model.strict_yaml import BadYaml, load_yaml
 
 HEADER = "# conda-lock.yml, version 1, written by repro: conda-lock and repro read it. Do not edit.\n"
 VERSION = 1
@@ -29,6 +28,8 @@ _FILE = re.compile(r"[A-Za-z0-9_.+!%~-]+\.(?:conda|tar\.bz2)")
 _WHEEL = re.compile(r"[A-Za-z0-9_.+!%~-]+\.whl")
 _VIRTUAL = re.compile(r"__[a-z0-9_]+=[^=\s]+(?:=[^=\s]+)?")
 _MAX_TEXT = 4096
+_PLAIN = re.compile(r"[A-Za-z_](?:[A-Za-z0-9_./+%=<>~-]|:(?=[A-Za-z0-9/]))*")
+_NOT_TEXT = frozenset(["null", "true", "false", "yes", "no", "on", "off", "y", "n"])
 
 
 class BadCondaLock(IntegrityError):
@@ -133,23 +134,24 @@ def part_of(lock: CondaLock, platform: str) -> bytes:
 
 
 def dump_conda_lock(lock: CondaLock) -> bytes:
-    """Return the file's bytes: the same for the same lock."""
+    """Return the file's bytes: the same for the same lock, whatever YAML library is installed."""
     custom = {"repro": "1"}
     custom |= {f"virtual-packages.{p}": " ".join(lock.virtual[p]) for p in sorted(lock.virtual)}
     custom |= {f"virtual-needs.{p}": "; ".join(lock.needs[p]) for p in sorted(lock.needs)}
     custom |= {f"site-packages.{p}": lock.site_packages[p] for p in sorted(lock.site_packages)}
-    plain = {
-        "version": VERSION,
-        "metadata": {
-            "content_hash": {platform: lock.content_hash[platform] for platform in sorted(lock.content_hash)},
-            "channels": [{"url": url, "used_env_vars": list(names)} for url, names in lock.channels],
-            "platforms": sorted(lock.platforms),
-            "sources": list(lock.sources),
-            "custom_metadata": custom,
-        },
-        "package": [_package_to_plain(package) for package in _sorted(lock.packages)],
-    }
-    return (HEADER + dump_yaml(plain)).encode()
+    lines = [f"version: {VERSION}", "metadata:"]
+    lines += _mapping("content_hash", sorted(lock.content_hash.items()), "  ")
+    lines.append("  channels:" if lock.channels else "  channels: []")
+    for url, names in lock.channels:
+        lines.append(f"  - url: {_scalar(url)}")
+        lines += _list("used_env_vars", names, "    ")
+    lines += _list("platforms", sorted(lock.platforms), "  ")
+    lines += _list("sources", lock.sources, "  ")
+    lines += _mapping("custom_metadata", custom.items(), "  ")
+    lines.append("package:" if lock.packages else "package: []")
+    for package in _sorted(lock.packages):
+        lines += _package_lines(package)
+    return (HEADER + "\n".join(lines) + "\n").encode()
 
 
 def parse_conda_lock(data: bytes, what: str) -> CondaLock:
@@ -189,20 +191,38 @@ def _sorted(packages: tuple[LockedFile, ...]) -> tuple[LockedFile, ...]:
     return tuple(sorted(packages, key=lambda p: (p.manager, p.name, p.platform)))
 
 
-def _package_to_plain(package: LockedFile) -> dict[str, Any]:
-    hashes = {"md5": package.md5} if package.md5 else {}
-    plain: dict[str, Any] = {
-        "name": package.name,
-        "version": package.version,
-        "manager": package.manager,
-        "platform": package.platform,
-        "dependencies": dict(package.dependencies),
-        "url": package.url,
-        "hash": hashes | {"sha256": package.sha256},
-    }
+def _package_lines(package: LockedFile) -> Iterator[str]:
+    yield f"- name: {_scalar(package.name)}"
+    yield f"  version: {_scalar(package.version)}"
+    yield f"  manager: {package.manager}"
+    yield f"  platform: {_scalar(package.platform)}"
+    yield from _mapping("dependencies", package.dependencies, "  ")
+    yield f"  url: {_scalar(package.url)}"
+    hashes = [("md5", package.md5)] if package.md5 else []
+    yield from _mapping("hash", [*hashes, ("sha256", package.sha256)], "  ")
     if package.build:
-        plain["build"] = package.build
-    return plain | {"category": "main", "optional": False}
+        yield f"  build: {_scalar(package.build)}"
+    yield "  category: main"
+    yield "  optional: false"
+
+
+def _mapping(name: str, items: Iterable[tuple[str, str]], indent: str) -> list[str]:
+    lines = [f"{indent}  {_scalar(key)}: {_scalar(value)}" for key, value in items]
+    return [f"{indent}{name}:", *lines] if lines else [f"{indent}{name}: {{}}"]
+
+
+def _list(name: str, items: Iterable[str], indent: str) -> list[str]:
+    lines = [f"{indent}- {_scalar(item)}" for item in items]
+    return [f"{indent}{name}:", *lines] if lines else [f"{indent}{name}: []"]
+
+
+def _scalar(text: str) -> str:
+    """Return a text as YAML, 1.1 and 1.2, takes it for that text."""
+    if _PLAIN.fullmatch(text) and text.lower() not in _NOT_TEXT:
+        return text
+    if text.isprintable():
+        return f"'{text.replace(chr(39), chr(39) * 2)}'"
+    return '"' + "".join(c if c.isprintable() and c not in '"\\' else f"\\U{ord(c):08x}" for c in text) + '"'
 
 
 def _package(fields: Fields) -> LockedFile:

@@ -3,6 +3,9 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from repro.model.conda_lock_file import (
     BadCondaLock,
@@ -42,6 +45,22 @@ def test_what_is_written_is_read_back() -> None:
     data = dump_conda_lock(LOCK)
     assert parse_conda_lock(data, "x") == LOCK
     assert dump_conda_lock(parse_conda_lock(data, "x")) == data
+
+
+@given(st.text(st.characters(codec="utf-8"), max_size=20), st.text(st.characters(codec="utf-8"), max_size=20))
+@example("", "a: b # c")
+@example("1e5", "- x")
+@example("yes", "'")
+@example(">=1,<2", "a:")
+@example("*", "\x85\u2028\n\t")
+def test_any_text_survives(version: str, name: str) -> None:
+    hopeful = dataclasses.replace(SIX, dependencies=((name, version),))
+    lock = dataclasses.replace(LOCK, packages=(hopeful,), sources=(name,))
+    data = dump_conda_lock(lock)
+    read = parse_conda_lock(data, "x")
+    assert read.packages[0].dependencies == ((name, version),)
+    assert read.sources == (name,)
+    assert yaml.safe_load(data)["package"][0]["dependencies"] == {name: version}
 
 
 def test_the_order_of_packages_does_not_matter() -> None:
