@@ -37,7 +37,7 @@ def test_a_file_that_somebody_may_write_to_is_read(tmp_path: Path, monkeypatch: 
     def no_map(*_: object) -> bool:
         raise AssertionError("it was mapped")
 
-    monkeypatch.setattr(mapped_hashing, "_hash_part", no_map)
+    monkeypatch.setattr(mapped_hashing, "_map", no_map)
     data = os.urandom(3 * PART)
     with open(tmp_path / "file", "xb") as writer:
         writer.write(data)
