@@ -10,9 +10,6 @@ from repro.actions.tracked import tracked_data
 from repro.errors import CannotProceed, IntegrityError
 from repro.model.data_state import Synced
 from repro.model.digest import digest_of
-from repro.model.environment_record import environment_id
-from repro.model.manifest import parse_manifest
-from repro.model.pieces import pieces_of
 from repro.model.pointer import Pointer, render_pointer
 from repro.model.progress import SILENT, Progress
 from repro.model.run_id import RunId
@@ -93,6 +90,11 @@ class _Sending:
         """
         data = self._records.read_bytes(run)
         name = manifest_name(run)
+        if self._there.get(name) == len(data) and not self._named:
+            return
+        from repro.model.manifest import parse_manifest
+        from repro.model.pieces import pieces_of
+
         if name in self._there:
             same = self._there[name] == len(data)
             if not same or (self._named and self._remote.read(name, MAX_BYTES) != data):
@@ -118,6 +120,8 @@ class _Sending:
         own = ArchiveRecords(self._records.folder)
         if not own.names():
             return
+        from repro.model.environment_record import environment_id
+
         there = set(self._remote.list(FOLDER))
         environments = {self._records.read(run).recipe.environment for run in runs}
         for environment in environments - {None}:

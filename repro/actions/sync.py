@@ -1,19 +1,17 @@
-"""From a remote to here: fetch, pull. Manifests and rebuild records on remotes."""
+"""From a remote to here: fetch, pull. Manifests and rebuild records on remotes.
+
+What only some of it needs is imported there: a push, which is frequent, needs little of it.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from repro.actions.archives import archive_pieces, fetch_archives
-from repro.actions.track_data import checkout, tracked_items
 from repro.errors import IntegrityError
-from repro.model.content import Item
 from repro.model.data_state import CheckedOut, Synced
-from repro.model.manifest import Manifest, parse_manifest
-from repro.model.pieces import pieces_of
 from repro.model.progress import SILENT, Progress
-from repro.model.rebuild_record import parse_rebuild
 from repro.model.run_id import NoSuchRun, RunId, RunName, is_run_id, parse_run_id, select_run
 from repro.model.run_state import State
 from repro.model.strict_yaml import MAX_BYTES
@@ -21,7 +19,9 @@ from repro.project import Project, Workspace
 from repro.store.records import Records
 from repro.store.remote import Remote
 from repro.store.remote_errors import RemoteListsNothing
-from repro.store.transfer import Fetch, RemoteObjects, Transferred, fetch_objects
+
+if TYPE_CHECKING:
+    from repro.model.manifest import Manifest
 
 
 class ManifestMismatch(IntegrityError):
@@ -62,6 +62,11 @@ def fetch(
         RemoteError: the remote cannot be reached, or refuses.
         MissingOnRemote, CorruptRemoteObject: it lacks something, or has other bytes.
     """
+    from repro.actions.archives import archive_pieces, fetch_archives
+    from repro.actions.track_data import tracked_items
+    from repro.model.pieces import pieces_of
+    from repro.store.transfer import Fetch, RemoteObjects, Transferred, fetch_objects
+
     remote = remote_of(project, source)
     cache, records = project.cache(), project.records()
     if not runs and not everything:
@@ -95,8 +100,11 @@ def pull(
     progress: Progress = SILENT,
 ) -> tuple[Synced, list[CheckedOut]]:
     """Fetch the tracked data, all of it or what is named, and check it out."""
+    from repro.actions.track_data import checkout, tracked_items
+    from repro.store.transfer import fetch_objects
+
     remote = remote_of(project, source)
-    items: list[Item] = tracked_items(project, paths)
+    items = tracked_items(project, paths)
     roots = [item.content for item in items if item.content.digest]
     brought = fetch_objects(project.cache(), remote, roots, jobs, progress)
     project.cache().flush()
@@ -150,6 +158,8 @@ def read_remote_manifest(remote: Remote, run: RunId) -> tuple[Manifest, bytes]:
         BadRecord, NewerFormat: it cannot be read.
         ManifestMismatch: it is of another run.
     """
+    from repro.model.manifest import parse_manifest
+
     data = remote.read(manifest_name(run), MAX_BYTES)
     manifest = parse_manifest(data, f"{remote.shown}/{manifest_name(run)}")
     if manifest.run != run:
@@ -175,6 +185,8 @@ def keep_fetched(records: Records, run: RunId, data: bytes) -> None:
 
 def fetch_rebuilds(records: Records, remote: Remote, run: RunId) -> None:
     """Bring the run's rebuild records that are not here, if the remote can say which it has."""
+    from repro.model.rebuild_record import parse_rebuild
+
     here = set(records.rebuild_names(run))
     try:
         names = remote.list(f"rebuilds/{run}")

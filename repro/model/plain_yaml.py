@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 _MOST = 16 * 1024  # characters; beyond, the parser is as fast
 _DEEPEST = 20
-_TEXT = re.compile("[\n\x20-\x7e\xa1-\u2027\u202a-\ud7ff]*")  # YAML's printable characters, less tabs and odd line ends
 _NOTHING = re.compile(r" *(?:#.*)?")
 _WORD = r"[A-Za-z0-9_./][A-Za-z0-9_./:@+=&?%~-]*(?<!:)"
 _LISTED = r"[A-Za-z0-9_./][A-Za-z0-9_./@+=~-]*"  # between brackets, YAML means more by a colon and a question mark
@@ -32,10 +31,12 @@ def read_plain_yaml(text: str, resolve: Callable[[str], object]) -> tuple[Any, d
         text: of a file.
         resolve: returns what a plain word means, or raises ValueError.
     """
-    if len(text) > _MOST or not _TEXT.fullmatch(text):
+    if len(text) > _MOST:
         return None
     reading = _Reading(resolve)
     for number, line in enumerate(text.split("\n"), 1):
+        if not line.isprintable():  # what is printable to Python is a part of what is to YAML
+            return None
         if _NOTHING.fullmatch(line):
             continue
         found = _LINE.fullmatch(line)

@@ -14,7 +14,6 @@ from repro.model.progress import SILENT, Progress
 from repro.model.tree import Entry, decode_tree
 from repro.model.tree_objects import MAX_TREE_BYTES
 from repro.store.cache import Cache, MissingObject, SizeLie
-from repro.store.fetch import Fetch
 from repro.store.marks import Marks
 from repro.store.outgoing import Outgoing
 from repro.store.pack_indexes import PackIndexes
@@ -146,6 +145,8 @@ class Push:
 
     def _save(self, digests: Iterable[Digest]) -> bool:
         """Whether any of these objects could be brought here from packs that are to be deleted."""
+        from repro.store.fetch import Fetch
+
         there = RemoteObjects(self._remote, self._cache.root, self._jobs)
         sizes = {digest: there.size(digest) for digest in digests}
         refs = [ObjectRef(digest, size) for digest, size in sizes.items() if size is not None]

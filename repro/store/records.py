@@ -12,13 +12,15 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from repro.errors import LockedError
-from repro.model.manifest import Manifest, parse_manifest, render_manifest
-from repro.model.rebuild_record import RebuildRecord, parse_rebuild, rebuild_file_name, render_rebuild
 from repro.model.run_id import NoSuchRun, RunId, RunName, select_run
 from repro.store.records_folder import prepare_folder, write_beside
+
+if TYPE_CHECKING:
+    from repro.model.manifest import Manifest
+    from repro.model.rebuild_record import RebuildRecord
 
 _FILE = re.compile(r"([0-9]{8}-[0-9]{6}-[a-z2-7]{8})\.yaml")
 _FETCHED = os.path.join("local", "fetched")
@@ -108,6 +110,8 @@ class Records:
             NoSuchRun: it is not here.
             BadRecord, NewerFormat: it cannot be read.
         """
+        from repro.model.manifest import parse_manifest
+
         return parse_manifest(self.read_bytes(run), self.shown(run))
 
     def create(self, manifest: Manifest) -> None:
@@ -116,6 +120,8 @@ class Records:
         Raises:
             RunIdTaken: another process has just written one of that id.
         """
+        from repro.model.manifest import render_manifest
+
         self.prepare()
         path = os.path.join(self.folder, "runs", f"{manifest.run}.yaml")
         temp = write_beside(path, render_manifest(manifest))
@@ -129,6 +135,8 @@ class Records:
 
     def replace(self, manifest: Manifest) -> None:
         """Write a run's manifest in place of the one that is there."""
+        from repro.model.manifest import render_manifest
+
         self.write_bytes(manifest.run, render_manifest(manifest))
 
     def write_bytes(self, run: RunId, data: bytes) -> None:
@@ -166,6 +174,8 @@ class Records:
         Raises:
             BadRecord, NewerFormat: one cannot be read.
         """
+        from repro.model.rebuild_record import parse_rebuild
+
         found = []
         for name in self.rebuild_names(run):
             with open(self.rebuild_path(run, name), "rb") as file:
@@ -174,6 +184,8 @@ class Records:
 
     def add_rebuild(self, record: RebuildRecord) -> str:
         """Write a rebuild record and return its path."""
+        from repro.model.rebuild_record import rebuild_file_name, render_rebuild
+
         data = render_rebuild(record)
         return self._write(os.path.join("rebuilds", record.run, rebuild_file_name(record, data)), data)
 
