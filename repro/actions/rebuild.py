@@ -100,7 +100,7 @@ def rebuild(
     source = open_run(workspace, text, options.source)
     check_container(kind, source.manifest, asked=options.sandbox is not None)
     say(f"rebuilding {source.manifest.run}: {' '.join(source.manifest.recipe.command)}")
-    whole = options.whole or kind is SandboxKind.NONE
+    whole = options.whole or _shows_all(kind, source.manifest)
     plan = plan_rebuild(source, workspace.environ, options.python, progress, whole=whole)
     for warning in plan.warnings:
         if warning.kind == "processor-lacks":
@@ -130,6 +130,12 @@ def _sandbox_kind(workspace: Workspace, options: RebuildOptions) -> SandboxKind:
     if options.discard:
         return SandboxKind.NONE
     return options.sandbox or workspace.settings.sandbox or SandboxKind.AUTO
+
+
+def _shows_all(kind: SandboxKind, manifest: Manifest) -> bool:
+    """Whether the command could read also what is kept from others: without a sandbox, and as root of a container."""
+    environment = manifest.recipe.environment
+    return kind is SandboxKind.NONE or (environment is not None and environment.kind == "image")
 
 
 def _running(kind: SandboxKind) -> str:

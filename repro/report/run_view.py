@@ -27,11 +27,7 @@ def run_lines(manifest: Manifest, rebuilds: Sequence[RebuildRecord]) -> Iterator
     yield f"command     {command}" + (f"  (in {name_to_text(directory)})" if directory != ROOT else "")
     yield from _code(manifest)
     yield f"environment {_environment(manifest.recipe.environment)}"
-    for item in manifest.recipe.data:
-        yield f"input       {name_to_text(item.path)}  {_content(item.content)}"
-    for outside in manifest.recipe.outside:
-        kept = "  (not stored)" if outside.path in manifest.unstored else ""
-        yield f"input       {name_to_text(outside.path)}  {_content(outside.content)}{kept}"
+    yield from _inputs(manifest)
     for name, value in flatten(manifest.recipe.parameters):
         yield f"parameter   {name} = {value}"
     for name, text in manifest.recipe.variables.items():
@@ -49,6 +45,16 @@ def run_lines(manifest: Manifest, rebuilds: Sequence[RebuildRecord]) -> Iterator
     for record in rebuilds:
         where = f"{record.machine.user}@{record.machine.host}"
         yield f"rebuild     {record.verdict}  {record.started}  {where}  {record.duration_s} s"
+
+
+def _inputs(manifest: Manifest) -> Iterator[str]:
+    for item in manifest.recipe.data:
+        yield f"input       {name_to_text(item.path)}  {_content(item.content)}"
+    for outside in manifest.recipe.outside:
+        kept = "  (not stored)" if outside.path in manifest.unstored else ""
+        yield f"input       {name_to_text(outside.path)}  {_content(outside.content)}{kept}"
+    for folder in manifest.recipe.folders:
+        yield f"input       {name_to_text(folder)}/  (had to be there)"
 
 
 def _outcome(manifest: Manifest) -> Iterator[str]:

@@ -267,6 +267,7 @@ def test_directories_that_had_to_be_there_are_recorded_and_there_in_a_rebuild(wa
     folders = ["ignored/cwd", "ignored/inbox", "ignored/scratch", "out/deep/er"]
     assert manifest["facts"]["recipe"]["folders"] == folders
     assert (watched.inputs(), watched.outputs()) == ([], ["out/deep/er/model"])
+    assert "input       out/deep/er/  (had to be there)" in watched.ann.repro("show", "@last").stdout
     assert watched.rebuilt() == "identical"
 
 
