@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from repro.code import git_objects as git
 from repro.code.index_file import BadIndex, IndexFile, parse_index
-from repro.code.object_reader import iterate_files, read_tree
+from repro.code.object_reader import iterate_files, read_packed_tree, read_tree
 from repro.code.repository import UnsupportedRepository
 from repro.model.names import name_to_text
 
@@ -153,10 +153,13 @@ class StagedFiles:
             for change in CommittedFiles(self._repo, sparse.oid).changes(old):
                 yield ChangedFile(prefix + change.path, _moved(prefix, change.before), _moved(prefix, change.after))
             return
-        before = {entry.name: entry for entry in read_tree(self._repo, old)} if old else {}
+        packed, before = self._index.entries, read_packed_tree(self._repo, old) if old else {}
         for name, is_folder in self._names(prefix):
-            entry = before.pop(name, None)
             path = prefix + name
+            stood = before.pop(name, None)
+            if not is_folder and stood == packed[path]:  # nearly all of them
+                continue
+            entry = _unpacked(name, stood)
             if is_folder:
                 one = _leaf(path, entry)
                 if one:
@@ -171,8 +174,8 @@ class StagedFiles:
             one = _leaf(path, entry)
             if one != after:
                 yield ChangedFile(path, one, after)
-        for name, entry in before.items():
-            yield from self._removed(prefix + name, entry)
+        for name, gone in before.items():
+            yield from self._removed(prefix + name, _entry(name, gone))
 
     def _removed(self, path: bytes, entry: git.TreeEntry) -> Iterator[ChangedFile]:
         files = [_leaf(path, entry)]
@@ -201,11 +204,12 @@ class StagedFiles:
             path = paths[position]
             if not path.startswith(prefix):
                 return
-            entry = self._index.entry(path)
-            if entry is not None and path.endswith(b"/"):
-                yield from _all_below(self._repo, entry.oid, path)
-            elif entry is not None:
-                yield GitFile(path, entry.mode, entry.oid)
+            packed = self._index.entries[path]
+            mode, oid = int.from_bytes(packed[:4]), packed[4:].hex().encode()
+            if path.endswith(b"/"):
+                yield from _all_below(self._repo, oid, path)
+            else:
+                yield GitFile(path, mode, oid)
 
     def _folders_above(self, path: bytes) -> Iterator[GitFile]:
         cut = path.rfind(b"/")
@@ -231,6 +235,14 @@ def _read_index(path: str) -> IndexFile:
 
 def _all_below(repo: Repo, tree: bytes, prefix: bytes) -> Iterator[GitFile]:
     return (GitFile(path, entry.mode, entry.oid) for path, entry in iterate_files(repo, tree, prefix))
+
+
+def _unpacked(name: bytes, packed: bytes | None) -> git.TreeEntry | None:
+    return None if packed is None else _entry(name, packed)
+
+
+def _entry(name: bytes, packed: bytes) -> git.TreeEntry:
+    return git.TreeEntry(int.from_bytes(packed[:4]), name, packed[4:].hex().encode())
 
 
 def _subtree(entry: git.TreeEntry | None) -> bytes | None:

@@ -82,6 +82,11 @@ def read_tree(repo: Repo, oid: bytes) -> list[git.TreeEntry]:
     return [] if oid == git.EMPTY_TREE else git.parse_tree(read_object(repo, oid, TREE))
 
 
+def read_packed_tree(repo: Repo, oid: bytes) -> dict[bytes, bytes]:
+    """As `read_tree`, in the form of `parse_packed_tree`."""
+    return {} if oid == git.EMPTY_TREE else git.parse_packed_tree(read_object(repo, oid, TREE))
+
+
 def tree_of(repo: Repo, commit: str) -> bytes:
     """Return the hex id of a commit's tree."""
     return read_commit(repo, commit.encode())[0].tree

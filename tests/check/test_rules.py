@@ -223,6 +223,20 @@ def test_what_a_remote_has_is_not_known_offline_or_when_it_is_gone(made: Checker
     assert "repro remote add other URL" in unknown["hint"]
 
 
+@pytest.mark.parametrize("rule", ["pushed", "environment_pushed", "archived", "rebuilt"])
+def test_no_rule_that_asks_a_remote_is_met_where_it_does_not_answer(made: Checker, rule: str) -> None:
+    lock = Cache(str(made.home / ".local" / "share" / "repro")).add_bytes(b"# repro pip lock 1\n")
+    change_environment(made, lock=lock)
+    made.git("add", "--all")
+    made.rules(REMOTE + f"require: {{{rule}: true}}\n")
+    assert made.finding("could-not-tell", "--staged", "--offline")["run"] == made.run_id()
+    made.rules("remotes:\n  store: {url: 'http://127.0.0.1:1/none'}\n" + f"require: {{{rule}: true}}\n")
+    assert "127.0.0.1:1" in made.finding("could-not-tell", "--staged")["detail"]
+    made.rules(f"require: {{{rule}: true}}\n")
+    kinds = made.kinds("--staged")
+    assert kinds == (["not-rebuilt"] if rule == "rebuilt" else ["could-not-tell"])
+
+
 def test_a_run_that_nobody_rebuilt_is_refused(made: Checker) -> None:
     made.rules("require: {rebuilt: {verdict: identical}}\n")
     made.git("add", "--all")
