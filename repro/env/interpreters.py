@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 
 from repro.env.kinds import EnvironmentPlan
+from repro.env.managed_python import installable
 from repro.env.probe import BrokenInterpreter, probe
 from repro.env.uv_process import run_uv
 from repro.env.which_python import which
@@ -28,7 +29,8 @@ def plan(environment: PipEnvironment, *, environ: Mapping[str, str], python: str
         python: an interpreter that the user insists on; a difference is then a warning.
 
     Returns:
-        Blocking: `no-interpreter`, `environment-unlocked`. Warnings: `other-interpreter`, `other-platform`.
+        Blocking: `no-interpreter`, `environment-unlocked`. Warnings: `other-interpreter`, `other-platform`,
+        `interpreter-to-install`.
     """
     blocking = [
         Finding("environment-unlocked", f"{name} was not pinned when the run was recorded", hint=_BUILD_WHEEL)
@@ -36,6 +38,9 @@ def plan(environment: PipEnvironment, *, environ: Mapping[str, str], python: str
     ]
     wanted = environment.python
     found = _insisted(python, environ) if python is not None else find_interpreter(wanted, environ)
+    if found is None and python is None and (means := installable(wanted, _request(wanted), environ)) is not None:
+        detail = f"no {_shown(wanted)} is on this machine: uv installs it"
+        return EnvironmentPlan(means, tuple(blocking), (Finding("interpreter-to-install", detail),))
     if found is None:
         asked = f"{python} cannot be run" if python is not None else f"no {_shown(wanted)} was found on this machine"
         hint = f"uv python install {wanted.version}, or --python PATH"
@@ -79,11 +84,15 @@ def _candidates(wanted: Interpreter, environ: Mapping[str, str]) -> Iterator[str
     installed = os.path.join(pyenv, "versions", wanted.version, "bin", name)
     if name == "python" and os.access(installed, os.X_OK):
         yield installed
-    threading = "+freethreaded" if _FREE_THREADED.match(wanted.abi) else ""
-    request = f"{wanted.implementation}@{wanted.version}{threading}"
-    asked = run_uv(["python", "find", "--no-project", "--system", "--quiet", request], environ, os.sep)
+    asked = run_uv(["python", "find", "--no-project", "--system", _request(wanted)], environ, os.sep)
     if asked.returncode == 0 and asked.stdout.strip():
         yield asked.stdout.strip()
+
+
+def _request(wanted: Interpreter) -> str:
+    """Return what uv calls an interpreter."""
+    threading = "+freethreaded" if _FREE_THREADED.match(wanted.abi) else ""
+    return f"{wanted.implementation}@{wanted.version}{threading}"
 
 
 def _is_same_python(wanted: Interpreter, here: Interpreter) -> bool:

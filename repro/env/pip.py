@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from repro.env.kinds import (
@@ -92,6 +92,7 @@ def realise(environment: Environment, request: RealiseRequest) -> PrefixEnvironm
     Raises:
         CannotProceed, IntegrityError, RemoteError: it cannot be made.
     """
+    from repro.env.managed_python import interpreter_of
     from repro.env.realise import realise as realise_locked
 
     own = _of_this_kind(environment)
@@ -106,7 +107,7 @@ def realise(environment: Environment, request: RealiseRequest) -> PrefixEnvironm
         own,
         lock=request.objects.read(own.lock) if own.lock else None,
         wheels=wheels,
-        interpreter=request.means,
+        interpreter=interpreter_of(request.means, request.environ, offline=request.offline),
         envs_dir=request.envs_dir,
         environ=request.environ,
         checkout_root=request.checkout_root,
@@ -132,9 +133,11 @@ def archive(environment: Environment, request: ArchiveRequest) -> Archived:
     Raises:
         CannotProceed, IntegrityError, RemoteError: a file cannot be had, or is another than the lock's.
     """
+    from repro.env.managed_python import interpreter_of
     from repro.env.pip_archive import archive as archive_wheels
 
     own = _of_this_kind(environment)
+    request = replace(request, means=interpreter_of(request.means, request.environ, offline=request.offline))
     prefix = None
     if own.vcs:
         making = RealiseRequest(

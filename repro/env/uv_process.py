@@ -188,7 +188,7 @@ def uv_environ(environ: Mapping[str, str]) -> dict[str, str]:
         passed.setdefault("UV_KEYRING_PROVIDER", passed["PIP_KEYRING_PROVIDER"])
     if passed.get("PIP_CERT"):
         passed.setdefault("SSL_CERT_FILE", passed["PIP_CERT"])
-    passed["UV_PYTHON_DOWNLOADS"] = "never"
+    passed["UV_PYTHON_DOWNLOADS"] = "manual"  # only when it is called for that
     passed["UV_NO_PROGRESS"] = "1"
     passed["NO_COLOR"] = "1"
     return passed
