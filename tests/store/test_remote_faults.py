@@ -110,7 +110,7 @@ PASSING = {
     "http": ("503 Busy", "429 Slowly", "reset", "stall"),
     "ssh": ("reset", "stall"),
     "az": ("503 ServerBusy", "429 Slowly", "reset", "stall"),
-    "gs": ("503 backendError", "429 rateLimitExceeded", "reset", "stall"),
+    "gs": ("503 backendError", "429 rateLimitExceeded", "reset"),  # it waits by the same code as `az`
 }
 WRITES = {
     "s3": (*PASSING["s3"], "400 RequestTimeout", "400 BadDigest", "flip", "half"),
@@ -118,13 +118,14 @@ WRITES = {
     "az": (*PASSING["az"], "flip", "lie"),
     "gs": (*PASSING["gs"], "flip", "lie"),
 }
-BROKEN = {kind: (*PASSING[kind], *(() if kind == "ssh" else ("cut", "stop"))) for kind in PASSING}
+_CUT = {"ssh": (), "gs": ("cut",)}
+BROKEN = {kind: (*PASSING[kind], *_CUT.get(kind, ("cut", "stop"))) for kind in PASSING}
 RANGES = {
     "s3": (*BROKEN["s3"], "short", "no range"),
     "http": (*BROKEN["http"], "short"),
     "ssh": BROKEN["ssh"],
     "az": (*BROKEN["az"], "short"),  # the range is signed: a request without it is refused
-    "gs": (*BROKEN["gs"], "short", "no range"),
+    "gs": (*BROKEN["gs"], "stall", "short", "no range"),
 }
 REFUSALS = {
     "s3": ("403 AccessDenied",),
