@@ -61,12 +61,9 @@ def check(environment: Environment, request: LockRequest) -> tuple[Finding, ...]
     Raises:
         as `lock`.
     """
-    from repro.env.conda_edited import edited_files
-
     captured = lock(request)
     found = compare(_of_this_kind(environment), captured.environment)
-    edited = edited_files(str(captured.observed["prefix"]))
-    return (*captured.findings, *difference_findings(found), *edited)
+    return (*captured.findings, *difference_findings(found))
 
 
 def plan(

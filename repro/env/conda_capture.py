@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from repro.env.capture import Sorted, sort_installed
+from repro.env.conda_edited import edited_packages
 from repro.env.conda_pip_files import NoWheel, PipTarget, find_wheels
 from repro.env.conda_pip_memo import WheelMemo
 from repro.env.conda_prefix import CondaPrefix, read_prefix
@@ -63,7 +64,12 @@ def capture_prefix(prefix: str, request: LockRequest) -> PinnedPrefix:
         unlocked=tuple(sorted({*(name for name, _, _ in found.unlocked), *pip.unlocked})),
     )
     findings = [_unlocked(name, version, why, "install it again") for name, version, why in found.unlocked]
-    findings += [*pip.findings, *edited, *drift_findings(packages, found.platform, environment, request)]
+    findings += [
+        *pip.findings,
+        *edited_packages(prefix, request.memo_dir),
+        *edited,
+        *drift_findings(packages, found.platform, environment, request),
+    ]
     return PinnedPrefix(environment, tuple(findings), python)
 
 
@@ -101,15 +107,14 @@ def _lock_inside(prefix: str) -> CondaLock | None:
 
 
 def _python_of(found: CondaPrefix, request: LockRequest) -> tuple[Probe | None, tuple[Finding, ...]]:
-    """Ask the prefix's Python what is installed beside conda's packages, and look for edited modules."""
+    """Ask the prefix's Python what is installed beside conda's packages, and what of that was edited."""
     path = os.path.join(found.path, "bin", "python")
     if not os.access(path, os.X_OK):
         return None, ()
     seen = probe(path, request.environ, request.cwd)
     own = {os.path.realpath(os.path.join(found.path, info)) for info in found.infos}
     beside = [d for d in seen.distributions if os.path.realpath(d.info) not in own]
-    edited = edited_findings(seen.distributions, found.path, request.memo_dir)
-    return replace(seen, distributions=tuple(beside)), edited
+    return replace(seen, distributions=tuple(beside)), edited_findings(beside, found.path, request.memo_dir)
 
 
 def _pip_part(

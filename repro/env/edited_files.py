@@ -41,7 +41,7 @@ def edited_findings(distributions: Sequence[InstalledDistribution], prefix: str,
         prefix: of the environment; what lies outside (a system's packages) is passed over.
         memo_dir: where what was found is remembered; made when needed.
     """
-    memo = _Memo(memo_dir, prefix)
+    memo = FilesMemo(memo_dir, prefix)
     findings = []
     for distribution in distributions:
         if not distribution.info.startswith(prefix + os.sep) or not distribution.in_site:
@@ -109,7 +109,7 @@ def _finding(distribution: InstalledDistribution, edited: Sequence[str]) -> Find
     return Finding("environment-edited", detail, hint=hint)
 
 
-class _Memo:
+class FilesMemo:
     """What was found of one environment: by `dist-info` folder, a signature and the names of edited files."""
 
     def __init__(self, memo_dir: str, prefix: str) -> None:

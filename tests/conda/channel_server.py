@@ -16,10 +16,26 @@ USER, PASSWORD, TOKEN = "ann", "pa55-of-ann", "tk-0123456789"
 
 @dataclass
 class ChannelServer:
-    """A running server. `requests` are the paths that were asked for, `answers` the codes."""
+    """A running server. `requests` are the paths that were asked for."""
 
     url: str
     requests: list[str] = field(default_factory=list)
+    held: threading.Event = field(default_factory=threading.Event)
+    _name: list[str] = field(default_factory=list)
+    _go: threading.Event = field(default_factory=threading.Event)
+
+    def hold(self, name: str) -> None:
+        """Answer requests with this in their path only after `let_go`; `held` is set when one has come."""
+        self._name.append(name)
+
+    def let_go(self) -> None:
+        self._name.clear()
+        self._go.set()
+
+    def wait_if_held(self, path: str) -> None:
+        if any(name in path for name in self._name):
+            self.held.set()
+            self._go.wait(60)
 
     def private(self, how: str) -> str:
         """The URL of the private door: by `token` or by `basic` authentication."""
@@ -28,10 +44,11 @@ class ChannelServer:
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
-    requests: list[str]
+    channel: ChannelServer
 
     def do_GET(self) -> None:
-        self.requests.append(self.path)
+        self.channel.requests.append(self.path)
+        self.channel.wait_if_held(self.path)
         super().do_GET() if self._may() else self.send_error(401)
 
     def do_HEAD(self) -> None:
@@ -59,14 +76,16 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
 @contextlib.contextmanager
 def serve(folder: Path) -> Iterator[ChannelServer]:
     """Serve `folder` until the block ends."""
-    requests: list[str] = []
-    handler = type("Handler", (_Handler,), {"requests": requests})
+    channel = ChannelServer("")
+    handler = type("Handler", (_Handler,), {"channel": channel})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
+    channel.url = f"http://127.0.0.1:{server.server_address[1]}"
     try:
-        yield ChannelServer(f"http://127.0.0.1:{server.server_address[1]}", requests)
+        yield channel
     finally:
+        channel.let_go()
         server.shutdown()
         server.server_close()
         thread.join()

@@ -172,7 +172,10 @@ def test_an_edited_file_and_another_package_are_found_by_a_check(
     module.write_text("WORDS = ['edited']\n")
     install("alpha")
     said = {finding.kind: finding.detail for finding in conda.check(environment, request_here)}
-    assert said["environment-edited"].endswith("site-packages/words.py was edited")
+    assert "site-packages/words.py was edited or removed" in said["environment-edited"]
+    module.unlink()
+    module.write_text("WORDS = ['one']\n")
+    assert "environment-edited" not in {finding.kind for finding in conda.check(environment, request_here)}
     assert "alpha 1.0 is installed here" in said["environment-drift"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.command_line import Person
+from tests.command_line import REPRO, Person
 from tests.conda.channel_server import ChannelServer, serve
 from tests.conda.locking import everything_below
 
@@ -176,6 +177,33 @@ def test_a_syntax_error_is_told_with_line_and_column(story: Story) -> None:
     story.ann.write("environment.yml", "dependencies:\n  - python\n - words\n")
     error = story.ann.repro_json("env", "lock", expect=2)["error"]
     assert "environment.yml, line 3, column 2" in error["message"]
+
+
+def test_a_lock_alone_is_enough_to_make_and_run_in_its_environment(story: Story) -> None:
+    ann = story.ann
+    ann.repro("env", "lock")
+    (ann.cwd / "environment.yml").unlink()
+    ann.write("repro.yaml", "environment: {file: conda-lock.yml}\n")
+    ann.repro("env", "create")
+    ann.repro("run", "--", "python", "train.py")
+    assert ann.manifest()["facts"]["recipe"]["environment"]["kind"] == "conda"
+
+
+def test_a_kill_while_packages_arrive_leaves_nothing_that_is_taken_for_an_environment(story: Story) -> None:
+    ann = story.ann
+    ann.repro("env", "lock")
+    story.server.hold("python-")
+    making = subprocess.Popen([*REPRO, "env", "create"], cwd=ann.cwd, env=ann.environ, stdout=subprocess.DEVNULL)
+    assert story.server.held.wait(60)
+    making.kill()
+    making.wait()
+    story.server.let_go()
+    environments = ann.home / ".cache" / "repro" / "environments"
+    assert all(path.name.startswith("tmp-") for path in environments.iterdir())
+    done = ann.repro("run", "--", "python", "train.py", expect=125)
+    assert "repro env create" in done.stderr
+    ann.repro("env", "create")
+    ann.repro("run", "--", "python", "train.py")
 
 
 ENDS = """\
