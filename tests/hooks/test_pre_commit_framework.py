@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.command_line import Person
 from tests.hooks.on_path import with_repro
@@ -67,3 +70,19 @@ def test_the_framework_refuses_commits_and_pushes_and_brings_data(framework: Per
     assert (framework.cwd / "data/numbers.csv").read_text() == "1\n2\n3\n"
     framework.git("merge", "-q", "other")
     assert (framework.cwd / "data/numbers.csv").read_text() == "9\n"
+
+
+def test_the_configuration_on_the_page_is_what_the_framework_takes_and_has_a_hook_of_each_kind(tmp_path: Path) -> None:
+    page = (ROOT / "docs/how-to/use-git-hooks.md").read_text()
+    block = re.search(r"^```yaml\n(default_install_hook_types.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert block is not None
+    file = tmp_path / ".pre-commit-config.yaml"
+    file.write_text(block[1])
+    done = subprocess.run(
+        [sys.executable, "-m", "pre_commit", "validate-config", str(file)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    config = yaml.safe_load(block[1])
+    hooks = config["repos"][0]["hooks"]
+    assert [hook["stages"] for hook in hooks] == [[kind] for kind in config["default_install_hook_types"]]
+    assert [hook["entry"] for hook in hooks] == [f"repro hooks run {hook['stages'][0]}" for hook in hooks]
