@@ -23,12 +23,13 @@ _SHELL = (
 _LEFT_OUT = ("usr/share/doc", "usr/share/man", "usr/share/lintian", "usr/share/locale")
 
 
-def write_base_image(folder: Path, name: str, architecture: str = "amd64", further: bytes = b"") -> tuple[Path, str]:
-    """Write `docker load`'s archive of the image, and return its path and the image's id.
+def write_base_image(folder: Path, name: str) -> tuple[Path, str]:
+    """Write `docker load`'s archive of the base image, and return its path and the image's id."""
+    return write_image(folder, name, _layer(folder))
 
-    `further` is the content of a file `/further`, for an image that is another one.
-    """
-    layer = _layer(folder, further)
+
+def write_image(folder: Path, name: str, layer: bytes, architecture: str = "amd64") -> tuple[Path, str]:
+    """Write `docker load`'s archive of an image with one layer, a tar; return its path and the image's id."""
     diff_id = hashlib.sha256(layer).hexdigest()
     config = {
         "architecture": architecture,
@@ -51,7 +52,7 @@ def write_base_image(folder: Path, name: str, architecture: str = "amd64", furth
     return path, image
 
 
-def _layer(folder: Path, further: bytes) -> bytes:
+def _layer(folder: Path) -> bytes:
     root = folder / "root"
     if not root.exists():
         debs = folder / "debs"
@@ -64,10 +65,6 @@ def _layer(folder: Path, further: bytes) -> bytes:
             info = archive.gettarinfo(str(path), arcname=path.relative_to(root).as_posix())
             info.mtime, info.uid, info.gid, info.uname, info.gname = EPOCH, 0, 0, "", ""
             archive.addfile(info, io.BytesIO(path.read_bytes()) if info.isreg() else None)
-        if further:
-            info = tarfile.TarInfo("further")
-            info.size, info.mtime = len(further), EPOCH
-            archive.addfile(info, io.BytesIO(further))
     return out.getvalue()
 
 

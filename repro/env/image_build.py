@@ -18,7 +18,7 @@ from repro.model.digest import Digest
 from repro.model.dockerfile import Dockerfile, read_dockerfile
 
 _SHOWN_LINES = 12
-TAG = "repro"
+TAG = "repro-image"
 """The name under which images lie in the engine that nothing else names, so that it does not clean them up."""
 
 

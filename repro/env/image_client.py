@@ -19,7 +19,7 @@ from typing import Any
 
 from repro.env.image_engine import Engine, EngineStopped, engine_at, engine_errors
 from repro.env.image_reaper import Reaper, owner_labels, remove, remove_left_over
-from repro.env.image_streams import Streams, has_terminal, raw_terminal, terminal_size
+from repro.env.image_streams import INIT_FAILURES, Streams, has_terminal, raw_terminal, terminal_size
 from repro.errors import ReproError
 from repro.model.container import ContainerEnd, ContainerSpec, end_to_json, spec_from_json
 
@@ -241,13 +241,23 @@ def _wait(api: Any, container: str) -> tuple[int, dict[str, Any]]:
 
 
 def _ended(api: Any, container: str, spec: ContainerSpec, code: int, held: bytes) -> ContainerEnd:
-    if held and code in (_NOT_FOUND, _NOT_EXECUTABLE):
-        return ContainerEnd(missing="not-found" if code == _NOT_FOUND else "not-executable")
+    missing = _missing(code, held)
+    if missing is not None:
+        return ContainerEnd(missing=missing)
     if held:
         os.write(2, held)
     with engine_errors("see what the command left in the container"):
         changes = [str(change["Path"]) for change in api.diff(container) or ()]
     return ContainerEnd(code, changed=tuple(_told(changes, spec)))
+
+
+def _missing(code: int, held: bytes) -> str | None:
+    """Return why the engine's init did not start the command, by what it said; None where it did, or said nothing."""
+    if not held.startswith(INIT_FAILURES):
+        return None
+    if code == _NOT_FOUND or b"No such file or directory" in held:
+        return "not-found"
+    return "not-executable" if code == _NOT_EXECUTABLE or b"Permission denied" in held else None
 
 
 def _told(changes: list[str], spec: ContainerSpec) -> list[str]:

@@ -79,10 +79,10 @@ def connect(environ: Mapping[str, str]) -> Engine:
     if named:
         raise NoEngine(f"no container engine answers at DOCKER_HOST ({said[0]})", "start it, or unset DOCKER_HOST")
     tried = "; ".join(said) if said else "there is no socket of Docker's or Podman's"
-    raise NoEngine(
-        f"no container engine answers: {tried}",
-        "start Docker, or `systemctl --user start podman.socket`; DOCKER_HOST names one elsewhere",
-    )
+    hint = "start Docker, or `systemctl --user start podman.socket`; DOCKER_HOST names one elsewhere"
+    if "Permission denied" in tried:
+        hint = "Docker's users are in the group docker; Podman needs none: `systemctl --user start podman.socket`"
+    raise NoEngine(f"no container engine answers: {tried}", hint)
 
 
 def usual_sockets(environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -141,8 +141,8 @@ def refused(doing: str, said: str) -> EngineRefused:
     hint = None
     if "no space left on device" in said:
         hint = "the engine's disk is full: `docker system df` shows by what, `docker system prune` frees some"
-    elif "permission denied" in said.lower():
-        hint = "may this user use the engine? Docker's users are in the group docker"
+    elif "container-init binary not found" in said:
+        hint = "install catatonit, which Podman starts containers' commands with"
     return EngineRefused(f"the container engine refused to {doing}: {said.strip()}", hint)
 
 

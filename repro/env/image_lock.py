@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 from typing import Any
 
-from repro.env.image_build import Built, build, context_digest, plan_build
+from repro.env.image_build import TAG, Built, build, context_digest, plan_build
 from repro.env.image_context import NoDockerfile
 from repro.env.image_engine import Engine
 from repro.env.image_packages import packages_in
@@ -180,9 +180,15 @@ def _pinned(
     engine: Engine, attributes: dict[str, Any], built: BuiltFrom | None, request: LockRequest
 ) -> ImageEnvironment:
     image = str(attributes["Id"]).removeprefix("sha256:")
-    references = sorted(str(digest) for digest in attributes.get("RepoDigests") or () if "<none>" not in digest)
+    references = sorted(digest for digest in map(str, attributes.get("RepoDigests") or ()) if _is_of_registry(digest))
     packages = packages_in(engine, image, request.memo_dir)
     return ImageEnvironment(image, platform_of(attributes), tuple(references), built, packages)
+
+
+def _is_of_registry(reference: str) -> bool:
+    """Whether a registry may have it: Podman gives a digest to what was only loaded, too."""
+    repository = reference.partition("@")[0]
+    return not repository.startswith(("<none>", "localhost/")) and repository.rpartition("/")[2] != TAG
 
 
 def _built_from(request: LockRequest, text: str, made: Built) -> BuiltFrom:

@@ -21,6 +21,8 @@ _BLOCK = 1 << 16
 _AT_ONCE = 4096  # bytes that a pipe which can be written to takes without blocking: PIPE_BUF on Linux
 _HEAD = struct.Struct(">BxxxL")
 _TICK_S = 0.5
+INIT_FAILURES = (b"[FATAL tini", b"ERROR (catatonit")
+"""How Docker's and Podman's init begin to say that they could not start the command."""
 
 
 class Frames:
@@ -142,7 +144,7 @@ class Streams:
         return bool(data)
 
     def _write(self, number: int, data: bytes) -> None:
-        if number == 2 and (self.held or data.startswith(b"[FATAL tini")):
+        if number == 2 and (self.held or data.startswith(INIT_FAILURES)):
             self.held += data  # the engine's init did not find the command: it ends now
             return
         while data and number not in self._gone:

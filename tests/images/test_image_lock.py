@@ -17,7 +17,7 @@ import yaml
 from repro.env.image_build import build, export, plan_build
 from repro.env.image_engine import connect
 from repro.env.image_normalise import read_saved
-from tests.base_image import write_base_image
+from tests.base_image import write_image
 from tests.command_line import Person
 from tests.container_engine import BASE, TestEngine
 
@@ -133,7 +133,7 @@ def test_an_image_that_nobody_has_is_named(imaged: Person, registry_at: str) -> 
 def test_an_image_for_another_processor_is_named_before_the_start(
     imaged: Person, client: docker.DockerClient, tmp_path: Path
 ) -> None:
-    archive, image = write_base_image(tmp_path, "repro-test-arm:1", architecture="arm64")
+    archive, image = write_image(tmp_path, "repro-test-arm:1", b"\0" * 1024, architecture="arm64")
     client.images.load(archive.read_bytes())
     try:
         imaged.write("repro.yaml", "environment:\n  image: repro-test-arm:1\n")
