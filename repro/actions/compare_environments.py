@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from repro.actions.environment import capture_environment, kind_here, lock_request
 from repro.actions.lock_environment import NoEnvironment
+from repro.env.conda_platform import platform_by_name
 from repro.env.project_lock import UnreadableProjectLock, read_project_lock
 from repro.env.which_kind import kind_named
 from repro.errors import CannotProceed
+from repro.model.conda_lock_file import CondaLock, parse_conda_lock
 from repro.model.environment_diff import Contents, EnvironmentDifference, compare_contents, contents_of
 from repro.model.finding import Finding
 from repro.project import Project
@@ -91,8 +93,20 @@ def _is_manifest(text: str) -> bool:
 
 
 def _of_lock_file(path: str, shown: str) -> Contents:
+    if shown.endswith((".yml", ".yaml")):
+        with open(path, "rb") as file:
+            return _of_conda_lock(parse_conda_lock(file.read(), shown))
     try:
         lock = read_project_lock(os.path.dirname(path), os.path.basename(path), {})
     except UnreadableProjectLock as error:
         raise UnreadableLock(f"{shown}: {error}", "name a uv.lock, a pylock.toml or hashed requirements") from None
     return Contents(None, {package.name: package.version or "-" for package in lock.packages}, None)
+
+
+def _of_conda_lock(lock: CondaLock) -> Contents:
+    """Return what a lock has for this machine's platform, or for its first one where it has none."""
+    here = platform_by_name()
+    packages = lock.of(here if here in lock.platforms or not lock.platforms else lock.platforms[0])
+    beside = {package.name: package.version for package in packages if package.manager == "pip"}
+    conda = {package.name: f"{package.version} {package.build}" for package in packages if package.manager == "conda"}
+    return Contents(None, {f"conda:{n}" if n in beside else n: v for n, v in conda.items()} | beside, None)

@@ -128,6 +128,9 @@ def test_a_changed_wish_and_another_package_are_drift(story: Story) -> None:
     ann.repro("env", "lock")
     details = [finding["detail"] for finding in active.repro_json("env", "show")["findings"]]
     assert details == ["words 1.1 py_0 installed, conda-lock.yml has 1.0 py_0"]
+    assert active.repro_json("env", "check", expect=1)["findings"][0]["detail"] == details[0]
+    [changed] = active.repro_json("env", "diff", "conda-lock.yml", ".", expect=1)["changed"]
+    assert changed == {"name": "words", "before": "1.0 py_0", "after": "1.1 py_0"}
 
 
 def test_a_run_in_an_active_environment_needs_no_setting_and_no_lock(story: Story) -> None:
