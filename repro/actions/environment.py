@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CapturedEnvironment:
-    """The environment in use, what was observed of it, and the command as it is recorded."""
+    """The environment in use, what was observed of it, the command as it is recorded, and the lock as a file."""
 
     environment: Environment | None
     command: tuple[str, ...]
     observed: Mapping[str, object] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    text: str = ""
 
 
 def capture_environment(
@@ -51,7 +52,9 @@ def capture_environment(
             raise
         finding = Finding("environment-not-recorded", error.message, hint=error.hint)
         return CapturedEnvironment(None, tuple(command), findings=(finding,))
-    return CapturedEnvironment(captured.environment, captured.command, captured.observed, captured.findings)
+    return CapturedEnvironment(
+        captured.environment, captured.command, captured.observed, captured.findings, captured.text
+    )
 
 
 def started_in(observed: Mapping[str, object], environ: Mapping[str, str]) -> Mapping[str, str]:

@@ -11,8 +11,8 @@ from repro.actions.environment import CapturedEnvironment, capture_environment, 
 from repro.actions.run_source import bring, open_run
 from repro.env.kinds import ContainerEnvironment
 from repro.env.which_kind import kind_named
-from repro.errors import CannotProceed
-from repro.model.environment import Environment, ImageEnvironment, named_objects
+from repro.errors import CannotProceed, UsageError
+from repro.model.environment import Environment, ImageEnvironment, PipEnvironment, named_objects
 from repro.model.finding import Finding
 from repro.model.image_lock import LOCK_FILE, render_image_lock
 from repro.project import Project, Workspace
@@ -67,13 +67,15 @@ def environment_of_run(project: Project, text: str) -> Environment | None:
     return records.read(records.select(text)).recipe.environment
 
 
-def lock_environment(project: Project, output: str | None, python: str | None) -> Locked:
+def lock_environment(project: Project, output: str | None, python: str | None, platform: str | None = None) -> Locked:
     """Pin the environment, asking the index or the registry anew, and write the lock to the file `output`.
 
-    `-` writes none; None is the file that the settings name, or the kind's own.
+    `-` writes none; None is the file that the settings name, or the kind's own. With `platform` (as uv calls it, or
+    `universal`), the file is of another platform than this machine's; what is recorded of runs stays what is installed.
 
     Raises:
         NotLockable: a package cannot be pinned; nothing is written.
+        UsageError: a platform was named for an environment of another kind than `pip`.
     """
     captured = capture_environment(project, (), python=python, refresh=True)
     environment = captured.environment
@@ -85,11 +87,26 @@ def lock_environment(project: Project, output: str | None, python: str | None) -
             f"{len(environment.unlocked)} packages cannot be pinned: {'; '.join(reasons[:3])}",
             next((f.hint for f in captured.findings if f.kind == "environment-unlocked"), None),
         )
-    text = _lock_text(project, environment)
+    text = captured.text or _lock_text(project, environment)
+    if platform is not None:
+        text = _lock_elsewhere(project, captured, text, platform)
     target, shown = _target(project, environment, output)
     if target is not None:
         replace_text(target, text)
     return Locked(environment, captured.findings, text, shown)
+
+
+def _lock_elsewhere(project: Project, captured: CapturedEnvironment, text: str, platform: str) -> str:
+    from repro.env.lock_elsewhere import lock_elsewhere
+    from repro.env.project_lock import read_requirements
+
+    environment = captured.environment
+    if not isinstance(environment, PipEnvironment):
+        kind = environment.kind if environment else "pip"
+        raise UsageError(f"--platform and --universal lock environments of kind pip; this one is of kind {kind}")
+    pins = {package.name: package.version for package in read_requirements(text) if package.version}
+    prefix, python = str(captured.observed["prefix"]), str(captured.observed["executable"])
+    return lock_elsewhere(pins, prefix, python, platform, project.root, project.environ)
 
 
 def _target(project: Project, environment: Environment, output: str | None) -> tuple[str | None, str]:

@@ -30,11 +30,14 @@ def env() -> None:
 
 @env.command()
 @click.option("-o", "--output", metavar="FILE", help="Where, if not under the kind's own name; `-` is stdout.")
-@click.option("--platform", "platforms", metavar="PLATFORM", multiple=True, help="Solve for it: linux-64. Repeatable.")
+@click.option("--platform", "platforms", metavar="PLATFORM", multiple=True, help="Lock for it: linux-64. Repeatable.")
+@click.option("--universal", is_flag=True, help="Of pip: lock for all platforms in one file.")
 @python_option
 @offline_option
 @json_option
-def lock(output: str | None, platforms: tuple[str, ...], python: str | None, offline: bool, as_json: bool) -> None:
+def lock(
+    output: str | None, platforms: tuple[str, ...], universal: bool, python: str | None, offline: bool, as_json: bool
+) -> None:
     """Solve `environment.yml`, or pin the environment, and write the lock.
 
     It is `requirements.lock`, `conda-lock.yml` or `image.lock`.
@@ -45,7 +48,7 @@ def lock(output: str | None, platforms: tuple[str, ...], python: str | None, off
       repro env lock --platform linux-64 --platform osx-arm64
     """
     project = here()
-    if python is None:
+    if python is None and not universal:
         from repro.actions.lock_conda import lock_wish, wish_to_lock
 
         source = wish_to_lock(project)
@@ -60,11 +63,11 @@ def lock(output: str | None, platforms: tuple[str, ...], python: str | None, off
                 as_json=as_json,
             )
             return
-    if platforms:
-        raise UsageError("--platform is for an environment.yml, and there is none", "`repro env lock` without it")
+    if len(platforms) + universal > 1:
+        raise UsageError("a lock of pip is for one platform, or with --universal for all", "name one of them")
     from repro.actions.lock_environment import lock_environment
 
-    locked = lock_environment(project, output, python)
+    locked = lock_environment(project, output, python, "universal" if universal else next(iter(platforms), None))
     report.show_locked(locked.environment, locked.findings, locked.text, locked.output, as_json=as_json)
 
 

@@ -24,7 +24,7 @@ from repro.env.installed import (
     remote_url,
     without_credentials,
 )
-from repro.env.interpreter_drift import interpreter_findings
+from repro.env.interpreter_drift import interpreter_comment, interpreter_findings
 from repro.env.kinds import DescribeCheckout
 from repro.env.pip_lock import LockedPackage, lock_text
 from repro.env.probe import InstalledDistribution, InterpreterObservations, Probe
@@ -43,11 +43,16 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Pinned:
-    """What was installed: pinned, what there is to say about it, and what was only observed."""
+    """What was installed: pinned, what there is to say about it, and what was only observed.
+
+    `text` is the lock as a file for other programs: it says which interpreter it was made with, and has what was built
+    from source as the source.
+    """
 
     environment: PipEnvironment
     findings: tuple[Finding, ...]
     observations: InterpreterObservations
+    text: str
 
 
 def capture(
@@ -94,7 +99,7 @@ def capture(
     if lock is not None:
         project = [install.name for install in sorting.project]
         sorting.findings += drift_findings(lock, sorting.packages, project)
-    return Pinned(sorting.environment(), tuple(sorting.findings), probe.observations)
+    return Pinned(sorting.environment(), tuple(sorting.findings), probe.observations, sorting.text())
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +174,7 @@ class _Sorting:
     packages: dict[str, str] = field(default_factory=dict)
     index: list[InstalledDistribution] = field(default_factory=list)
     locked: list[LockedPackage] = field(default_factory=list)
+    sources: list[LockedPackage] = field(default_factory=list)
     project: list[ProjectInstall] = field(default_factory=list)
     vcs: list[VcsInstall] = field(default_factory=list)
     wheels: list[WheelInstall] = field(default_factory=list)
@@ -305,6 +311,7 @@ class _Sorting:
                 kept = wheel_as_installed(distribution, python.prefix, around.memo_dir, around.sink)
                 if kept is not None:
                     self.wheels.append(kept)
+                    self.sources += [package for package in self.locked if package.name == distribution.name]
                     self.locked = [package for package in self.locked if package.name != distribution.name]
 
     def keep_from_find_links(self, distribution: InstalledDistribution, reason: str) -> None:
@@ -321,6 +328,11 @@ class _Sorting:
         self.unlocked.append(distribution.name)
         detail = f"{distribution.name} {distribution.version} is not pinned: {reason}"
         self.findings.append(Finding("environment-unlocked", detail, hint=hint))
+
+    def text(self) -> str:
+        """Return the lock as a file."""
+        text = lock_text((*self.locked, *self.sources))
+        return text.replace("\n", f"\n{interpreter_comment(self.probe.interpreter)}\n", 1)
 
     def environment(self) -> PipEnvironment:
         """Return the environment, all its lists sorted by name."""

@@ -63,12 +63,14 @@ class Captured:
         observed: what is shown and never compared. Where the environment is a folder, `prefix` is its path, and
             `base_executable` that of the interpreter that it was made from: what is read there is no input.
         findings: what there is to say: drift from the project's lock, edited files, what could not be pinned.
+        text: the lock as a file for other programs; empty where that is the lock itself.
     """
 
     environment: Environment
     command: tuple[str, ...]
     observed: Mapping[str, object]
     findings: tuple[Finding, ...] = ()
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ def lock(request: LockRequest) -> Captured:
         refresh=request.refresh,
     )
     recorded = command_for_record(request.command, pinned.observations.prefix, request.cwd)
-    return Captured(pinned.environment, recorded, _observed(pinned.observations), pinned.findings)
+    return Captured(pinned.environment, recorded, _observed(pinned.observations), pinned.findings, pinned.text)
 
 
 def _observed(observations: InterpreterObservations) -> dict[str, object]:

@@ -9,16 +9,27 @@ import io
 import tarfile
 import threading
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 
-def make_wheel(folder: Path, name: str, version: str, *, body: str = "", build: str = "", script: str = "") -> Path:
+def make_wheel(
+    folder: Path,
+    name: str,
+    version: str,
+    *,
+    body: str = "",
+    build: str = "",
+    script: str = "",
+    requires: Sequence[str] = (),
+) -> Path:
     """Write a pure wheel with one module, whose `WHO` is name and version; `body` makes other bytes."""
     module = name.replace("-", "_")
     info = f"{module}-{version}.dist-info"
     members = {
         f"{module}.py": f"WHO = {name + ' ' + version!r}\n{body}\n\n\ndef main():\n    print(WHO)\n",
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        + "".join(f"Requires-Dist: {need}\n" for need in requires),
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     if script:

@@ -38,6 +38,16 @@ def test_the_wheel_is_part_of_the_environment_and_the_source_is_not(built: Desk)
     assert b"gamma" not in lock
 
 
+def test_the_lock_as_a_file_has_the_source_and_is_no_drift(built: Desk) -> None:
+    text = built.capture().text
+    assert "gamma==0.3" in text
+    assert "# python: cpython 3." in text
+    (built.project / "requirements.lock").write_text(text)
+    again = built.capture()
+    assert again.findings == ()
+    assert [wheel.name for wheel in again.environment.wheels] == ["gamma"]
+
+
 def test_it_is_made_again_as_it_was_without_a_build(built: Desk, index: SmallIndex) -> None:
     environment = built.capture().environment
     body = installed(built, "gamma.py").read_text()
