@@ -119,7 +119,10 @@ def edit_config(path: str, edit: Callable[[bytes], bytes]) -> None:
     try:
         descriptor = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     except FileExistsError:
-        raise ConfigLocked(f"{lock} exists: somebody is writing the configuration", "try again") from None
+        raise ConfigLocked(
+            f"{lock} exists: somebody is writing the configuration",
+            "try again; if nobody is, a command was killed there: remove the file",
+        ) from None
     try:
         with os.fdopen(descriptor, "wb") as file:
             before = read_file(path) or b""
