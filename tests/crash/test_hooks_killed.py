@@ -1,4 +1,4 @@
-"""SIGKILL before each change that installing and removing git hooks makes: the user's hook stays, and no trace of ours."""
+"""SIGKILL before each change that installing and removing git hooks makes: the user's hook stays, no trace of ours."""
 
 from __future__ import annotations
 
