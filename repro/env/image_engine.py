@@ -127,13 +127,13 @@ def engine_errors(doing: str) -> Iterator[None]:
         yield
     except docker.errors.APIError as error:
         raise refused(doing, str(error.explanation or error)) from error
-    except (requests.RequestException, HTTPError, OSError, docker.errors.DockerException) as error:
-        if isinstance(error, OSError) and error.filename:  # a file of ours, and no connection
-            raise
+    except (requests.RequestException, HTTPError, ConnectionError, TimeoutError) as error:
         raise EngineStopped(
             f"the container engine went away, so repro could not {doing} ({type(error).__name__})",
             "is it running? Start it, then again",
         ) from error
+    except docker.errors.DockerException as error:  # what the engine says in the middle of an answer
+        raise refused(doing, str(error)) from error
 
 
 def refused(doing: str, said: str) -> EngineRefused:

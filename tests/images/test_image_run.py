@@ -5,17 +5,22 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import docker
 import pytest
 
+from repro.actions.container import InContainer
+from repro.model.container import BindMount, ContainerUser
 from tests.command_line import REPRO, Person
-from tests.container_engine import BASE, private_engine
+from tests.container_engine import BASE, TestEngine, private_engine
 from tests.terminal_screen import Terminal
 
 ABOUT = """
@@ -162,8 +167,8 @@ def test_the_network_is_there_when_repro_yaml_says_so_and_the_run_tells(locked: 
     assert locked.manifest()["observations"]["environment"]["network"] == "host"
 
 
-def test_an_engine_that_dies_under_a_run_loses_nothing(imaged: Person, engine: object) -> None:
-    archive = engine.base_archive  # type: ignore[attr-defined]
+def test_an_engine_that_dies_under_a_run_loses_nothing(imaged: Person, engine: TestEngine) -> None:
+    archive = engine.base_archive
     with private_engine() as (own, dockerd):
         person = imaged.having(DOCKER_HOST=own.address)
         with contextlib.closing(docker.DockerClient(base_url=own.address)) as client:
@@ -194,3 +199,25 @@ def test_a_projects_image_can_be_run_without_a_lock_file(imaged: Person) -> None
     manifest = imaged.manifest()
     assert manifest["facts"]["recipe"]["environment"]["built_from"]["bases"].keys() == {BASE}
     assert json.dumps(manifest["observations"]["environment"]).count("Docker") == 1
+
+
+def test_a_user_of_any_number_has_a_name_a_home_and_its_files(engine: TestEngine) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="rpu-", dir="/tmp"))
+    try:
+        os.chown(folder, 4321, 4322)
+        with contextlib.closing(docker.DockerClient(base_url=engine.address)) as client:
+            image = str(client.images.get(BASE).id).removeprefix("sha256:")
+        user = ContainerUser("ann", 4321, 4322, "/home/ann")
+        mount = BindMount(str(folder), str(folder), writable=True)
+        container = InContainer(engine.address, image, user, "desk", (mount,), dict(os.environ))
+        script = "id -un; echo $HOME; touch $HOME/mine && echo may write; ls /home/ann; touch made"
+        script += "; touch /usr/x || echo may not"
+        outcome, end = container.run(["sh", "-c", f"({script}) > told 2>/dev/null"], str(folder), {}, umask=0o077)
+        assert outcome.exit_code == 0
+        assert (folder / "told").read_text().split("\n") == ["ann", "/home/ann", "may write", "mine", "may not", ""]
+        assert (folder / "made").stat().st_uid == 4321
+        assert (folder / "made").stat().st_gid == 4322
+        assert (folder / "made").stat().st_mode & 0o777 == 0o600
+        assert end.changed == ()
+    finally:
+        shutil.rmtree(folder)

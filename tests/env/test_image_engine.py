@@ -1,0 +1,29 @@
+"""What an engine's no, and its silence, are told as."""
+
+from __future__ import annotations
+
+import errno
+
+import docker.errors
+import pytest
+import requests
+
+from repro.env.image_engine import EngineRefused, EngineStopped, engine_errors
+
+
+def test_what_an_engine_says_in_the_middle_of_an_answer_is_its_no_and_a_full_disk_is_named() -> None:
+    with pytest.raises(EngineRefused) as told, engine_errors("load the image"):
+        raise docker.errors.ImageLoadError("write /layer.tar: no space left on device")
+    assert "refused to load the image: write /layer.tar" in told.value.message
+    assert "the engine's disk is full" in str(told.value.hint)
+
+
+@pytest.mark.parametrize("error", [requests.ConnectionError("gone"), ConnectionResetError(), TimeoutError()])
+def test_a_lost_connection_is_an_engine_that_went_away(error: Exception) -> None:
+    with pytest.raises(EngineStopped), engine_errors("build the image"):
+        raise error
+
+
+def test_a_full_disk_of_ours_is_not_blamed_on_the_engine() -> None:
+    with pytest.raises(OSError, match="No space"), engine_errors("export the image"):
+        raise OSError(errno.ENOSPC, "No space left on device")
