@@ -20,10 +20,10 @@ from repro.model.environment import VcsInstall, WheelInstall
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What pip added from other places than an index: commits, and paths of wheels that travelled with the run."""
+    """What pip added from other places than an index: commits, and wheels that travelled with the run, with their paths."""
 
     vcs: tuple[VcsInstall, ...] = ()
-    wheels: tuple[tuple[WheelInstall, str], ...] = ()
+    wheels: tuple[tuple[WheelInstall, str | None], ...] = ()
 
 
 def install_pip_part(

@@ -13,13 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from repro.env.conda_install import MAX_PREFIX, CondaSource, install_packages
-from repro.env.conda_pip_install import Beside, install_pip_part
 from repro.env.conda_platform import platform_here
 from repro.env.environment_cache import cached_environment, make_environment
 from repro.env.install_failures import EnvironmentNotMade
 from repro.env.kinds import PrefixEnvironment
 from repro.errors import CannotProceed
-from repro.model.conda_lock_file import CondaLock, parse_conda_lock
+from repro.model.conda_lock_file import CondaLock, LockedFile, parse_conda_lock
 from repro.model.environment import VcsInstall, WheelInstall
 
 LOCK_INSIDE = os.path.join("conda-meta", "repro-conda-lock.yml")
@@ -134,17 +133,26 @@ class _Builder:
         here = check_platform(lock, "the lock")
         packages = lock.of(here)
         install_packages(packages, lock.site_packages.get(here), prefix, self.final, self.source)
+        self.add_pip_part(packages, prefix)
+        with open(os.path.join(prefix, LOCK_INSIDE), "wb") as file:
+            file.write(self.lock)
+
+    def add_pip_part(self, packages: Sequence[LockedFile], prefix: str) -> None:
+        """Install what pip added, if it did: what installs it is imported only then."""
+        if not self.vcs and not self.wheels and all(package.manager == "conda" for package in packages):
+            return
+        from repro.env.conda_pip_install import Beside, install_pip_part
+
+        archived = self.source.archived
         install_pip_part(
             packages,
-            Beside(self.vcs, tuple((wheel, self.source.archived.get(wheel.sha256, "")) for wheel in self.wheels)),
+            Beside(self.vcs, tuple((wheel, archived.get(wheel.sha256)) for wheel in self.wheels)),
             prefix,
             self.final,
-            self.source.archived,
+            archived,
             self.source.environ,
             offline=self.source.offline,
         )
-        with open(os.path.join(prefix, LOCK_INSIDE), "wb") as file:
-            file.write(self.lock)
 
 
 def _variables(prefix: str) -> Mapping[str, str]:
