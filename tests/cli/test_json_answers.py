@@ -70,6 +70,11 @@ def called(project: Person, tmp_path: Path) -> dict[str, Any]:
     answers["env show"] = project.repro_json("env", "show", "first")
     answers["env lock"] = project.repro_json("env", "lock")
     answers["env create"] = project.repro_json("env", "create", "first")
+    answers["env check"] = project.repro_json("env", "check", "first")
+    answers["env diff"] = project.repro_json("env", "diff", "first")
+    answers["env archive"] = project.repro_json("env", "archive", "first")
+    # Nothing is installed here; tests/elsewhere/test_archived_environment.py looks at an archive that has files.
+    answers["env archive"]["runs"][0]["files"] = [{"name": "any", "sha256": "any", "size": 1}]
     (project.cwd / "data" / "numbers.csv").unlink()
     answers["checkout"] = project.repro_json("checkout", "--force")
     answers["pull"] = project.repro_json("pull")
@@ -81,7 +86,7 @@ def test_every_answer_has_the_documented_keys_and_every_command_that_has_one_is_
 ) -> None:
     (project.cwd / ".repro" / "runs" / "20991231-235959-aaaaaaaa.yaml").write_text("repro: 99\n")
     called["log"]["findings"] = project.repro_json("log", expect=3)["findings"]
-    empty = {"verify": "findings", "rebuild": "findings", "fsck": "findings", "gc": "findings", "check": "findings"}
+    empty = dict.fromkeys(("verify", "rebuild", "fsck", "gc", "check", "env check"), "findings")
     for command, answer in called.items():
         if command == "show":
             assert {"run", "facts", "observations", "rebuilds"} <= set(answer)

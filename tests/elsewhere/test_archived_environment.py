@@ -74,6 +74,7 @@ def test_an_archived_run_is_rebuilt_when_the_index_has_gone(desk: Desk) -> None:
     said = desk.ann.repro_json("env", "archive", run)["runs"][0]
     assert [file["name"] for file in said["files"]] == ["alpha-1.0-py3-none-any.whl"]
     assert said["archived_now"] is True
+    assert set(said["files"][0]) == {"name", "sha256", "size"}
     desk.ann.repro("push", "-r", str(desk.remote), run)  # the run is there already; its archive is not
     assert desk.ann.manifest()["facts"]["recipe"]["id"] == identity
     shutil.rmtree(desk.ann.home)
