@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from uv import find_uv_bin
+
 from tests.benchmarks import projects
 from tests.benchmarks.conda_rows import conda_commands
 from tests.benchmarks.measure import Command
@@ -124,6 +126,23 @@ def packages(place: Place) -> Iterator[Row]:
     yield Row(_repro(person, "rebuild", "@last", note=note), _train(person), "1 s", difference=True)
 
 
+def environments(place: Place) -> Iterator[Row]:
+    """A pip environment of 100 packages, made from a warm cache as by uv alone, and found again."""
+    folder = place.folder / "environments"
+    person = projects.small_project(folder, projects.many_packages(folder))
+    projects.call(person, REPRO, "env", "lock", "-o", "lock.txt")
+    projects.call(person, REPRO, "env", "create", "@last")
+    [made] = (person.home / ".cache" / "repro" / "environments").iterdir()
+    uv_path = find_uv_bin()
+    alone = f"{uv_path} venv -q --clear alone && {uv_path} pip sync -q --require-hashes -p alone/bin/python lock.txt"
+    by_uv = Command("uv alone: venv, sync", person, ("sh", "-c", alone))
+    bare = Command("repro env create --help", person, (REPRO, "env", "create", "--help"))
+    note = " (100 packages, warm)"
+    yield Row(_repro(person, "env", "create", note=note, prepare=lambda: shutil.rmtree(made)), by_uv, "1.3 times")
+    yield Row(_repro(person, "env", "create", note=" (100 packages, found)"), bare, "50 ms", difference=True)
+    yield Row(_repro(person, "env", "check", note=" (100 packages)"), bare, "", difference=True)
+
+
 def files(place: Place) -> Iterator[Row]:
     """The same, in a repository of 20,000 files: as it is committed, and with another edit each time."""
     person = projects.wide_project(place.folder / "files", place.venv)
@@ -200,6 +219,7 @@ GROUPS: dict[str, Callable[[Place], Iterator[Row]]] = {
     "run": run,
     "watch": watch,
     "packages": packages,
+    "environments": environments,
     "files": files,
     "check": check,
     "add": add,
