@@ -29,7 +29,7 @@ from repro.store.remote import Remote
 from repro.store.remote_directory import DirectoryStorage
 from repro.store.remote_names import pointer_name
 from repro.store.transfer import push_objects
-from tests.crash_points import noise, nothing_is_lost_there
+from tests.crash_points import SEEDS, noise, nothing_is_lost_there
 from tests.packed_remotes import lose
 
 DAY = 86400.0
@@ -120,7 +120,8 @@ NEW = noise(30_000, 20)
 
 
 def each_question(far: Far, tmp_path: Path, meanwhile: Callable[[], object], records: int) -> int:
-    """Let a gc be met before each of its questions; nothing is lost, then and later. Returns how many there were."""
+    """Let a gc be met before each of its questions; nothing is lost then, nor (of some, or with `REPRO_SEEDS` of all)
+    by two later ones. Returns how many questions there were."""
     far.keep()
     collector, empty = Cache(str(tmp_path / "collector")), tmp_path / "empty"
     number = count = 1
@@ -131,10 +132,11 @@ def each_question(far: Far, tmp_path: Path, meanwhile: Callable[[], object], rec
             if count < number:
                 return count
             assert nothing_is_lost_there(str(far.folder), empty) == records
-            for _ in range(2):
-                far.age()
-                far.gc(collector)
-            assert nothing_is_lost_there(str(far.folder), empty) == records
+            if SEEDS > 1 or number % 4 == 0:
+                for _ in range(2):
+                    far.age()
+                    far.gc(collector)
+                assert nothing_is_lost_there(str(far.folder), empty) == records
         except BaseException as error:
             error.add_note(f"met before question {number}")
             raise
