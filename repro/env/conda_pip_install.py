@@ -20,7 +20,7 @@ from repro.model.environment import VcsInstall, WheelInstall
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What pip added from other places than an index: commits, and wheels that travelled with the run with their paths."""
+    """What pip added from other places than an index: commits, and paths of wheels that came with the run."""
 
     vcs: tuple[VcsInstall, ...] = ()
     wheels: tuple[tuple[WheelInstall, str | None], ...] = ()
