@@ -79,8 +79,9 @@ def clock_of(remote: Remote) -> float:
     """Return the time by the place's own clock, in seconds since the epoch: this machine's may be wrong by years.
 
     Raises:
-        RemoteError: it cannot be reached, or refuses.
+        RemoteError: it cannot be reached, refuses, or is no remote.
     """
+    remote.list("condemned")  # a place that is no remote must not become one
     for _ in range(_ATTEMPTS):
         name = f"condemned/now-{os.urandom(8).hex()}"
         remote.put_bytes(name, render_condemned(()))
