@@ -174,7 +174,7 @@ def _rebuild_in(
     make_working_directory(recipe.directory, room.root)
     withhold = bool(plan.partial.wanted)
     if isinstance(realised, ContainerEnvironment):
-        setting = set_up_container(manifest, workspace.environ, realised, room)
+        setting = set_up_container(manifest, workspace.environ, realised, room, elsewhere=options.discard)
     else:
         setting = set_up(kind, manifest, workspace.environ, realised, room, withhold=withhold)
     if withhold and not setting.withholds:

@@ -69,16 +69,23 @@ def check_container(kind: SandboxKind, manifest: Manifest, *, asked: bool) -> No
 
 
 def set_up_container(
-    manifest: Manifest, environ: Mapping[str, str], realised: ContainerEnvironment, room: Room
+    manifest: Manifest, environ: Mapping[str, str], realised: ContainerEnvironment, room: Room, *, elsewhere: bool
 ) -> Setting:
     """Return the setting of a rebuild in a container: no network, the project at its recorded path, inputs read-only.
+
+    Args:
+        manifest: of the run.
+        environ: the caller's variables.
+        realised: the image and its engine.
+        room: where the rebuild happens.
+        elsewhere: let the project stand at another path than in the run.
 
     Raises:
         UnusablePath: a path cannot be told to an engine.
     """
     account, place = recorded_account(manifest), manifest.observations.place
     own_root = os.fsencode(room.root)
-    root = place_of(place.root if place else None, own_root, ())
+    root = own_root if elsewhere else place_of(place.root if place else None, own_root, ())
     home = place.home if place is not None and is_usable(place.home) else b"/home/" + account.user.encode()
     os.makedirs(room.root, exist_ok=True)
     mounts = [BindMount(usable(room.root), usable(os.fsdecode(root)), writable=True)]

@@ -171,3 +171,9 @@ def test_another_image_under_a_recorded_digest_is_refused(
     with pytest.raises(OtherImage) as refused:
         pull_exactly(found, wanted)
     assert refused.value.exit_code == 4
+
+
+def test_a_repetition_of_a_run_in_a_container_stands_elsewhere(locked: Person) -> None:
+    locked.write("where.py", "import os\nwith open('where', 'w') as file:\n    file.write(os.getcwd())\n")
+    done = locked.repro("run", "--twice", "--", "python3", "where.py")
+    assert "twice: different" in done.stderr
