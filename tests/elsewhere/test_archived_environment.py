@@ -254,3 +254,31 @@ def test_fetch_brings_the_archive(desk: Desk) -> None:
     shutil.rmtree(desk.remote)
     desk.index.stop()
     assert desk.bob.repro_json("rebuild", run)["verdict"] == "identical"
+
+
+def test_a_yanked_version_is_still_served_to_who_locked_it(desk: Desk) -> None:
+    run = desk.run()
+    desk.ann.repro("push", "-r", str(desk.remote))
+    page = desk.index.root / "simple/alpha/index.html"
+    page.write_text(page.read_text().replace("<a ", '<a data-yanked="broken" '))
+    assert rebuild(desk, run)["verdict"] == "identical"
+
+
+def test_an_archive_for_another_platform_is_refused_with_the_packages_name(desk: Desk) -> None:
+    """What was recorded here is said to be of a machine whose wheels do not run here."""
+    wheel = desk.index.root / "files/alpha-1.0-py3-none-any.whl"
+    foreign = wheel.with_name("alpha-1.0-py3-none-win_amd64.whl")
+    run = desk.run()
+    desk.ann.repro("env", "archive", run)
+    (record,) = desk.archives()
+    plain = yaml.safe_load(record.read_text())
+    plain["files"][0]["name"] = foreign.name
+    from blake3 import blake3
+
+    data = yaml.safe_dump(plain).encode()
+    record.unlink()
+    (record.parent / f"{blake3(data).hexdigest()[:16]}.yaml").write_bytes(data)
+    desk.ann.repro("push", "-r", str(desk.remote))
+    desk.index.stop()
+    error = rebuild(desk, run, code=3)["error"]
+    assert "alpha" in error["message"]
