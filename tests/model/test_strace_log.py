@@ -6,7 +6,7 @@ import time
 import tracemalloc
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from repro.model.strace_log import StraceReader
@@ -226,6 +226,7 @@ tricky = st.sampled_from(
 
 @given(names | tricky)
 def test_any_name_is_read_back(name: bytes) -> None:
+    assume(not name.endswith(b" (deleted)"))  # the kernel says so of a file that has no name any more
     shown = escaped(name)
     assert unescape(shown.encode()) == name
     trace = read(f'7 openat(AT_FDCWD</p>, "{shown}", O_RDONLY) = 3</p/{shown}>', f'7 unlink("{shown}x") = 0')
