@@ -11,6 +11,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -122,7 +123,8 @@ def azure_server(program: str, folder: Path) -> Iterator[int]:
     [port] = _free_ports(1)
     command = [program, "--silent", "--skipApiVersionCheck", f"--location={folder}", f"--blobPort={port}"]
     environ = {**os.environ, "PATH": os.pathsep.join([os.environ.get("PATH", os.defpath), str(_HERE)])}  # for `node`
-    with subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL) as child:
+    # In a session of its own: where `node` is a wrapper, the server is a child of what we start.
+    with subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, start_new_session=True) as child:
         try:
             for _ in range(600):
                 assert child.poll() is None
@@ -134,7 +136,8 @@ def azure_server(program: str, folder: Path) -> Iterator[int]:
                 pass
             yield port
         finally:
-            child.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
 
 
 def _free_ports(count: int) -> list[int]:
