@@ -12,8 +12,8 @@ from repro.env.kinds import LockRequest, Realised, RealiseRequest
 from repro.env.which_kind import find_kind, kind_named
 from repro.env.which_python import NoPython
 from repro.model.environment import Environment
+from repro.model.environment_settings import EnvironmentSettings
 from repro.model.finding import Finding
-from repro.model.settings import EnvironmentSettings
 from repro.project import Project, Workspace
 
 if TYPE_CHECKING:

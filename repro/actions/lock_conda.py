@@ -12,8 +12,8 @@ from repro.env.conda_lock_maker import LockTask, make_lock
 from repro.env.conda_platform import platform_here
 from repro.env.conda_project_files import read_wish
 from repro.model.conda_lock_file import dump_conda_lock
+from repro.model.environment_settings import EnvironmentSettings
 from repro.model.finding import Finding
-from repro.model.settings import EnvironmentSettings
 from repro.project import Project
 from repro.store.whole_file import replace_text
 

@@ -5,7 +5,6 @@ A capture always succeeds once the interpreter has answered: what cannot be pinn
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -13,32 +12,17 @@ from repro.env.built_wheels import built_from_source, wheel_as_installed
 from repro.env.drift import drift_findings
 from repro.env.edited_files import edited_findings
 from repro.env.find_links import wheels_in_find_links
-from repro.env.index_hashes import hashes_of_url, hashes_of_versions
-from repro.env.installed import (
-    FromArchive,
-    FromIndex,
-    FromOutside,
-    FromWheelFile,
-    Unpinnable,
-    origin_of,
-    remote_url,
-    without_credentials,
-)
+from repro.env.index_hashes import hashes_of_versions
 from repro.env.interpreter_drift import interpreter_comment, interpreter_findings
 from repro.env.kinds import DescribeCheckout
 from repro.env.pip_lock import LockedPackage, lock_text
 from repro.env.probe import InstalledDistribution, InterpreterObservations, Probe
 from repro.env.project_lock import ProjectLock, UnreadableProjectLock, find_project_lock, read_project_lock
+from repro.env.sorted_installs import GET_HASHES, Sorting, Surroundings
 from repro.env.wheel_files import keep_wheel
-from repro.model.distribution_names import check_git_install
-from repro.model.environment import PipEnvironment, ProjectInstall, VcsInstall, WheelInstall
+from repro.model.environment import PipEnvironment, WheelInstall
 from repro.model.finding import Finding
 from repro.model.objects import ObjectSink
-
-_GET_HASHES = "repro env lock where the network and the index are"
-_BUILD_WHEEL = "commit and push its source and install it by git+https://…, or build a wheel and install that"
-_KEEP_WHEEL = "put the wheel back, or install it from an index"
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +71,8 @@ def capture(
     Raises:
         NoUv: hashes are needed and there is no uv to ask for them.
     """
-    surroundings = _Surroundings(project_root, sink, memo_dir, environ, describe_checkout, offline, refresh)
-    sorting = _Sorting(probe, surroundings)
+    surroundings = Surroundings(project_root, sink, memo_dir, environ, describe_checkout, offline, refresh)
+    sorting = _Pinning(probe, surroundings)
     lock = sorting.read_project_lock(project_lock)
     for distribution in probe.distributions:
         sorting.sort(distribution, lock)
@@ -102,84 +86,11 @@ def capture(
     return Pinned(sorting.environment(), tuple(sorting.findings), probe.observations, sorting.text())
 
 
-@dataclass(frozen=True, slots=True)
-class Sorted:
-    """Installed distributions by where they came from; `from_index` are not pinned yet.
-
-    Attributes:
-        from_index: what an index serves.
-        archives: at a URL, with its hash.
-        project, vcs, wheels: sorted by name.
-        unlocked: names of what cannot be pinned, with a finding for each among `findings`.
-    """
-
-    from_index: tuple[InstalledDistribution, ...]
-    archives: tuple[LockedPackage, ...]
-    project: tuple[ProjectInstall, ...]
-    vcs: tuple[VcsInstall, ...]
-    wheels: tuple[WheelInstall, ...]
-    unlocked: tuple[str, ...]
-    findings: tuple[Finding, ...]
-
-
-def sort_installed(
-    probe: Probe,
-    *,
-    project_root: str,
-    sink: ObjectSink,
-    memo_dir: str,
-    environ: Mapping[str, str],
-    describe_checkout: DescribeCheckout | None = None,
-    offline: bool = False,
-) -> Sorted:
-    """Sort what `probe` saw by where it came from, as `capture` does, and ask no index.
-
-    Raises:
-        NoUv: the hash of a URL is needed and there is no uv to ask for it.
-    """
-    around = _Surroundings(project_root, sink, memo_dir, environ, describe_checkout, offline, refresh=False)
-    sorting = _Sorting(probe, around)
-    for distribution in probe.distributions:
-        sorting.sort(distribution, None)
-    return Sorted(
-        tuple(sorting.index),
-        tuple(sorting.locked),
-        tuple(sorted(sorting.project, key=lambda install: install.name)),
-        tuple(sorted(sorting.vcs, key=lambda install: install.name)),
-        tuple(sorted(sorting.wheels, key=lambda install: install.name)),
-        tuple(sorted(sorting.unlocked)),
-        tuple(sorting.findings),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Surroundings:
-    """What a capture works with."""
-
-    project_root: str
-    sink: ObjectSink
-    memo_dir: str
-    environ: Mapping[str, str]
-    describe_checkout: DescribeCheckout | None
-    offline: bool
-    refresh: bool
-
-
 @dataclass(slots=True)
-class _Sorting:
-    """The distributions of one capture while they are being sorted."""
+class _Pinning(Sorting):
+    """The distributions of one capture while they are being sorted, and what an index serves being pinned."""
 
-    probe: Probe
-    around: _Surroundings
-    packages: dict[str, str] = field(default_factory=dict)
-    index: list[InstalledDistribution] = field(default_factory=list)
-    locked: list[LockedPackage] = field(default_factory=list)
     sources: list[LockedPackage] = field(default_factory=list)
-    project: list[ProjectInstall] = field(default_factory=list)
-    vcs: list[VcsInstall] = field(default_factory=list)
-    wheels: list[WheelInstall] = field(default_factory=list)
-    unlocked: list[str] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
 
     def read_project_lock(self, configured: str | None) -> ProjectLock | None:
         """Return the project's lock; one that cannot be read is a finding."""
@@ -193,80 +104,6 @@ class _Sorting:
             hint = "correct it, or name the right file as environment.lock in repro.yaml"
             self.findings.append(Finding("unreadable-lock", str(error), path=path, hint=hint))
             return None
-
-    def sort(self, distribution: InstalledDistribution, lock: ProjectLock | None) -> None:
-        """Put one distribution where it belongs."""
-        origin = origin_of(distribution, self.around.project_root)
-        if origin is None:
-            return
-        self.packages[distribution.name] = distribution.version
-        match origin:
-            case FromIndex():
-                self.index.append(distribution)
-            case ProjectInstall():
-                self.project.append(origin)
-            case VcsInstall():
-                self.add_vcs(distribution, origin)
-            case FromArchive():
-                self.lock_archive(origin, lock)
-            case FromWheelFile():
-                self.keep(distribution, keep_wheel(distribution, origin.path, origin.sha256, self.around.sink))
-            case FromOutside():
-                self.describe_outside(origin)
-            case Unpinnable():
-                self.refuse(distribution, origin.reason, origin.hint)
-
-    def add_vcs(self, distribution: InstalledDistribution, install: VcsInstall) -> None:
-        """Record a commit; one that only this machine can reach is said to be so."""
-        try:
-            check_git_install(install.name, install.url, install.commit, install.subdirectory)
-        except ValueError as error:
-            self.refuse(distribution, f"it was installed by git, and {error}", _BUILD_WHEEL)
-            return
-        self.vcs.append(install)
-        if install.url.startswith(("file:", "/")):
-            detail = f"{install.name} {install.version} was installed from {install.url}, which other machines lack"
-            self.findings.append(Finding("environment-local-source", detail, hint="push it and install it from there"))
-
-    def lock_archive(self, origin: FromArchive, lock: ProjectLock | None) -> None:
-        """Lock an archive by the hash that the installer wrote down, else that the project's lock has, else now."""
-        distribution = origin.distribution
-        around = self.around
-        hashes: tuple[str, ...] = (origin.sha256,) if origin.sha256 is not None else ()
-        if not hashes and lock is not None:
-            hashes = lock.hashes_of(distribution.name, distribution.version)
-        if not hashes:
-            hashes = hashes_of_url(
-                distribution,
-                origin.url,
-                python=self.probe.observations.executable,
-                project_root=around.project_root,
-                environ=around.environ,
-                memo_dir=around.memo_dir,
-                offline=around.offline,
-            )
-        if hashes:
-            self.locked.append(LockedPackage(distribution.name, None, origin.url, hashes))
-        else:
-            self.refuse(distribution, f"the hash of {origin.url} is not known", _GET_HASHES)
-
-    def describe_outside(self, origin: FromOutside) -> None:
-        """Record a folder outside the project by its commit, where it is a clean checkout with a remote."""
-        distribution = origin.distribution
-        described = self.around.describe_checkout(origin.path) if self.around.describe_checkout else None
-        if described is None or not _COMMIT.fullmatch(described[1]):
-            what = "an editable install" if origin.editable else "a folder"
-            self.refuse(distribution, f"it is {what} outside the project, {origin.path}", _BUILD_WHEEL)
-            return
-        url = without_credentials(remote_url(described[0]))
-        self.add_vcs(distribution, VcsInstall(distribution.name, distribution.version, "git", url, described[1]))
-
-    def keep(self, distribution: InstalledDistribution, kept: WheelInstall | str) -> None:
-        """Note a wheel that was kept, or why it was not."""
-        if isinstance(kept, WheelInstall):
-            self.wheels.append(kept)
-        else:
-            self.refuse(distribution, kept, _KEEP_WHEEL)
 
     def lock_index_packages(self, lock: ProjectLock | None) -> None:
         """Find the hashes: in the project's lock, the memo, the index, at last in a folder of wheels."""
@@ -321,13 +158,7 @@ class _Sorting:
             if isinstance(kept, WheelInstall):
                 self.wheels.append(kept)
                 return
-        self.refuse(distribution, reason, _GET_HASHES)
-
-    def refuse(self, distribution: InstalledDistribution, reason: str, hint: str) -> None:
-        """Name a distribution that cannot be pinned."""
-        self.unlocked.append(distribution.name)
-        detail = f"{distribution.name} {distribution.version} is not pinned: {reason}"
-        self.findings.append(Finding("environment-unlocked", detail, hint=hint))
+        self.refuse(distribution, reason, GET_HASHES)
 
     def text(self) -> str:
         """Return the lock as a file."""

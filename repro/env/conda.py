@@ -23,8 +23,8 @@ from repro.model.content import ObjectRef
 from repro.model.environment import CondaEnvironment, Environment
 from repro.model.environment_check import difference_findings
 from repro.model.environment_diff import compare
+from repro.model.environment_settings import EnvironmentSettings
 from repro.model.finding import Finding
-from repro.model.settings import EnvironmentSettings
 
 if TYPE_CHECKING:
     from repro.env.conda_channels import Channel

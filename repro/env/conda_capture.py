@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from repro.env.capture import Sorted, sort_installed
 from repro.env.conda_edited import edited_packages
 from repro.env.conda_pip_files import NoWheel, PipTarget, find_wheels
 from repro.env.conda_pip_memo import WheelMemo
@@ -16,6 +15,7 @@ from repro.env.conda_realise import LOCK_INSIDE
 from repro.env.edited_files import edited_findings
 from repro.env.kinds import LockRequest
 from repro.env.probe import InstalledDistribution, Probe, probe
+from repro.env.sorted_installs import Sorted, sort_installed
 from repro.errors import ReproError
 from repro.model.conda_lock_file import BadCondaLock, CondaLock, LockedFile, lock_of_one, parse_conda_lock
 from repro.model.environment import CondaEnvironment

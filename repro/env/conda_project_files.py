@@ -14,8 +14,8 @@ from repro.errors import CannotProceed
 from repro.model.conda_environment_yml import BadEnvironmentYml, CondaWish, parse_environment_yml
 from repro.model.conda_lock_file import BadCondaLock, CondaLock, LockedFile, parse_conda_lock
 from repro.model.environment import CondaEnvironment
+from repro.model.environment_settings import EnvironmentSettings
 from repro.model.finding import Finding
-from repro.model.settings import EnvironmentSettings
 
 
 class NoCondaFile(CannotProceed):

@@ -13,9 +13,9 @@ from typing import Protocol
 from repro.model.archive import ArchivedFile
 from repro.model.content import ObjectRef
 from repro.model.environment import Environment
+from repro.model.environment_settings import EnvironmentSettings
 from repro.model.finding import Finding
 from repro.model.objects import ObjectSink, ObjectSource
-from repro.model.settings import EnvironmentSettings
 
 DescribeCheckout = Callable[[str], "tuple[str, str] | None"]
 """Given a directory's path: the remote URL and HEAD commit of the clean git checkout it is, or None."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from repro.env.kinds import EnvironmentKind
 from repro.env.which_python import NoPython, find_python, which
 from repro.errors import CannotProceed
-from repro.model.settings import EnvironmentSettings
+from repro.model.environment_settings import EnvironmentSettings
 
 
 class KindNotHere(CannotProceed):

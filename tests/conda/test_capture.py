@@ -19,7 +19,7 @@ from repro.env.kinds import ArchiveRequest, Captured, LockRequest, RealiseReques
 from repro.model.archive import ArchivedFile
 from repro.model.conda_lock_file import LockedFile, parse_conda_lock
 from repro.model.environment import CondaEnvironment
-from repro.model.settings import EnvironmentSettings
+from repro.model.environment_settings import EnvironmentSettings
 from repro.store.cache import Cache
 from tests.conda.locking import lock, make, one_of
 from tests.conda.test_solve import wish

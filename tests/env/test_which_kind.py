@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from repro.env.which_kind import find_kind
-from repro.model.settings import EnvironmentSettings
+from repro.model.environment_settings import EnvironmentSettings
 
 
 @pytest.fixture
