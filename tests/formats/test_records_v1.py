@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,27 @@ from blake3 import blake3
 
 from repro.code.restore import restore_commit
 from repro.env.pip_lock import LockedPackage, lock_text, parse_lock
+from repro.model.archive import archive_file_name, parse_archive, render_archive
+from repro.model.conda_lock_file import dump_conda_lock, parse_conda_lock
+from repro.model.environment import Environment
 from repro.model.manifest import Manifest, parse_manifest, render_manifest
 from repro.model.rebuild_record import parse_rebuild, rebuild_file_name, render_rebuild
 from repro.model.recipe import recipe_id
+from tests.model.some_environments import ARCHIVE, CONDA, CONDA_LOCK, IMAGE
 from tests.model.some_records import COMPLETE, OPEN, REBUILD
 
 V1 = Path(__file__).parent / "v1"
+
+
+def _in(environment: Environment) -> Manifest:
+    return replace(OPEN, recipe=replace(OPEN.recipe, environment=environment))
+
+
 MANIFESTS = {
     "complete": (COMPLETE, "b3:6437c0453027e7da452a5ac80b163dc6a14c10cf27134bf2b30edfdd1a7fcbb8"),
     "open": (OPEN, "b3:21089d3254998b1c26f450e0afe14b421a04b6e5b747d9cee4fe0317bd33e558"),
+    "conda": (_in(CONDA), "b3:c55e49661f276a7ccf5f09f55ab72dce41f6ea18092d0613cea1cdcd9239250d"),
+    "image": (_in(IMAGE), "b3:479745d3e298bec20aec2c2a51b37a4444be25100fff56e0729da34cb1ef2cdd"),
 }
 ELSEWHERE = ("tree", "pointer", "pack", "pack-index", "chunk-list", "encrypted-remote")
 PACK_COMMIT = "9de8656a4905a4176665293b8e1a0ce3aba15de5"
@@ -71,6 +84,19 @@ def test_a_pip_lock_of_version_1_is_read_and_written_the_same() -> None:
     assert lock_text(packages).encode() == data
 
 
+def test_a_conda_lock_of_version_1_is_read_and_written_the_same() -> None:
+    data = (V1 / "conda-lock" / "two.yml").read_bytes()
+    assert parse_conda_lock(data, "two.yml") == CONDA_LOCK
+    assert dump_conda_lock(CONDA_LOCK) == data
+
+
+def test_a_record_of_an_archive_of_version_1_is_read_and_written_the_same() -> None:
+    data = (V1 / "archive" / "1109394910fb5cba.yaml").read_bytes()
+    assert parse_archive(data, "archive") == ARCHIVE
+    assert render_archive(ARCHIVE) == data
+    assert archive_file_name(data) == "1109394910fb5cba.yaml"
+
+
 def test_a_code_pack_of_version_1_is_restored(tmp_path: Path) -> None:
     """It is not written again here: which bytes a compressor makes is its own affair."""
     root = tmp_path / "code"
@@ -84,6 +110,7 @@ def test_every_record_of_version_1_is_in_a_test() -> None:
     assert {path.stem for path in (V1 / "manifest").iterdir()} == set(MANIFESTS)
     found = {path.relative_to(V1).as_posix() for path in V1.glob("*/*") if path.parent.name not in ELSEWHERE}
     others = {"rebuild/different.yaml", "pip-lock/two.txt", "code-pack/small.pack"}
+    others |= {"conda-lock/two.yml", "archive/1109394910fb5cba.yaml"}
     assert found == {f"manifest/{name}.yaml" for name in MANIFESTS} | others
 
 

@@ -9,41 +9,17 @@ from hypothesis import strategies as st
 
 from repro.model.conda_lock_file import (
     BadCondaLock,
-    CondaLock,
-    LockedFile,
     dump_conda_lock,
     lock_of_one,
     parse_conda_lock,
     part_of,
 )
-
-SIX = LockedFile(
-    name="six",
-    version="1.16",
-    manager="conda",
-    platform="linux-64",
-    url="https://example.org/chan/noarch/six-1.16-pyh_0.tar.bz2",
-    sha256="a" * 64,
-    md5="b" * 32,
-    build="pyh_0",
-    dependencies=(("python", ">=3.9"),),
-)
-ALPHA = LockedFile("alpha", "1.0", "pip", "linux-64", "https://example.org/alpha-1.0-py3-none-any.whl", "c" * 64)
-LOCK = CondaLock(
-    platforms=("linux-64",),
-    channels=(("https://example.org/t/$TOKEN/chan", ("TOKEN",)),),
-    packages=(SIX, ALPHA),
-    virtual={"linux-64": ("__glibc=2.28=0", "__unix=0=0")},
-    needs={"linux-64": ("__cuda >=12", "__glibc >=2.17,<3.0.a0")},
-    content_hash={"linux-64": "d" * 64},
-    site_packages={"linux-64": "lib/python3.13t/site-packages"},
-    sources=("environment.yml",),
-)
+from tests.model.some_environments import ALPHA, CONDA_LOCK, SIX
 
 
 def test_what_is_written_is_read_back() -> None:
-    data = dump_conda_lock(LOCK)
-    assert parse_conda_lock(data, "x") == LOCK
+    data = dump_conda_lock(CONDA_LOCK)
+    assert parse_conda_lock(data, "x") == CONDA_LOCK
     assert dump_conda_lock(parse_conda_lock(data, "x")) == data
 
 
@@ -55,7 +31,7 @@ def test_what_is_written_is_read_back() -> None:
 @example("*", "\x85\u2028\n\t")
 def test_any_text_survives(version: str, name: str) -> None:
     hopeful = dataclasses.replace(SIX, dependencies=((name, version),))
-    lock = dataclasses.replace(LOCK, packages=(hopeful,), sources=(name,))
+    lock = dataclasses.replace(CONDA_LOCK, packages=(hopeful,), sources=(name,))
     data = dump_conda_lock(lock)
     read = parse_conda_lock(data, "x")
     assert read.packages[0].dependencies == ((name, version),)
@@ -64,15 +40,15 @@ def test_any_text_survives(version: str, name: str) -> None:
 
 
 def test_the_order_of_packages_does_not_matter() -> None:
-    assert dump_conda_lock(dataclasses.replace(LOCK, packages=(ALPHA, SIX))) == dump_conda_lock(LOCK)
+    assert dump_conda_lock(dataclasses.replace(CONDA_LOCK, packages=(ALPHA, SIX))) == dump_conda_lock(CONDA_LOCK)
 
 
 def test_the_lock_of_an_installed_environment_does_not_say_how_it_was_asked_for() -> None:
-    one = lock_of_one("linux-64", (ALPHA, SIX), LOCK.needs["linux-64"], LOCK.site_packages["linux-64"])
-    assert one == part_of(LOCK, "linux-64")
+    one = lock_of_one("linux-64", (ALPHA, SIX), CONDA_LOCK.needs["linux-64"], CONDA_LOCK.site_packages["linux-64"])
+    assert one == part_of(CONDA_LOCK, "linux-64")
     assert b"environment.yml" not in one
     assert b"TOKEN" not in one
-    assert parse_conda_lock(one, "x").needs == LOCK.needs
+    assert parse_conda_lock(one, "x").needs == CONDA_LOCK.needs
 
 
 @pytest.mark.parametrize(
@@ -94,7 +70,7 @@ def test_the_lock_of_an_installed_environment_does_not_say_how_it_was_asked_for(
     ],
 )
 def test_a_lock_that_is_not_one_is_an_integrity_error(old: str, new: str, said: str) -> None:
-    text = dump_conda_lock(LOCK).decode()
+    text = dump_conda_lock(CONDA_LOCK).decode()
     assert old in text
     with pytest.raises(BadCondaLock) as caught:
         parse_conda_lock(text.replace(old, new, 1).encode(), "conda-lock.yml")
@@ -104,4 +80,4 @@ def test_a_lock_that_is_not_one_is_an_integrity_error(old: str, new: str, said: 
 
 def test_a_package_that_is_there_twice_is_refused() -> None:
     with pytest.raises(BadCondaLock, match="six twice"):
-        parse_conda_lock(dump_conda_lock(dataclasses.replace(LOCK, packages=(SIX, SIX))), "x")
+        parse_conda_lock(dump_conda_lock(dataclasses.replace(CONDA_LOCK, packages=(SIX, SIX))), "x")

@@ -9,7 +9,6 @@ import pytest
 
 from repro.model.content import ObjectRef
 from repro.model.environment import (
-    BuiltFrom,
     CondaEnvironment,
     Environment,
     ImageEnvironment,
@@ -20,28 +19,9 @@ from repro.model.environment import (
 from repro.model.environment_diff import Changed, compare
 from repro.model.environment_record import environment_from_fields, environment_id, environment_to_plain
 from repro.model.record import BadRecord, Fields
+from tests.model.some_environments import CONDA, IMAGE
 from tests.model.some_records import ENVIRONMENT, digest
 
-CONDA = CondaEnvironment(
-    platform="linux-64",
-    lock=ObjectRef(digest("6"), 900),
-    packages=(("numpy", "2.1.0 py311h_0"), ("python", "3.11.7 h1_0"), ("six", "1.16.0 pyhd_0")),
-    pip=(("six", "1.17.0"), ("wheeled", "1.0+cpu")),
-    virtual=(("__cuda", "12.4"), ("__glibc", "2.36")),
-    python=ENVIRONMENT.python,
-    project=ENVIRONMENT.project,
-    vcs=ENVIRONMENT.vcs,
-    wheels=ENVIRONMENT.wheels,
-    unlocked=("odd",),
-)
-IMAGE = ImageEnvironment(
-    image="a" * 64,
-    platform="linux/arm64/v8",
-    references=(f"localhost:5000/team/image@sha256:{'b' * 64}",),
-    built_from=BuiltFrom(ObjectRef(digest("7"), 80), (("debian:12", f"sha256:{'c' * 64}"),), (("VERSION", "3"),)),
-    packages=(("bash", "5.2"),),
-    unlocked=("local",),
-)
 LEAN = (CondaEnvironment("osx-arm64", ObjectRef(digest("8"), 1), ()), ImageEnvironment("d" * 64, "linux/amd64"))
 
 
@@ -94,7 +74,8 @@ def test_a_build_a_virtual_package_and_pips_packages_are_told_apart() -> None:
 
 
 def test_another_image_and_another_base_image_are_told() -> None:
-    built = BuiltFrom(ObjectRef(digest("7"), 80), (("debian:12", f"sha256:{'e' * 64}"),), (("VERSION", "3"),))
+    assert IMAGE.built_from is not None
+    built = replace(IMAGE.built_from, bases=(("debian:12", f"sha256:{'e' * 64}"),))
     found = compare(IMAGE, replace(IMAGE, image="f" * 64, built_from=built))
     assert [change.name for change in found.base] == ["base image debian:12", "image"]
 
