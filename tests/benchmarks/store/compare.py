@@ -43,6 +43,8 @@ def main() -> None:
     programs = programs_here(cache, sorted(wanted), given.install, _say)
     if given.repro:
         programs["repro"] = given.repro
+    if given.work:
+        given.work.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="repro-benchmark-", dir=given.work))
     results: list[Result] = []
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from tests.benchmarks.store.timed_steps import Step
 from tests.benchmarks.store.tool import Tool, remove
@@ -55,6 +56,21 @@ class Copy(Tool):
 
     def forget_push(self) -> None:
         remove(self.remote)
+
+
+class CopyToDisk(Copy):
+    """`cp`, and what it wrote brought to the disk: `cp` alone ends when the kernel has the bytes."""
+
+    name = "cp and fsync"
+
+    def add(self) -> Sequence[Step]:
+        return [self._copy(self.place / "added")]
+
+    def push(self) -> Sequence[Step]:
+        return [self._copy(self.remote)]
+
+    def _copy(self, target: Path) -> Step:
+        return self.step("sh", "-c", 'cp -r data "$1" && sync "$1"', "sh", str(target))
 
 
 class Hash(Tool):
