@@ -85,6 +85,8 @@ _PYTHON = re.compile(
     rb"/(?:lib|lib64)/python\d?(?:\.\d+)?t?(?:/|$)|/(?:site|dist)-packages(?:/|$)|/python\d{2,3}\.zip$"
     rb"|/bin/python[0-9.]*t?$|/lib/libpython[^/]*$|/pyvenv\.cfg$|/conda-meta(?:/|$)|/share/jupyter(?:/|$)"
 )
+# pyenv stands in HOME as a rule (the table), in /opt on shared machines, and its scripts choose which Python starts.
+_PYENV = re.compile(rb"/\.?pyenv/(?:shims|libexec|pyenv\.d|plugins|bin|completions|version)(?:/|$)")
 _PREFIX = re.compile(rb"(/.*?)/(?:lib64|lib|bin|conda-meta|pyvenv\.cfg|share)(?:/|$)")
 
 
@@ -119,6 +121,8 @@ def role_of(path: bytes, around: Surroundings) -> Role:
     for role in (Role.CACHE, Role.START_UP):
         if _row(role).match(shown):
             return role
+    if _PYENV.search(path):
+        return Role.START_UP
     return Role.SECRET if looks_secret(path) else Role.INPUT
 
 
