@@ -163,7 +163,7 @@ def test_a_misspelt_setting_is_named_with_file_line_and_nearest_word(plain: Pers
         ("outputs:\n- ../a\n", "repro.yaml, line 2: outputs: the path '../a' is unsafe"),
         ("outputs: out\n", "repro.yaml, line 1: outputs must be a list"),
         ("remotes:\n  store: {ulr: x}\n", "repro.yaml, line 2: 'ulr' is not a setting"),
-        ("environment: {kind: nix}\n", "line 1: the environment kind 'nix' is none of"),
+        ("environment: {kind: nix}\n", "line 1: environment.kind is 'nix', not one of: pip, conda, image"),
         ("store: 3\n", "line 1: store must be text"),
         ("- a\n", "line 1: the file must be names with values"),
         ("outputs: [a]\noutputs: [b]\n", "repro.yaml, line 2"),
