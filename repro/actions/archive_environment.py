@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from repro.actions.archives import archived_files
+from repro.env.kind_modules import kind_named
 from repro.env.kinds import ArchiveRequest
-from repro.env.which_kind import kind_named
 from repro.errors import CannotProceed, ReproError
 from repro.model.archive import Archive, ArchivedFile
 from repro.model.environment import Environment, depends_on_outside

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from repro.actions.environment import capture_environment, kind_here, lock_request
 from repro.actions.lock_environment import NoEnvironment
-from repro.env.conda_platform import platform_by_name
-from repro.env.project_lock import UnreadableProjectLock, read_project_lock
-from repro.env.which_kind import kind_named
+from repro.env.conda.platform import platform_by_name
+from repro.env.kind_modules import kind_named
+from repro.env.pip.project_lock import UnreadableProjectLock, read_project_lock
 from repro.errors import CannotProceed
 from repro.model.conda_lock_file import CondaLock, parse_conda_lock
 from repro.model.environment_diff import Contents, EnvironmentDifference, compare_contents, contents_of

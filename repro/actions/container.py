@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from repro.env.image_command import container_command, container_name
+from repro.env.image.command import container_command, container_name
 from repro.errors import CannotProceed
 from repro.execution.machine import describe_machine
 from repro.execution.pinning import PINNING_SITE
@@ -104,7 +104,7 @@ def container_for_run(project: Project, image: str, shown: Sequence[str], *, pin
         NoEngine: there is none.
         UnusablePath: the project's path cannot be told to one.
     """
-    from repro.env.image_engine import connect
+    from repro.env.image.engine import connect
 
     settings, machine = project.settings, describe_machine()
     mounts = [BindMount(usable(project.root), usable(project.root), writable=True)]

@@ -6,8 +6,8 @@ import contextlib
 import hashlib
 import os
 
-from repro.env.conda_file_names import cache_dir, find_lock, may_be_conda
-from repro.env.conda_platform import platform_by_name
+from repro.env.conda.file_names import cache_dir, find_lock, may_be_conda
+from repro.env.conda.platform import platform_by_name
 from repro.env.environment_cache import cached_environment
 from repro.errors import CannotProceed
 from repro.project import Project
@@ -28,7 +28,7 @@ def create_from_lock(project: Project, *, offline: bool) -> str | None:
 
     Raises:
         MachineLacks: the machine has not what the packages need.
-        CannotProceed, IntegrityError, RemoteError: as `repro.env.conda_realise.realise`.
+        CannotProceed, IntegrityError, RemoteError: as `repro.env.conda.realise.realise`.
     """
     settings = project.settings.environment
     name = find_lock(project.root, settings) if may_be_conda(settings) else None
@@ -63,11 +63,11 @@ def _remembered(project: Project, memo: str) -> str | None:
 
 
 def _make(project: Project, name: str, data: bytes, *, offline: bool) -> str:
-    from repro.env.conda_channels import need_rattler
-    from repro.env.conda_install import CondaSource
-    from repro.env.conda_platform import unmet_needs
-    from repro.env.conda_project_files import known_channels
-    from repro.env.conda_realise import check_platform, realise
+    from repro.env.conda.channels import need_rattler
+    from repro.env.conda.install import CondaSource
+    from repro.env.conda.platform import unmet_needs
+    from repro.env.conda.project_files import known_channels
+    from repro.env.conda.realise import check_platform, realise
     from repro.model.conda_lock_file import parse_conda_lock, part_of
 
     need_rattler()

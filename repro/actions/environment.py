@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from repro.code.published_checkout import published_commit
+from repro.env.kind_modules import kind_named
 from repro.env.kinds import LockRequest, Realised, RealiseRequest
-from repro.env.which_kind import find_kind, kind_named
+from repro.env.which_kind import find_kind
 from repro.env.which_python import NoPython
 from repro.model.environment import Environment
 from repro.model.environment_settings import EnvironmentSettings
@@ -64,7 +65,7 @@ def started_in(observed: Mapping[str, object], environ: Mapping[str, str]) -> Ma
     """
     if not observed.get("activated"):
         return environ
-    from repro.env.conda_realise import standing_at
+    from repro.env.conda.realise import standing_at
 
     return standing_at(str(observed["prefix"])).child_environ(environ)
 

@@ -6,11 +6,11 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from repro.env.conda_channels import need_rattler
-from repro.env.conda_file_names import LOCKS, cache_dir, find_lock, find_wish, may_be_conda
-from repro.env.conda_lock_maker import LockTask, make_lock
-from repro.env.conda_platform import platform_here
-from repro.env.conda_project_files import read_wish
+from repro.env.conda.channels import need_rattler
+from repro.env.conda.file_names import LOCKS, cache_dir, find_lock, find_wish, may_be_conda
+from repro.env.conda.lock_maker import LockTask, make_lock
+from repro.env.conda.platform import platform_here
+from repro.env.conda.project_files import read_wish
 from repro.model.conda_lock_file import dump_conda_lock
 from repro.model.environment_settings import EnvironmentSettings
 from repro.model.finding import Finding
@@ -53,7 +53,7 @@ def lock_wish(
         offline: ask only for what is kept here.
 
     Raises:
-        as `repro.env.conda_lock_maker.make_lock`, and BadEnvironmentYml.
+        as `repro.env.conda.lock_maker.make_lock`, and BadEnvironmentYml.
     """
     need_rattler()
     settings = project.settings.environment

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from repro.actions.archives import archived_files
 from repro.actions.environment import CapturedEnvironment, capture_environment, realise_environment
 from repro.actions.run_source import bring, open_run
+from repro.env.kind_modules import kind_named
 from repro.env.kinds import ContainerEnvironment
-from repro.env.which_kind import kind_named
 from repro.errors import CannotProceed, UsageError
 from repro.model.environment import Environment, ImageEnvironment, PipEnvironment, named_objects
 from repro.model.finding import Finding
@@ -97,8 +97,8 @@ def lock_environment(project: Project, output: str | None, python: str | None, p
 
 
 def _lock_elsewhere(project: Project, captured: CapturedEnvironment, text: str, platform: str) -> str:
-    from repro.env.lock_elsewhere import lock_elsewhere
-    from repro.env.project_lock import read_requirements
+    from repro.env.pip.lock_elsewhere import lock_elsewhere
+    from repro.env.pip.project_lock import read_requirements
 
     environment = captured.environment
     if not isinstance(environment, PipEnvironment):

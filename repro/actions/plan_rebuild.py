@@ -10,7 +10,7 @@ from repro.actions.archives import archived_files
 from repro.actions.partial_data import PartialData, bring_partial
 from repro.actions.rebuild_outside import missing_outside
 from repro.actions.run_source import RunSource, bring
-from repro.env.which_kind import kind_named
+from repro.env.kind_modules import kind_named
 from repro.execution.machine import describe_machine
 from repro.model.content import Content, ObjectRef
 from repro.model.environment import distributions

@@ -1,6 +1,6 @@
 """What every kind of environment answers: lock what is here, check it, plan and realise it there, archive it.
 
-A kind is a module with the functions of `EnvironmentKind`; `repro.env.which_kind` knows them by name. How two
+A kind is a module with the functions of `EnvironmentKind`; `repro.env.kind_modules` knows them by name. How two
 environments differ is `repro.model.environment_diff`'s.
 """
 

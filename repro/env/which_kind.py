@@ -1,42 +1,12 @@
-"""Which kind an environment is of, and the module that knows the kind."""
+"""Which kind an environment is of."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
 
-from repro.env.kinds import EnvironmentKind
 from repro.env.which_python import NoPython, find_python, which
-from repro.errors import CannotProceed
 from repro.model.environment_settings import EnvironmentSettings
-
-
-class KindNotHere(CannotProceed):
-    """This repro reads environments of a kind and cannot make them."""
-
-    id = "unknown-environment-kind"
-
-
-def kind_named(kind: str) -> EnvironmentKind:
-    """Return the module of a kind; only that one is imported.
-
-    Raises:
-        KindNotHere: there is none.
-    """
-    match kind:
-        case "pip":
-            from repro.env import pip
-
-            return pip
-        case "conda":
-            from repro.env import conda
-
-            return conda
-        case "image":
-            from repro.env import image
-
-            return image
-    raise KindNotHere(f"this repro cannot make environments of kind {kind}", "install a newer repro")
 
 
 def find_kind(

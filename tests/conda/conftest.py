@@ -67,7 +67,7 @@ def build_channel(folder: Path) -> None:
 
 
 def platform_here() -> str:
-    from repro.env.conda_platform import platform_here
+    from repro.env.conda.platform import platform_here
 
     return platform_here()
 

@@ -6,11 +6,11 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from repro.env.conda_channels import Channel
-from repro.env.conda_install import CondaSource
-from repro.env.conda_lock_maker import LockTask, make_lock
-from repro.env.conda_platform import platform_here
-from repro.env.conda_realise import realise
+from repro.env.conda.channels import Channel
+from repro.env.conda.install import CondaSource
+from repro.env.conda.lock_maker import LockTask, make_lock
+from repro.env.conda.platform import platform_here
+from repro.env.conda.realise import realise
 from repro.env.kinds import PrefixEnvironment
 from repro.model.conda_environment_yml import parse_environment_yml
 from repro.model.conda_lock_file import CondaLock, part_of

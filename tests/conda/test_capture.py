@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from uv import find_uv_bin
 
-from repro.env import conda
-from repro.env.conda_archive import archived_name
+from repro.env.conda import kind as conda
+from repro.env.conda.archive import archived_name
 from repro.env.kinds import ArchiveRequest, Captured, LockRequest, RealiseRequest
 from repro.model.archive import ArchivedFile
 from repro.model.conda_lock_file import LockedFile, parse_conda_lock

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from uv import find_uv_bin
 
-from repro.env.conda_platform import platform_here
+from repro.env.conda.platform import platform_here
 from repro.model.conda_lock_file import dump_conda_lock, parse_conda_lock, part_of
 from tests.conda.conftest import KEPT
 from tests.conda.locking import lock

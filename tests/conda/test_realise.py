@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from repro.env.conda_channels import ChannelUnreachable
-from repro.env.conda_platform import platform_here
-from repro.env.conda_realise import OtherPlatform
-from repro.env.install_failures import (
+from repro.env.conda.channels import ChannelUnreachable
+from repro.env.conda.platform import platform_here
+from repro.env.conda.realise import OtherPlatform
+from repro.env.pip.install_failures import (
     EnvironmentDiskFull,
     EnvironmentNotMade,
     EnvironmentOffline,

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from uv import find_uv_bin
 
-from repro.env.capture import Pinned, capture
 from repro.env.kinds import DescribeCheckout, PrefixEnvironment
-from repro.env.probe import probe
-from repro.env.realise import realise
+from repro.env.pip.capture import Pinned, capture
+from repro.env.pip.probe import probe
+from repro.env.pip.realise import realise
 from repro.model.content import ObjectRef
 from repro.model.digest import Digest, digest_of
 from repro.model.environment import PipEnvironment

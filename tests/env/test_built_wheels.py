@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from repro.env.installed_wheel import NotAWheel, write_wheel
+from repro.env.pip.installed_wheel import NotAWheel, write_wheel
 from tests.env.conftest import Desk, output_of
 from tests.env.small_index import SmallIndex
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from repro.env.pip_lock import parse_lock
-from repro.env.probe import BrokenInterpreter
+from repro.env.pip.lock_file import parse_lock
+from repro.env.pip.probe import BrokenInterpreter
 from repro.model.environment import ProjectInstall, VcsInstall
 from repro.model.finding import Finding
 from tests.env.conftest import BASE_PYTHON, Desk

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from repro.env.pip_lock import parse_lock
-from repro.env.project_lock import find_project_lock, read_project_lock
+from repro.env.pip.lock_file import parse_lock
+from repro.env.pip.project_lock import find_project_lock, read_project_lock
 from tests.env.conftest import Desk
 from tests.env.small_index import sha256
 

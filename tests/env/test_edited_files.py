@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from repro.env.edited_files import edited_findings
-from repro.env.probe import probe
+from repro.env.pip.edited_files import edited_findings
+from repro.env.pip.probe import probe
 from repro.model.finding import Finding
 from tests.env.conftest import Desk
 from tests.env.small_index import SmallIndex
@@ -64,7 +64,7 @@ def test_a_run_is_told_before_it_starts_and_the_reinstalled_is_good_again(two: D
 def test_unchanged_files_are_not_read_again(two: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     edited(two)
     hashed: list[str] = []
-    import repro.env.edited_files as module
+    import repro.env.pip.edited_files as module
 
     real = module._is_as_recorded
 

@@ -8,7 +8,7 @@ import docker.errors
 import pytest
 import requests
 
-from repro.env.image_engine import EngineRefused, EngineStopped, engine_errors
+from repro.env.image.engine import EngineRefused, EngineStopped, engine_errors
 
 
 def test_what_an_engine_says_in_the_middle_of_an_answer_is_its_no_and_a_full_disk_is_named() -> None:

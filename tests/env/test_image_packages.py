@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from repro.env.image_packages import parse_apk, parse_dpkg
+from repro.env.image.packages import parse_apk, parse_dpkg
 
 
 def test_dpkg_tells_what_is_installed_and_not_what_was() -> None:

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from repro.env.installed import FromArchive, FromIndex, Unpinnable, origin_of, remote_url, without_credentials
-from repro.env.probe import InstalledDistribution
+from repro.env.pip.installed import FromArchive, FromIndex, Unpinnable, origin_of, remote_url, without_credentials
+from repro.env.pip.probe import InstalledDistribution
 from repro.model.environment import ProjectInstall, VcsInstall
 
 SITE = "/p/.venv/lib/python3.11/site-packages"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from repro.env import pip
-from repro.env.interpreters import find_interpreter
+from repro.env.pip import kind as pip
+from repro.env.pip.interpreters import find_interpreter
 from repro.model.environment import Interpreter, PipEnvironment
 from tests.env.conftest import BASE_PYTHON, Desk
 

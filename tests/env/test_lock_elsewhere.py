@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from repro.env.install_failures import PackageGone
-from repro.env.lock_elsewhere import lock_elsewhere
+from repro.env.pip.install_failures import PackageGone
+from repro.env.pip.lock_elsewhere import lock_elsewhere
 from tests.env.conftest import Desk, output_of
 from tests.env.small_index import SmallIndex, make_wheel
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from repro.env import pip
-from repro.env.install_failures import EnvironmentNotMade, EnvironmentOffline
-from repro.env.managed_python import installable, interpreter_of
-from repro.env.probe import probe
+from repro.env.pip import kind as pip
+from repro.env.pip.install_failures import EnvironmentNotMade, EnvironmentOffline
+from repro.env.pip.managed_python import installable, interpreter_of
+from repro.env.pip.probe import probe
 from repro.model.environment import Interpreter, PipEnvironment
 from tests.env.conftest import BASE_PYTHON, Desk
 

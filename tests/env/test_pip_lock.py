@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from repro.env.pip_lock import HEADER, BadLock, LockedPackage, lock_text, parse_lock
+from repro.env.pip.lock_file import HEADER, BadLock, LockedPackage, lock_text, parse_lock
 
 A = "a" * 64
 B = "b" * 64

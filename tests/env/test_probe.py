@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from repro.env.probe import BrokenInterpreter, probe
+from repro.env.pip.probe import BrokenInterpreter, probe
 from tests.env.conftest import BASE_PYTHON, Desk
 from tests.env.small_index import make_wheel
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from repro.env import realise as realise_module
-from repro.env.install_failures import (
+from repro.env.pip import realise as realise_module
+from repro.env.pip.install_failures import (
     EnvironmentNotMade,
     EnvironmentOffline,
     IndexUnreachable,
@@ -22,8 +22,8 @@ from repro.env.install_failures import (
     TamperedWheel,
     UnsafeInstall,
 )
-from repro.env.pip_lock import BadLock
-from repro.env.realise import vcs_requirement
+from repro.env.pip.lock_file import BadLock
+from repro.env.pip.realise import vcs_requirement
 from repro.errors import CannotProceed, IntegrityError, RemoteError
 from repro.model.content import ObjectRef
 from repro.model.digest import digest_of
@@ -320,7 +320,7 @@ def test_two_at_once_end_with_the_same_environment(desk: Desk) -> None:
 
 REALISE = """
 import pickle, sys
-from repro.env.realise import realise
+from repro.env.pip.realise import realise
 environment, arguments = pickle.loads(bytes.fromhex(sys.argv[1]))
 realise(environment, **arguments)
 """
@@ -342,7 +342,7 @@ def test_a_full_disk_is_named_and_leaves_nothing(desk: Desk) -> None:
     }
     payload = pickle.dumps((environment, arguments)).hex()
     program = f"""
-from repro.env.install_failures import EnvironmentDiskFull
+from repro.env.pip.install_failures import EnvironmentDiskFull
 try:
     exec({REALISE!r})
 except EnvironmentDiskFull as error:

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from repro.env.install_failures import failure_of
-from repro.env.uv_process import UvFailure, UvResult, index_arguments, index_settings, run_uv, uv_environ
+from repro.env.pip.install_failures import failure_of
+from repro.env.pip.uv_process import UvFailure, UvResult, index_arguments, index_settings, run_uv, uv_environ
 
 WORDINGS = {
     UvFailure.HASH: "error: Failed to download `six==1.16.0`\n  cause: Hash mismatch for `six==1.16.0`\n",

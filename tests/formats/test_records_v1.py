@@ -12,7 +12,7 @@ import yaml
 from blake3 import blake3
 
 from repro.code.restore import restore_commit
-from repro.env.pip_lock import LockedPackage, lock_text, parse_lock
+from repro.env.pip.lock_file import LockedPackage, lock_text, parse_lock
 from repro.model.archive import archive_file_name, parse_archive, render_archive
 from repro.model.conda_lock_file import dump_conda_lock, parse_conda_lock
 from repro.model.environment import Environment

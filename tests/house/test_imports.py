@@ -171,7 +171,7 @@ def test_help_needs_click_alone(ann: Person) -> None:
 def test_a_run_imports_nothing_that_only_a_rebuild_or_a_remote_needs(settled: Person) -> None:
     modules = imported(settled, "run", "--", "true")
     assert among(modules, NETWORK) == set()
-    assert among(modules, {"repro.env.realise", "repro.store.remote", "repro.store.transfer"}) == set()
+    assert among(modules, {"repro.env.pip.realise", "repro.store.remote", "repro.store.transfer"}) == set()
 
 
 def test_a_rebuild_from_the_store_imports_no_network(settled: Person) -> None:

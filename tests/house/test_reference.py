@@ -113,7 +113,7 @@ def test_what_reports_has_json() -> None:
 
 def error_classes() -> set[type[ReproError]]:
     for module in pkgutil.walk_packages(repro.__path__, "repro."):
-        if module.name not in ("repro.__main__", "repro.env.probe_script"):  # these two are run, not imported
+        if module.name not in ("repro.__main__", "repro.env.pip.probe_script"):  # these two are run, not imported
             importlib.import_module(module.name)
     found: set[type[ReproError]] = set()
     waiting: list[type[ReproError]] = [ReproError]

@@ -14,9 +14,9 @@ import docker
 import pytest
 import yaml
 
-from repro.env.image_build import build, export, plan_build
-from repro.env.image_engine import connect
-from repro.env.image_normalise import read_saved
+from repro.env.image.build import build, export, plan_build
+from repro.env.image.engine import connect
+from repro.env.image.normalise import read_saved
 from tests.base_image import write_image
 from tests.command_line import Person
 from tests.container_engine import BASE, TestEngine

@@ -11,11 +11,11 @@ from typing import Any
 import docker
 import pytest
 
-from repro.env.image_archive import WrongImage, load_image, store_image
-from repro.env.image_build import build, plan_build
-from repro.env.image_engine import Engine, connect
-from repro.env.image_lock import OtherImage, pull_exactly
-from repro.env.image_pull import local_image
+from repro.env.image.archive import WrongImage, load_image, store_image
+from repro.env.image.build import build, plan_build
+from repro.env.image.engine import Engine, connect
+from repro.env.image.lock import OtherImage, pull_exactly
+from repro.env.image.pull import local_image
 from repro.model.archive import ArchivedFile
 from repro.model.environment import ImageEnvironment
 from repro.store.cache import Cache

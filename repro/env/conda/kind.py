@@ -1,0 +1,173 @@
+"""The kind `conda`: what conda installed at a prefix and what pip added to it, locked as conda-lock does.
+
+This module is `repro.env.kinds.EnvironmentKind` for `conda`; the work is in the modules that its functions import, each
+by who asks: a run neither solves nor installs, and needs no py-rattler.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from repro.env.kinds import (
+    Archived,
+    ArchiveRequest,
+    Captured,
+    EnvironmentPlan,
+    LockRequest,
+    PrefixEnvironment,
+    RealiseRequest,
+)
+from repro.model.content import ObjectRef
+from repro.model.environment import CondaEnvironment, Environment
+from repro.model.environment_check import difference_findings
+from repro.model.environment_diff import compare
+from repro.model.environment_settings import EnvironmentSettings
+from repro.model.finding import Finding
+
+if TYPE_CHECKING:
+    from repro.env.conda.channels import Channel
+    from repro.env.conda.install import CondaSource
+
+_LOCK_AGAIN = "install it from a channel or an index and record the run again"
+
+
+def lock(request: LockRequest) -> Captured:
+    """Find the prefix that the command uses, and pin what is installed there; see `repro.env.conda.capture`.
+
+    Raises:
+        NoCondaEnvironment: there is none.
+        BrokenPrefix, BrokenInterpreter: it cannot be read.
+    """
+    from repro.env.conda.capture import capture_prefix
+    from repro.env.conda.which_conda import find_prefix
+    from repro.env.which_python import command_for_record
+
+    place = find_prefix(request)
+    pinned = capture_prefix(place.path, request)
+    observed: dict[str, object] = {"prefix": place.path}
+    if pinned.python is not None:
+        observed |= {"executable": pinned.python.observations.executable, "build": pinned.python.observations.build}
+    if not place.active:
+        observed["activated"] = True  # `run` starts the command in it
+    recorded = command_for_record(request.command, place.path, request.cwd)
+    return Captured(pinned.environment, recorded, observed, pinned.findings)
+
+
+def check(environment: Environment, request: LockRequest) -> tuple[Finding, ...]:
+    """Say in what the prefix that is in use here is not `environment`: packages, and files that somebody edited.
+
+    Raises:
+        as `lock`.
+    """
+    captured = lock(request)
+    found = compare(_of_this_kind(environment), captured.environment)
+    return (*captured.findings, *difference_findings(found))
+
+
+def plan(
+    environment: Environment, *, environ: Mapping[str, str], python: str | None = None, archived: bool = False
+) -> EnvironmentPlan:
+    """Say whether `environment` can be realised here: on the same platform, where the machine has what it needs.
+
+    Returns:
+        Blocking: `environment-unlocked`, `other-platform`, `machine-lacks`, `no-rattler`.
+    """
+    from repro.env.conda.channels import NoRattler, need_rattler
+    from repro.env.conda.platform import platform_here, unmet_needs
+
+    own = _of_this_kind(environment)
+    blocking = [
+        Finding("environment-unlocked", f"{name} was not pinned when the run was recorded", hint=_LOCK_AGAIN)
+        for name in own.unlocked
+    ]
+    try:
+        need_rattler()
+    except NoRattler as error:
+        return EnvironmentPlan("", (*blocking, Finding("no-rattler", error.message, hint=error.hint)))
+    here = platform_here()
+    if own.platform != here:
+        detail = f"recorded on {own.platform}, this machine is {here}"
+        blocking.append(Finding("other-platform", detail, hint=f"rebuild it on {own.platform}"))
+    else:
+        blocking += unmet_needs((f"{name} {spec}" for name, spec in own.virtual), environ)
+    return EnvironmentPlan("", tuple(blocking))
+
+
+def realise(environment: Environment, request: RealiseRequest) -> PrefixEnvironment:
+    """Make the environment, or find it made; see `repro.env.conda.realise`.
+
+    Raises:
+        CannotProceed, IntegrityError, RemoteError: it cannot be made.
+    """
+    from repro.env.conda.realise import realise as realise_locked
+
+    own = _of_this_kind(environment)
+    made = realise_locked(
+        request.objects.read(own.lock),
+        envs_dir=request.envs_dir,
+        source=lambda: _source(own, request),
+        vcs=own.vcs,
+        wheels=own.wheels,
+    )
+    if not own.project or request.checkout_root is None:
+        return made
+    from repro.env.conda.overlay import with_project
+
+    return with_project(made, own.project, request)
+
+
+def archive(environment: Environment, request: ArchiveRequest) -> Archived:
+    """Bring the packages and wheels of its lock into the store; see `repro.env.conda.archive`.
+
+    Raises:
+        PackageHashMismatch: a channel serves another file than it did.
+        BadCondaLock: the lock is none.
+    """
+    from repro.env.conda.archive import collect
+    from repro.env.conda.project_files import known_channels
+    from repro.model.conda_lock_file import parse_conda_lock
+
+    own = _of_this_kind(environment)
+    locked = parse_conda_lock(request.objects.read(own.lock), "the lock")
+    channels: tuple[Channel, ...] = ()
+    if request.project_root is not None:
+        settings = request.settings or EnvironmentSettings()
+        channels = known_channels(request.project_root, settings, None, request.environ)
+    files, findings = collect(locked.of(own.platform), channels, request)
+    return Archived(files, findings)
+
+
+def _source(environment: CondaEnvironment, request: RealiseRequest) -> CondaSource:
+    """Return where packages come from. What was archived is written out only now, when it is needed."""
+    from repro.env.conda.file_names import cache_dir
+    from repro.env.conda.install import CondaSource
+
+    request.bring([file.object for file in request.archive])
+    paths: dict[str, str] = {}
+    for file in request.archive:
+        paths[file.sha256] = _write(request, os.path.join("archive", file.name), file.object)
+    for wheel in environment.wheels:
+        paths[wheel.sha256] = _write(request, os.path.join("wheels", wheel.file), wheel.object)
+    return CondaSource(
+        archived=paths,
+        channels=(),  # the checkout is somebody else's: no variable of this user goes where it says
+        cache_dir=cache_dir(request.envs_dir),
+        offline=request.offline,
+        environ=request.environ,
+    )
+
+
+def _write(request: RealiseRequest, name: str, ref: ObjectRef) -> str:
+    path = os.path.join(request.folder, name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        request.objects.copy_to(ref, file.fileno())
+    return path
+
+
+def _of_this_kind(environment: Environment) -> CondaEnvironment:
+    if not isinstance(environment, CondaEnvironment):
+        raise TypeError(f"an environment of kind {environment.kind} was given to the kind conda")
+    return environment

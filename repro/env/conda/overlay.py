@@ -1,0 +1,35 @@
+"""The project's own packages on top of a conda environment: in a virtual environment, since the other is shared."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+from repro.env.kinds import PrefixEnvironment, RealiseRequest
+from repro.env.pip.install_failures import failure_of
+from repro.env.pip.project_installs import install_project
+from repro.env.pip.uv_process import index_arguments, run_uv
+from repro.model.environment import ProjectInstall
+
+
+def with_project(
+    made: PrefixEnvironment, installs: tuple[ProjectInstall, ...], request: RealiseRequest
+) -> PrefixEnvironment:
+    """Return an environment that has the project's packages as well; it lies in the request's folder.
+
+    Raises:
+        UnsafeInstall: a path leaves the checkout.
+        EnvironmentNotMade, IndexUnreachable and their siblings: uv failed.
+    """
+    assert request.checkout_root is not None
+    prefix = os.path.join(request.folder, "environment")
+    command = ["venv", "--quiet", "--relocatable", "--system-site-packages", "--no-project"]
+    python = os.path.join(made.bin_dir, "python")
+    result = run_uv([*command, "--python", python, prefix], request.environ, request.folder)
+    if result.returncode:
+        raise failure_of(result, "make a virtual environment for the project's own packages")
+    flags = index_arguments(request.environ, request.offline)
+    install_project(installs, prefix, request.checkout_root, request.environ, flags)
+    variables = {**made.variables, "VIRTUAL_ENV": prefix}
+    bin_dir = os.path.join(prefix, "bin")
+    return replace(made, prefix=prefix, bin_dir=bin_dir, further_bin_dirs=(made.bin_dir,), variables=variables)

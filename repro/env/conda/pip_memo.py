@@ -1,0 +1,44 @@
+"""Remembers which wheel an installed version is: an index is asked once."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+
+from repro.env.pip.uv_process import index_settings
+from repro.model.conda_lock_file import LockedFile
+
+
+class WheelMemo:
+    """One small file per platform, Python, package, version and index settings: the wheel's URL and SHA-256."""
+
+    def __init__(self, memo_dir: str, environ: Mapping[str, str], platform: str, python: str) -> None:
+        self._folder = os.path.join(memo_dir, "conda-wheels")
+        self._question = [index_settings(environ), platform, python]
+        self._platform = platform
+
+    def read(self, name: str, version: str) -> LockedFile | None:
+        """Return the wheel, None where it is not remembered."""
+        try:
+            with open(self._path(name, version), encoding="utf-8") as file:
+                url, sha256 = json.load(file)
+        except (OSError, ValueError):
+            return None
+        return LockedFile(name, version, "pip", self._platform, url, sha256)
+
+    def write(self, wheel: LockedFile) -> None:
+        """Remember. A memo that cannot be written costs time, not correctness, so its failure is passed over."""
+        with contextlib.suppress(OSError):
+            os.makedirs(self._folder, exist_ok=True)
+            descriptor, temporary = tempfile.mkstemp(dir=self._folder, prefix="tmp-")
+            with open(descriptor, "w", encoding="utf-8") as file:
+                json.dump([wheel.url, wheel.sha256], file)
+            os.replace(temporary, self._path(wheel.name, wheel.version))
+
+    def _path(self, name: str, version: str) -> str:
+        question = json.dumps([*self._question, name, version])
+        return os.path.join(self._folder, hashlib.sha256(question.encode()).hexdigest()[:32])

@@ -1,0 +1,132 @@
+"""The project's own conda files: `environment.yml`, and the `conda-lock.yml` that is made from it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from repro.env.conda.channels import Channel, NoChannelSecret, open_channel
+from repro.env.conda.file_names import find_lock, find_wish
+from repro.env.conda.lock_maker import channels_of, wish_digest
+from repro.env.kinds import LockRequest
+from repro.errors import CannotProceed
+from repro.model.conda_environment_yml import BadEnvironmentYml, CondaWish, parse_environment_yml
+from repro.model.conda_lock_file import BadCondaLock, CondaLock, LockedFile, parse_conda_lock
+from repro.model.environment import CondaEnvironment
+from repro.model.environment_settings import EnvironmentSettings
+from repro.model.finding import Finding
+
+
+class NoCondaFile(CannotProceed):
+    """A file that settings name is not there."""
+
+    id = "no-conda-file"
+
+
+def read_wish(root: str, name: str, settings: EnvironmentSettings) -> CondaWish:
+    """Read an environment.yml; channels and platforms of the settings take the place of its own.
+
+    Raises:
+        BadEnvironmentYml: it means nothing, and where.
+        NoCondaFile: it is not there.
+    """
+    wish = parse_environment_yml(_read(root, name), name)
+    return replace(wish, channels=settings.channels or wish.channels, platforms=settings.platforms or wish.platforms)
+
+
+def read_lock(root: str, name: str) -> CondaLock:
+    """Read a conda-lock.yml.
+
+    Raises:
+        BadCondaLock: it is none.
+        NoCondaFile: it is not there.
+    """
+    return parse_conda_lock(_read(root, name), name)
+
+
+def _read(root: str, name: str) -> bytes:
+    try:
+        with open(os.path.join(root, name), "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        raise NoCondaFile(f"{name} is not there", "correct environment.file in repro.yaml") from None
+
+
+def known_channels(
+    root: str, settings: EnvironmentSettings, lock: CondaLock | None, environ: Mapping[str, str]
+) -> tuple[Channel, ...]:
+    """Return the channels whose credentials the project's files tell, as far as their variables are set."""
+    named = [url for url, _ in lock.channels] if lock is not None else []
+    wish = find_wish(root, settings)
+    if wish is not None and os.path.isfile(os.path.join(root, wish)):
+        named += read_wish(root, wish, settings).channels
+    found: dict[str, Channel] = {}
+    for text in named:
+        try:
+            channel = open_channel(text, environ)
+        except NoChannelSecret:
+            continue  # it may be had from the cache, or from an archive; else the channel's refusal is told
+        if channel.secret != channel.url:
+            found[channel.url] = channel
+    return tuple(found.values())
+
+
+def drift_findings(
+    packages: Sequence[LockedFile], platform: str, environment: CondaEnvironment, request: LockRequest
+) -> Iterator[Finding]:
+    """Yield a finding for each package that is not as the project's lock says, and one for a lock out of date."""
+    root, settings = request.project_root, request.settings
+    name = find_lock(root, settings)
+    if name is None:
+        return
+    try:
+        lock = read_lock(root, name)
+    except BadCondaLock as error:
+        yield Finding("unreadable-lock", error.message, path=name, hint="`repro env lock` writes it anew")
+        return
+    yield from _outdated(lock, name, platform, request)
+    if platform not in lock.platforms:
+        detail = f"{name} is for {', '.join(lock.platforms)}, this machine is {platform}"
+        yield Finding("environment-drift", detail, path=name, hint=f"repro env lock --platform {platform}")
+        return
+    wanted = {(p.manager, p.name): p for p in lock.of(platform)}
+    here = {(p.manager, p.name): p for p in packages}
+    unlocked = set(environment.unlocked)
+    for key in sorted(wanted.keys() | here.keys()):
+        difference = _difference(wanted.get(key), here.get(key), name)
+        if difference and key[1] not in unlocked:
+            hint = "`repro env create` makes what is locked; `repro env lock` locks anew"
+            yield Finding("environment-drift", difference, path=name, hint=hint)
+
+
+def _difference(wanted: LockedFile | None, here: LockedFile | None, lock: str) -> str | None:
+    if here is None and wanted is not None:
+        return f"{wanted.name} not installed, {lock} has {_shown(wanted)}"
+    if wanted is None and here is not None:
+        return f"{here.name} {_shown(here)} installed, {lock} does not have it"
+    if wanted is None or here is None or wanted.sha256 == here.sha256:
+        return None
+    if _shown(wanted) == _shown(here):
+        return f"{here.name} {_shown(here)} is another file than {lock} has"
+    return f"{here.name} {_shown(here)} installed, {lock} has {_shown(wanted)}"
+
+
+def _shown(package: LockedFile) -> str:
+    return f"{package.version} {package.build}".strip()
+
+
+def _outdated(lock: CondaLock, name: str, platform: str, request: LockRequest) -> Iterator[Finding]:
+    """Say that the environment.yml has changed since, where both are repro's to compare."""
+    wish_name = find_wish(request.project_root, request.settings)
+    if wish_name is None or wish_name not in lock.sources or platform not in lock.content_hash:
+        return
+    try:
+        wish = read_wish(request.project_root, wish_name, request.settings)
+        digest = wish_digest(wish, channels_of(wish, request.environ), platform)
+    except (BadEnvironmentYml, NoCondaFile, NoChannelSecret) as error:
+        yield Finding("unreadable-lock", error.message, path=wish_name, hint=error.hint)
+        return
+    if lock.written_by_repro and digest != lock.content_hash[platform]:
+        detail = f"{wish_name} has changed since {name} was made from it"
+        yield Finding("environment-drift", detail, path=name, hint="repro env lock")

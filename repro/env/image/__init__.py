@@ -1,0 +1,1 @@
+"""Environments of kind image: container images, built, pinned, fetched and run by Docker or Podman."""

@@ -1,0 +1,197 @@
+"""Building an image from a Dockerfile, and making it one that a second build gives again."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import IO, Any
+
+from repro.env.image.context import ContextPlace, read_text, write_context
+from repro.env.image.engine import Engine, EngineRefused, engine_errors, refused
+from repro.env.image.normalise import normalise, read_saved
+from repro.env.image.pull import local_image, pull
+from repro.errors import CannotProceed
+from repro.model.determinism import EPOCH
+from repro.model.digest import Digest
+from repro.model.dockerfile import Dockerfile, read_dockerfile
+
+_SHOWN_LINES = 12
+TAG = "repro-image"
+"""The name under which images lie in the engine that nothing else names, so that it does not clean them up."""
+
+
+class BuildFailed(CannotProceed):
+    """A Dockerfile does not build."""
+
+    id = "build-failed"
+
+
+@dataclass(frozen=True, slots=True)
+class BuildPlan:
+    """A build that is about to be made: its place, the Dockerfile's text and what it says, the build arguments."""
+
+    place: ContextPlace
+    text: str
+    dockerfile: Dockerfile
+    arguments: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """An image that was built. `context` is the digest of what was sent, `bases` are names with ids."""
+
+    image: str
+    context: Digest
+    bases: tuple[tuple[str, str], ...]
+
+
+def plan_build(project_root: str, dockerfile: str, context: str | None, arguments: Mapping[str, str]) -> BuildPlan:
+    """Read a Dockerfile. Its path counts from the project's root; the context is its folder unless one is named.
+
+    Raises:
+        NoDockerfile: it cannot be read.
+    """
+    path = os.path.normpath(os.path.join(project_root, dockerfile))
+    root = os.path.normpath(os.path.join(project_root, context)) if context else os.path.dirname(path)
+    text = read_text(path, dockerfile)
+    return BuildPlan(ContextPlace(root, os.path.relpath(path, root)), text, read_dockerfile(text, arguments), arguments)
+
+
+def context_digest(plan: BuildPlan) -> Digest:
+    """Return the digest of what a build would be given."""
+    with tempfile.TemporaryFile() as tar:
+        return write_context(plan.place, plan.dockerfile, tar)
+
+
+def build(engine: Engine, plan: BuildPlan, memo_dir: str, *, fresh: bool = False) -> Built:
+    """Build an image, normalise it, and leave it in the engine.
+
+    Args:
+        engine: builds it.
+        plan: what is built.
+        memo_dir: where is remembered what a build was normalised to; made when needed.
+        fresh: do not use what the engine remembers of earlier builds.
+
+    Raises:
+        BuildFailed: with the engine's words.
+        EngineRefused, EngineStopped: the engine does not do it.
+    """
+    bases = {name: _base(engine, name) for name in plan.dockerfile.bases}
+    with tempfile.TemporaryFile() as tar:
+        context = write_context(plan.place, plan.dockerfile, tar)
+        raw = _run_build(engine, plan, tar, fresh)
+    image = _remembered(engine, memo_dir, raw) or _normalised(engine, raw, list(bases.values()))
+    _remember(memo_dir, raw, image)
+    return Built(image, context, tuple(sorted((name, _id(attributes)) for name, attributes in bases.items())))
+
+
+def _base(engine: Engine, name: str) -> dict[str, Any]:
+    found = local_image(engine, name)
+    return found if found is not None else pull(engine, name)
+
+
+def _run_build(engine: Engine, plan: BuildPlan, tar: IO[bytes], fresh: bool) -> str:
+    said: list[str] = []
+    image = ""
+    with engine_errors("build the image"):
+        lines = engine.client.api.build(
+            fileobj=tar,
+            custom_context=True,
+            dockerfile=plan.place.dockerfile,
+            buildargs=dict(plan.arguments),
+            nocache=fresh,
+            rm=True,
+            forcerm=True,
+            decode=True,
+        )
+        for line in lines:  # to the end: the engine is done with the image only then
+            if "error" in line:
+                raise _failed(plan, said, str(line["error"]))
+            said += str(line.get("stream", "")).splitlines()
+            image = str(line.get("aux", {}).get("ID", "")) or image
+    if not image:
+        raise _failed(plan, said, "the engine did not say which image it built")
+    return image.removeprefix("sha256:")
+
+
+def _failed(plan: BuildPlan, said: list[str], error: str) -> CannotProceed:
+    if "no space left on device" in error:
+        return refused(f"build {plan.place.dockerfile}", error)
+    shown = "\n  ".join([line for line in said if line.strip()][-_SHOWN_LINES:])
+    return BuildFailed(
+        f"{plan.place.dockerfile} does not build: {error.strip()}" + (f"\n  {shown}" if shown else ""),
+        f"`docker build -f {plan.place.dockerfile} .` shows all of it",
+    )
+
+
+def _normalised(engine: Engine, raw: str, bases: list[dict[str, Any]]) -> str:
+    """Normalise an image that is in the engine, put the result there too, and return its id."""
+    with tempfile.TemporaryFile() as saved:
+        export(engine, raw, saved)
+        read = read_saved(saved)
+        base = _base_of(read.diff_ids, bases)
+        layers = base["RootFS"]["Layers"] if base else []
+        lines = _history_length(engine, base) if base else 0
+        # Docker finds the base image's layers where they are, and most of an image's bytes are theirs.
+        for whole in (False, True) if engine.name.startswith("Docker") else (True,):
+            with tempfile.TemporaryFile() as made:
+                image = normalise(read, made, layers, lines, EPOCH, whole=whole)
+                made.seek(0)
+                try:
+                    with engine_errors("load the normalised image"):
+                        engine.client.images.load(made)
+                        engine.client.api.tag(f"sha256:{image}", TAG, image[:32])
+                except EngineRefused:
+                    if whole:
+                        raise
+                    continue
+            break
+    return image
+
+
+def export(engine: Engine, image: str, into: IO[bytes]) -> None:
+    """Write an image of the engine into a file, as `docker save` does.
+
+    Raises:
+        EngineRefused, EngineStopped: it cannot be had.
+    """
+    with engine_errors("export the image"):
+        for block in engine.client.api.get_image(f"sha256:{image}"):
+            into.write(block)
+    into.seek(0)
+
+
+def _base_of(diff_ids: tuple[str, ...], bases: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return which of the bases the image begins with, the one with the most layers."""
+    fitting = [base for base in bases if tuple(layers := base["RootFS"].get("Layers") or ()) == diff_ids[: len(layers)]]
+    return max(fitting, key=lambda base: len(base["RootFS"].get("Layers") or ()), default=None)
+
+
+def _history_length(engine: Engine, base: dict[str, Any]) -> int:
+    with engine_errors("read the base image's history"):
+        api: Any = engine.client.api
+        return len(api.history(base["Id"]))
+
+
+def _id(attributes: Mapping[str, Any]) -> str:
+    return str(attributes["Id"])
+
+
+def _remembered(engine: Engine, memo_dir: str, raw: str) -> str | None:
+    try:
+        with open(os.path.join(memo_dir, f"normalised-{raw}"), encoding="ascii") as file:
+            image = file.read().strip()
+    except FileNotFoundError:
+        return None
+    return image if local_image(engine, f"sha256:{image}") is not None else None
+
+
+def _remember(memo_dir: str, raw: str, image: str) -> None:
+    os.makedirs(memo_dir, exist_ok=True)
+    path = os.path.join(memo_dir, f"normalised-{raw}")
+    temporary = f"{path}.{os.getpid()}"
+    with open(temporary, "w", encoding="ascii") as file:
+        file.write(image)
+    os.replace(temporary, path)

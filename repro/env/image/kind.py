@@ -1,0 +1,167 @@
+"""The kind `image`: a container image, pinned by the digest of its configuration, run by Docker or Podman.
+
+This module is `repro.env.kinds.EnvironmentKind` for `image`; the work is in the modules beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from repro.env.image.engine import NoDockerSdk, NoEngine, connect, engine_at
+from repro.env.image.pull import local_image
+from repro.env.kinds import (
+    Archived,
+    ArchiveRequest,
+    Captured,
+    ContainerEnvironment,
+    EnvironmentPlan,
+    LockRequest,
+    RealiseRequest,
+)
+from repro.model.environment import Environment, ImageEnvironment
+from repro.model.finding import Finding
+
+
+def lock(request: LockRequest) -> Captured:
+    """Pin the image that the project's lock file, its Dockerfile or its settings name, and have it in the engine.
+
+    Raises:
+        NoDockerSdk, NoEngine: there is no engine to ask.
+        NoImage, BuildFailed, NoSuchImage: there is no image.
+        RegistryUnreachable, EngineRefused, EngineStopped: it cannot be had.
+    """
+    from repro.env.image.lock import bring_locked, drift, locked_image, resolve_image, with_what_is_here
+
+    engine = connect(request.environ)
+    locked = None if request.refresh else locked_image(request)
+    if locked is None:
+        found = resolve_image(engine, request)
+        _refuse_platform(found, engine.platform)
+        findings = _only_here(found)
+    else:
+        _refuse_platform(locked, engine.platform)
+        bring_locked(engine, locked, request)
+        found, findings = with_what_is_here(locked, request), drift(locked, request)
+    observed: dict[str, object] = {"engine": engine.name}
+    settings = request.settings
+    observed |= {"network": settings.network} if settings.network else {}
+    observed |= {"gpus": settings.gpus} if settings.gpus else {}
+    return Captured(found, tuple(request.command), observed, findings)
+
+
+def check(environment: Environment, request: LockRequest) -> tuple[Finding, ...]:
+    """Say in what the image that would run here is not `environment`. An image has no files that could be edited."""
+    from repro.env.image.lock import drift, locked_image
+
+    wanted = _image(environment)
+    locked = locked_image(request)
+    if locked is None:
+        here = lock(request).environment
+        if isinstance(here, ImageEnvironment) and here.image == wanted.image:
+            return ()
+        return (_differs(wanted, here),)
+    return (*((_differs(wanted, locked),) if locked.image != wanted.image else ()), *drift(locked, request))
+
+
+def plan(
+    environment: Environment, *, environ: Mapping[str, str], python: str | None = None, archived: bool = False
+) -> EnvironmentPlan:
+    """Say whether the image can be had here, and run here; `python` has no meaning for an image."""
+    wanted = _image(environment)
+    try:
+        engine = connect(environ)
+    except (NoDockerSdk, NoEngine) as error:
+        return EnvironmentPlan("", (Finding(error.id, error.message, hint=error.hint),))
+    blocking = []
+    if not runs_on(wanted.platform, engine.platform):
+        blocking.append(_wrong_platform(wanted, engine.platform))
+    elif local_image(engine, f"sha256:{wanted.image}") is None and not wanted.references and not archived:
+        detail = f"the image sha256:{wanted.image[:12]} is not in the engine, in no known registry and in no archive"
+        blocking.append(Finding("image-missing", detail, hint="`repro env archive` and `repro push` where it is"))
+    return EnvironmentPlan("" if blocking else engine.address, tuple(blocking))
+
+
+def realise(environment: Environment, request: RealiseRequest) -> ContainerEnvironment:
+    """Have the image in the engine: it is there, or it comes from the archive, or from a registry by its digest.
+
+    Raises:
+        WrongImage, OtherImage: what came is another image.
+        NoSuchImage: it cannot be had.
+        EngineRefused, EngineStopped: the engine does not take it.
+    """
+    from repro.env.image.archive import keep, load_image
+    from repro.env.image.lock import pull_exactly
+    from repro.env.image.pull import NoSuchImage
+
+    wanted = _image(environment)
+    made = ContainerEnvironment(request.means, wanted.image)
+    with engine_at(request.means, request.environ) as engine:
+        if local_image(engine, f"sha256:{wanted.image}") is not None:
+            return made
+        if request.archive:
+            load_image(engine, wanted.image, request.archive, request.bring, request.objects)
+            return made
+        reasons = ["the network is not used"] if request.offline else pull_exactly(engine, wanted)
+        if reasons is None:
+            keep(engine, wanted.image)
+            return made
+    raise NoSuchImage(
+        f"the image sha256:{wanted.image[:12]} is not in the engine: {'; '.join(reasons)}",
+        "`repro env archive` and `repro push` where it is keep it with the run",
+    )
+
+
+def archive(environment: Environment, request: ArchiveRequest) -> Archived:
+    """Store the image's configuration and layers, which the engine has, or gets from a registry.
+
+    Raises:
+        NoDockerSdk, NoEngine, EngineRefused, EngineStopped: there is no engine that has it.
+    """
+    from repro.env.image.archive import store_image
+    from repro.env.image.lock import pull_exactly
+
+    wanted = _image(environment)
+    engine = connect(request.environ)
+    if local_image(engine, f"sha256:{wanted.image}") is None:
+        reasons = ["the network is not used"] if request.offline else pull_exactly(engine, wanted)
+        if reasons is not None:
+            detail = f"the image sha256:{wanted.image[:12]} is not in the engine" + "".join(f"; {r}" for r in reasons)
+            return Archived((), (Finding("environment-unarchived", detail),))
+    return Archived(store_image(engine, wanted.image, request.sink, request.known))
+
+
+def runs_on(image: str, engine: str) -> bool:
+    """Whether an image runs on an engine: the same system and processor; variants are not told apart."""
+    return image.split("/")[:2] == engine.split("/")[:2]
+
+
+def _refuse_platform(locked: ImageEnvironment, engine: str) -> None:
+    from repro.env.image.lock import NoImage
+
+    if not runs_on(locked.platform, engine):
+        finding = _wrong_platform(locked, engine)
+        raise NoImage(finding.detail, finding.hint)
+
+
+def _wrong_platform(wanted: ImageEnvironment, engine: str) -> Finding:
+    detail = f"the image sha256:{wanted.image[:12]} is for {wanted.platform}, the container engine here is {engine}"
+    return Finding("image-platform", detail, hint="use a machine of that kind; emulation would give other numbers")
+
+
+def _only_here(found: ImageEnvironment) -> tuple[Finding, ...]:
+    if found.references:
+        return ()
+    detail = f"no registry is known to have the image sha256:{found.image[:12]}: only this engine has it"
+    return (Finding("image-only-here", detail, hint="`repro env archive` keeps it with the run, or push it and lock"),)
+
+
+def _differs(wanted: ImageEnvironment, here: Environment) -> Finding:
+    other = here.image[:12] if isinstance(here, ImageEnvironment) else "none"
+    detail = f"the image here is sha256:{other}, and sha256:{wanted.image[:12]} is wanted"
+    return Finding("environment-drift", detail, hint="`repro env lock`, if what is here now is meant")
+
+
+def _image(environment: Environment) -> ImageEnvironment:
+    if not isinstance(environment, ImageEnvironment):
+        raise TypeError(f"an environment of kind {environment.kind} is no image")
+    return environment

@@ -1,0 +1,199 @@
+"""Pinning a container image: the one that the lock file names, or the one that a Dockerfile or a reference gives."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import Any
+
+from repro.env.image.build import TAG, Built, build, context_digest, plan_build
+from repro.env.image.context import NoDockerfile
+from repro.env.image.engine import Engine
+from repro.env.image.packages import packages_in
+from repro.env.image.pull import NoSuchImage, RegistryUnreachable, local_image, pull
+from repro.env.kinds import LockRequest
+from repro.errors import CannotProceed, IntegrityError
+from repro.model.environment import BuiltFrom, ImageEnvironment
+from repro.model.finding import Finding
+from repro.model.image_lock import LOCK_FILE, parse_image_lock
+
+DOCKERFILE = "Dockerfile"
+
+
+class NoImage(CannotProceed):
+    """Neither a lock, nor an image, nor a Dockerfile says which image is meant."""
+
+    id = "no-image"
+
+
+class OtherImage(IntegrityError):
+    """What a registry has under an image's digest, or what a Dockerfile gives, is not the image that is wanted."""
+
+    id = "wrong-image"
+
+
+def locked_image(request: LockRequest) -> ImageEnvironment | None:
+    """Return what the project's lock file says; None where there is none.
+
+    Raises:
+        BadYaml, BadRecord: it cannot be read.
+    """
+    path = os.path.join(request.project_root, request.settings.lock or LOCK_FILE)
+    try:
+        with open(path, "rb") as file:
+            return parse_image_lock(file.read(), os.path.relpath(path, request.project_root))
+    except FileNotFoundError:
+        if request.settings.lock:
+            raise NoImage(
+                f"the lock {request.settings.lock} is not there", "`repro env lock` writes it, once it is not named"
+            ) from None
+        return None
+
+
+def resolve_image(engine: Engine, request: LockRequest) -> ImageEnvironment:
+    """Pin what the settings name: build the Dockerfile, or find the image, here or at its registry.
+
+    Raises:
+        NoImage, NoDockerfile, BuildFailed, NoSuchImage: there is nothing to pin.
+        RegistryUnreachable, EngineRefused, EngineStopped: it cannot be had.
+    """
+    settings = request.settings
+    if settings.image:
+        found = local_image(engine, settings.image)
+        if found is None:
+            if request.offline:
+                raise NoSuchImage(f"the engine does not have the image {settings.image}", "without --offline, pull it")
+            found = pull(engine, settings.image)
+        return _pinned(engine, found, None, request)
+    plan = _plan(request)
+    made = build(engine, plan, request.memo_dir)
+    attributes = local_image(engine, f"sha256:{made.image}")
+    if attributes is None:
+        raise NoSuchImage("the engine has lost the image that was just built", "try again")
+    return _pinned(engine, attributes, _built_from(request, plan.text, made), request)
+
+
+def with_what_is_here(locked: ImageEnvironment, request: LockRequest) -> ImageEnvironment:
+    """Return a locked image as a record can have it: its Dockerfile is stored, and left out where it is not here."""
+    if locked.built_from is None:
+        return locked
+    try:
+        text = _plan(request).text if is_built(request) else ""
+    except (NoImage, NoDockerfile):
+        text = ""
+    return locked if _stored(request, text) == locked.built_from.file else replace(locked, built_from=None)
+
+
+def is_built(request: LockRequest) -> bool:
+    """Whether the settings mean a Dockerfile."""
+    return not request.settings.image
+
+
+def drift(locked: ImageEnvironment, request: LockRequest) -> tuple[Finding, ...]:
+    """Say where the lock is no longer what the Dockerfile, its files or the settings would give."""
+    lock = request.settings.lock or LOCK_FILE
+    hint = "`repro env lock`, if what is there now is meant"
+    if request.settings.image:
+        name = request.settings.image.partition("@")[0].rpartition(":")
+        repository = name[0] if name[1] and "/" not in name[2] else request.settings.image.partition("@")[0]
+        known = {reference.partition("@")[0] for reference in locked.references}
+        if locked.built_from is not None or (known and repository not in known):
+            detail = f"repro.yaml names {request.settings.image}, {lock} has another image"
+            return (Finding("environment-drift", detail, path=lock, hint=hint),)
+        return ()
+    built = locked.built_from
+    file = request.settings.file or DOCKERFILE
+    if built is None or not os.path.isfile(os.path.join(request.project_root, file)):
+        return ()  # an image that was taken as it is, and no Dockerfile beside it
+    plan = _plan(request)
+    if _stored(request, plan.text) != built.file:
+        return (Finding("environment-drift", f"{file} is not what {lock} was built from", path=file, hint=hint),)
+    if built.context is not None and context_digest(plan) != built.context:
+        detail = f"the files that {file} takes are not those that {lock} was built from"
+        return (Finding("environment-drift", detail, path=file, hint=hint),)
+    return ()
+
+
+def bring_locked(engine: Engine, locked: ImageEnvironment, request: LockRequest) -> None:
+    """See to it that the engine has the locked image: from a registry by its digest, or by building it again.
+
+    Raises:
+        NoSuchImage: it cannot be had.
+        OtherImage: what came is another one.
+    """
+    if local_image(engine, f"sha256:{locked.image}") is not None:
+        return
+    reasons = [] if request.offline else pull_exactly(engine, locked)
+    if reasons is None:
+        return
+    if locked.built_from is not None and is_built(request) and not drift(locked, request):
+        made = build(engine, _plan(request), request.memo_dir)
+        if made.image == locked.image:
+            return
+        reasons.append("a build of the same Dockerfile gave another image")
+    words = "; ".join(reasons) or "no registry is known to have it"
+    raise NoSuchImage(
+        f"the engine does not have the locked image sha256:{locked.image[:12]}: {words}",
+        "`repro env create RUN` brings it from an archive; `repro env lock` locks what can be had now",
+    )
+
+
+def pull_exactly(engine: Engine, environment: ImageEnvironment) -> list[str] | None:
+    """Fetch an image by one of its digests; None where it came, else the reasons why it did not.
+
+    Raises:
+        OtherImage: under a digest that was recorded for it, a registry has another image.
+    """
+    reasons = []
+    for reference in environment.references:
+        try:
+            found = pull(engine, reference)
+        except (NoSuchImage, RegistryUnreachable) as error:
+            reasons.append(error.message)
+            continue
+        if str(found["Id"]).removeprefix("sha256:") != environment.image:
+            raise OtherImage(
+                f"{reference} is the image {str(found['Id'])[:19]}, and the run had sha256:{environment.image[:12]}",
+                "the record was edited, or was made with another engine; the archive of the run has its image",
+            )
+        return None
+    return reasons
+
+
+def platform_of(attributes: dict[str, Any]) -> str:
+    """Return an image's platform, `linux/amd64`, `linux/arm/v7`."""
+    variant = attributes.get("Variant")
+    return f"{attributes['Os']}/{attributes['Architecture']}" + (f"/{variant}" if variant else "")
+
+
+def _plan(request: LockRequest) -> Any:
+    file = request.settings.file or DOCKERFILE
+    if request.settings.file is None and not os.path.isfile(os.path.join(request.project_root, file)):
+        raise NoImage(
+            "the environment is of kind image, and nothing says which",
+            "`environment.image` in repro.yaml names an image, `environment.file` a Dockerfile",
+        )
+    return plan_build(request.project_root, file, request.settings.context, {})
+
+
+def _pinned(
+    engine: Engine, attributes: dict[str, Any], built: BuiltFrom | None, request: LockRequest
+) -> ImageEnvironment:
+    image = str(attributes["Id"]).removeprefix("sha256:")
+    references = sorted(digest for digest in map(str, attributes.get("RepoDigests") or ()) if _is_of_registry(digest))
+    packages = packages_in(engine, image, request.memo_dir)
+    return ImageEnvironment(image, platform_of(attributes), tuple(references), built, packages)
+
+
+def _is_of_registry(reference: str) -> bool:
+    """Whether a registry may have it: Podman gives a digest to what was only loaded, too."""
+    repository = reference.partition("@")[0]
+    return not repository.startswith(("<none>", "localhost/")) and repository.rpartition("/")[2] != TAG
+
+
+def _built_from(request: LockRequest, text: str, made: Built) -> BuiltFrom:
+    return BuiltFrom(_stored(request, text), made.bases, context=made.context)
+
+
+def _stored(request: LockRequest, text: str) -> Any:
+    return request.sink.add_bytes(text.encode())

@@ -1,0 +1,88 @@
+"""Images that are in the engine already, or that a registry has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from repro.env.image.engine import Engine, EngineRefused, engine_errors
+from repro.errors import CannotProceed, RemoteError
+
+
+class NoSuchImage(CannotProceed):
+    """Neither the engine nor a registry has an image."""
+
+    id = "no-such-image"
+
+
+class RegistryUnreachable(RemoteError):
+    """A registry could not be reached, or refused."""
+
+    id = "registry"
+
+
+def local_image(engine: Engine, name: str) -> dict[str, Any] | None:
+    """Return what the engine says of an image that it has, by name or id; None where it has none.
+
+    Raises:
+        EngineRefused, EngineStopped: it cannot be asked.
+    """
+    import docker.errors
+
+    with engine_errors(f"look for the image {name}"):
+        try:
+            api: Any = engine.client.api
+            attributes: dict[str, Any] = api.inspect_image(name)
+        except docker.errors.NotFound:
+            return None
+    return attributes
+
+
+def pull(engine: Engine, name: str) -> dict[str, Any]:
+    """Fetch an image from its registry, with the credentials that Docker has for it.
+
+    Args:
+        engine: fetches it.
+        name: `NAME`, `NAME:TAG` or `NAME@sha256:…`.
+
+    Raises:
+        NoSuchImage: the registry does not have it.
+        RegistryUnreachable: it could not be asked, or refused.
+        EngineStopped: the engine went away.
+    """
+    import docker.errors
+
+    repository, tag = _split(name)
+    try:
+        with engine_errors(f"pull {name}"):
+            try:
+                engine.client.images.pull(repository, tag=tag)
+            except docker.errors.NotFound as error:
+                raise _absent(name, str(error.explanation or error)) from error
+    except EngineRefused as error:
+        words = error.message.rpartition(": ")[2]
+        if "manifest unknown" in error.message or "not found" in words or "does not exist" in error.message:
+            raise _absent(name, words) from error
+        raise RegistryUnreachable(
+            f"the image {name} could not be pulled: {error.message.split(': ', 1)[-1]}",
+            error.hint or "is the registry reachable, and are you logged in (docker login)?",
+        ) from error
+    found = local_image(engine, name)
+    if found is None:
+        raise _absent(name, "the engine does not have it after the pull")
+    return found
+
+
+def _split(name: str) -> tuple[str, str | None]:
+    """Return the repository, and the tag or digest: without one, `latest`, as everywhere."""
+    if "@" in name:
+        repository, _, digest = name.partition("@")
+        return repository, digest
+    repository, colon, tag = name.rpartition(":")
+    return (repository, tag) if colon and "/" not in tag else (name, "latest")
+
+
+def _absent(name: str, said: str) -> NoSuchImage:
+    return NoSuchImage(
+        f"neither the container engine nor a registry has the image {name} ({said.strip()[:200]})",
+        "is the name right? An image of a run can also come from the remote's archive",
+    )

@@ -1,0 +1,79 @@
+"""What can go wrong while an environment is realised, told apart by what the user can do about it."""
+
+from __future__ import annotations
+
+from repro.env.pip.uv_process import UvFailure, UvResult
+from repro.errors import CannotProceed, IntegrityError, RemoteError, ReproError
+
+
+class EnvironmentNotMade(CannotProceed):
+    """uv failed for a reason that is none of the others: a build, a wrong interpreter, a full disk."""
+
+    id = "environment-not-made"
+
+
+class EnvironmentDiskFull(CannotProceed):
+    """The disk is full, or a quota is used up."""
+
+    id = "disk-full"
+
+
+class PackageGone(CannotProceed):
+    """A recorded version is not served any more, or not by the indexes that this machine asks."""
+
+    id = "package-gone"
+
+
+class EnvironmentOffline(CannotProceed):
+    """A file is not on this machine, and the network is not to be used."""
+
+    id = "environment-offline"
+
+
+class PackageHashMismatch(IntegrityError):
+    """A file that was fetched is not the one that was recorded."""
+
+    id = "package-hash-mismatch"
+
+
+class TamperedWheel(IntegrityError):
+    """A wheel that travelled with a run is not the one that was recorded."""
+
+    id = "tampered-wheel"
+
+
+class UnsafeInstall(IntegrityError):
+    """A record asks to install something that no capture writes: an option in place of a URL, a path outside."""
+
+    id = "unsafe-install"
+
+
+class IndexUnreachable(RemoteError):
+    """A package index or a git host could not be reached, or refused."""
+
+    id = "index-unreachable"
+
+
+def failure_of(result: UvResult, doing: str) -> ReproError:
+    """Return the error that says why uv failed.
+
+    Args:
+        result: of a call that failed.
+        doing: what was tried, as it goes after "cannot": `install the locked packages`.
+    """
+    message = f"cannot {doing}: {result.reason}"
+    match result.failure:
+        case UvFailure.HASH:
+            return PackageHashMismatch(message, "the index serves another file than it did: ask who runs it")
+        case UvFailure.UNREACHABLE:
+            return IndexUnreachable(message, "try again where the index can be reached")
+        case UvFailure.REFUSED:
+            return IndexUnreachable(message, "give uv credentials for the index (uv auth login, UV_INDEX, netrc)")
+        case UvFailure.OFFLINE:
+            return EnvironmentOffline(message, "try again without --offline, where the network is")
+        case UvFailure.ABSENT:
+            return PackageGone(message, "name the index that has it: UV_INDEX=URL, UV_FIND_LINKS=DIR or uv.toml")
+        case UvFailure.DISK_FULL:
+            return EnvironmentDiskFull(message, "make room on that disk and try again; nothing was left behind")
+        case _:
+            return EnvironmentNotMade(message, "the text is uv's; once the cause is gone, try again")
