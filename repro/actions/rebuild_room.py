@@ -54,7 +54,7 @@ class Room:
 
     @property
     def etc(self) -> str:
-        """Where the files lie that stand for the system's in /etc."""
+        """What stands for the system's /etc."""
         return os.path.join(self.folder, "etc")
 
     def trim(self) -> None:

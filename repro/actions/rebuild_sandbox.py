@@ -22,11 +22,12 @@ from repro.actions.rebuild_view import (
 )
 from repro.env.kinds import PrefixEnvironment
 from repro.execution import landlock
-from repro.execution.bubblewrap import Bubblewrap, arguments_for, find_programs, probe
+from repro.execution.bubblewrap import Bubblewrap, arguments_for, find_programs, place_links, probe
 from repro.execution.capabilities import can_give_up_reading
 from repro.execution.machine import describe_machine
 from repro.execution.pinning import can_pin_addresses
 from repro.execution.sandbox import InBubblewrap, NoSandbox, Sandbox, Unconfined, UnderLandlock, landlock_rules
+from repro.execution.sandbox_etc import make_etc
 from repro.model.finding import Finding
 from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
@@ -143,9 +144,10 @@ def _bwrap(subject: _Subject) -> Setting | str:
     for own_user in (True, False):
         # Only root can do without a user namespace, and then the user keeps root's number.
         account = account if own_user else replace(account, uid=os.getuid(), gid=os.getgid())
-        etc = _write_etc(subject.room, account, view.home)
+        _write_etc(subject.room, account, view.home)
+        place_links(view, subject.room.etc)
         cwd = _working_directory(subject.manifest, view)
-        arguments = arguments_for(view, account, etc, cwd, own_user=own_user, withhold=subject.withhold)
+        arguments = arguments_for(view, account, subject.room.etc, cwd, own_user=own_user, withhold=subject.withhold)
         for program in programs:
             found = probe(program, arguments)
             if isinstance(found, Bubblewrap):
@@ -186,8 +188,9 @@ def _landlock(subject: _Subject) -> Setting | str:
     if not landlock.version():
         return _NO_LANDLOCK
     room, view = subject.room, own_view(subject.room, subject.realised, subject.room.home)
-    place_in_home(subject.manifest, room, room.home)
-    outside = [path for path, _ in outside_files(subject.manifest, room) if path.startswith(b"/")]
+    manifest = subject.manifest
+    place_in_home(manifest, room, room.home)
+    outside = [path for path, _ in outside_files(manifest, room) if path.startswith(b"/")]
     places = (room.root, room.home, room.temporary, os.path.dirname(room.log))
     own = [os.fsencode(os.path.realpath(path)) for path in places]
     readable = [*subject.needs.all, *([view.prefix] if view.prefix else []), *outside]
@@ -195,9 +198,10 @@ def _landlock(subject: _Subject) -> Setting | str:
     environ |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), room.temporary)
     environ.pop("XDG_RUNTIME_DIR", None)
     guarantee = Guarantee(SandboxKind.LANDLOCK, tuple(_missed_under_landlock(subject)))
-    findings = tuple(not_the_same_here(subject.manifest))
+    findings = tuple(not_the_same_here(manifest))
     withholds = can_give_up_reading()
-    sandbox = UnderLandlock(landlock_rules(readable, own), subject.withhold and withholds)
+    rules = landlock_rules(readable, own, own_ports=_may_use_own_ports(manifest))
+    sandbox = UnderLandlock(rules, subject.withhold and withholds)
     return Setting(
         sandbox,
         view,
@@ -260,7 +264,14 @@ def _missed_under_landlock(subject: _Subject) -> list[str]:
     have = landlock.version()
     if have < landlock.NET_FROM:
         return [*missed, "the network is open to the command"]
-    return [*missed, "of the network, only TCP connections to ports below the ephemeral ones are refused"]
+    ports = " to ports below the ephemeral ones" if _may_use_own_ports(subject.manifest) else ""
+    return [*missed, f"of the network, only TCP connections{ports} are refused"]
+
+
+def _may_use_own_ports(manifest: Manifest) -> bool:
+    """Whether the run's processes talked to one another over ports, or nobody knows that they did not."""
+    watch = manifest.observations.watch
+    return watch is None or watch.own_ports is not False
 
 
 def _moved(realised: PrefixEnvironment | None, view: View) -> PrefixEnvironment | None:
@@ -277,13 +288,8 @@ def _working_directory(manifest: Manifest, view: View) -> bytes:
     return view.root if directory == ROOT else view.root + b"/" + directory
 
 
-def _write_etc(room: Room, account: Account, home: bytes) -> dict[str, str]:
-    """Write the files that stand for the system's in /etc, and return their paths by name."""
+def _write_etc(room: Room, account: Account, home: bytes) -> None:
+    """Fill the folder that stands for /etc."""
     shown = os.fsdecode(home)
     known = shown if shown.isprintable() and ":" not in shown else "/"
-    paths = {}
-    for name, text in made_files(account.user, account.host, known, account.uid, account.gid).items():
-        paths[name] = os.path.join(room.etc, name)
-        with open(paths[name], "w", encoding="utf-8") as file:
-            file.write(text)
-    return paths
+    make_etc(room.etc, made_files(account.user, account.host, known, account.uid, account.gid))

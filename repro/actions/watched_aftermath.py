@@ -236,6 +236,7 @@ def _joined(project: Project, watched: Watched, watch: Watch, before: Aftermath,
             {str(name): count for name, count in judged.read.items() if count},
             tuple(programs),
             shown_hosts(trace),
+            trace.own_ports if is_traced else None,
             tuple(sorted(judged.listed)),
         ),
     )

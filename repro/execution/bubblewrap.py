@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from repro.execution.capabilities import READING
 from repro.execution.pinning import pin_addresses
 from repro.execution.process import Outcome, Start, execute
+from repro.execution.sandbox_etc import mounted_directories
 from repro.execution.sandbox_listener import find_listener, listened
-from repro.model.sandbox import Account, View
-from repro.model.sandbox_rules import ETC, ETC_PREFIXES, GRAPHICS, GRAPHICS_KERNEL, KERNEL, SYSTEM
+from repro.model.sandbox import Account, Mount, View, place_inside
+from repro.model.sandbox_rules import GRAPHICS, GRAPHICS_KERNEL, KERNEL, SYSTEM
 
 _ENV = "/usr/bin/env"
 _PROBE_S = 20.0
@@ -78,7 +79,7 @@ def probe(program: str, arguments: Sequence[bytes]) -> Bubblewrap | str:
 def arguments_for(
     view: View,
     account: Account,
-    made: Mapping[str, str],
+    etc: str,
     cwd: bytes,
     *,
     own_user: bool = True,
@@ -89,7 +90,7 @@ def arguments_for(
     Args:
         view: what the command sees beyond the system.
         account: whom it takes itself for.
-        made: files that stand for the system's in /etc, by name: their paths on this machine.
+        etc: the folder that stands for /etc, see `repro.execution.sandbox_etc`.
         cwd: where the command starts, as it sees it.
         own_user: give it the account's numbers, for which the kernel must allow user namespaces.
         withhold: take root its privilege to read files that nobody may read.
@@ -101,19 +102,34 @@ def arguments_for(
     if withhold:
         for capability in READING:
             words += ["--cap-drop", capability]
-    words += _system()
+    words += [*_system(), "--bind", etc, "/etc"]
+    for path in mounted_directories():
+        words += ["--ro-bind", path, path]
     words += ["--proc", "/proc", "--dev", "/dev"]
     words += _kernel_and_graphics()
-    for name, path in made.items():
-        words += ["--ro-bind", path, f"/etc/{name}"]
     words += ["--dir", "/run"]
     for mount in view.mounts:
+        if _place_of_link(mount, view, etc) is not None:
+            continue
         if os.path.islink(mount.source):
             words += ["--symlink", os.readlink(mount.source), mount.target]
         else:
             words += ["--bind" if mount.writable else "--ro-bind", mount.source, mount.target]
-    words += ["--remount-ro", "/", "--chdir", cwd]
+    words += ["--remount-ro", "/etc", "--remount-ro", "/", "--chdir", cwd]
     return tuple(word if isinstance(word, bytes) else str(word).encode() for word in words)
+
+
+def place_links(view: View, etc: str) -> None:
+    """Make the links that the command sees inside folders on disk; `arguments_for` says the others.
+
+    bubblewrap does not take a link that is there already, and in such a folder the link of a try would stay.
+    """
+    for mount in view.mounts:
+        place = _place_of_link(mount, view, etc)
+        if place is not None:
+            os.makedirs(os.path.dirname(place), exist_ok=True)
+            with contextlib.suppress(FileExistsError):  # from the try before
+                os.symlink(os.readlink(mount.source), place)
 
 
 def run_inside(
@@ -149,10 +165,15 @@ def run_inside(
             os.close(info_write)
 
 
+def _place_of_link(mount: Mount, view: View, etc: str) -> bytes | None:
+    if not os.path.islink(mount.source):
+        return None
+    return place_inside(mount.target, (Mount(os.fsencode(etc), b"/etc", writable=True), *view.mounts))
+
+
 def _system() -> list[str]:
     words: list[str] = []
-    etc = [*ETC, *(f"/etc/{name}" for name in sorted(os.listdir("/etc")) if name.startswith(ETC_PREFIXES))]
-    for path in (*SYSTEM, *etc):
+    for path in SYSTEM:
         if os.path.islink(path):
             words += ["--symlink", os.readlink(path), path]
         elif os.path.exists(path):

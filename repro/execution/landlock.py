@@ -42,16 +42,17 @@ def version() -> int:
     return max(0, int(_libc().syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION_FLAG)))
 
 
-def make_rules(readable: Iterable[bytes], writable: Iterable[bytes]) -> int:
+def make_rules(readable: Iterable[bytes], writable: Iterable[bytes], *, own_ports: bool) -> int:
     """Return a file descriptor of rules: everything but these paths, and what is below them, is refused.
 
-    From version 4 on TCP connections are refused too, but those to ephemeral ports: programs talk to parts of
-    themselves over them (a notebook with its kernel), and servers elsewhere are on other ports. Addresses cannot be
-    told apart.
+    From version 4 on TCP connections are refused too; with `own_ports`, but those to ephemeral ports: programs talk to
+    parts of themselves over them (a notebook with its kernel), and servers elsewhere are on other ports. Addresses
+    cannot be told apart, and ports only one by one: 28,000 rules, which take longer than all else of a sandbox's start.
 
     Args:
         readable: may be read and executed. What does not exist is left out.
         writable: may be written to as well.
+        own_ports: ephemeral ports may be connected to.
 
     Raises:
         LandlockRefused: there is no Landlock.
@@ -67,7 +68,7 @@ def make_rules(readable: Iterable[bytes], writable: Iterable[bytes]) -> int:
         _allow(rules, path, _READ & rights)
     for path in writable:
         _allow(rules, path, rights)
-    if have >= NET_FROM:
+    if have >= NET_FROM and own_ports:
         _allow_ports(rules)
     return rules
 

@@ -13,9 +13,10 @@ from repro.execution.bubblewrap import Bubblewrap, run_inside
 from repro.execution.capabilities import give_up_reading
 from repro.execution.pinning import pin_addresses
 from repro.execution.process import Outcome, Start, execute
+from repro.execution.sandbox_etc import system_etc
 from repro.execution.sandbox_listener import find_listener, listened
 from repro.model.sandbox import SandboxKind
-from repro.model.sandbox_rules import DEVICES, ETC, ETC_PREFIXES, GRAPHICS, GRAPHICS_KERNEL, KERNEL, MADE, SYSTEM
+from repro.model.sandbox_rules import DEVICES, GRAPHICS, GRAPHICS_KERNEL, KERNEL, MADE, SYSTEM
 
 
 class NoSandbox(CannotProceed):
@@ -145,15 +146,15 @@ class Unconfined:
         return execute(command, cwd, environ, umask=umask, cpus=cpus, stdout=stdout, start=start)
 
 
-def landlock_rules(readable: Sequence[bytes], writable: Sequence[bytes]) -> int:
+def landlock_rules(readable: Sequence[bytes], writable: Sequence[bytes], *, own_ports: bool) -> int:
     """Return the rules by which a command may read the system and these paths, and write to these; they are kept until
-    this process ends.
+    this process ends. `own_ports`: it may connect to parts of itself, see `repro.execution.landlock`.
 
     Raises:
         LandlockRefused: the kernel makes none.
     """
     system, devices = _of_the_system()
-    return landlock.make_rules((*system, *readable), (*devices, *writable))
+    return landlock.make_rules((*system, *readable), (*devices, *writable), own_ports=own_ports)
 
 
 def _pinned() -> None:
@@ -162,13 +163,9 @@ def _pinned() -> None:
 
 def _of_the_system() -> tuple[list[bytes], list[bytes]]:
     """Return what Landlock lets a program read, and write to, of the system, as bubblewrap would show it."""
-    etc = [*ETC, *(f"/etc/{name}" for name in (*MADE, *_versioned()))]
+    etc = [*system_etc(), *(f"/etc/{name}" for name in MADE)]
     graphics = [f"/dev/{name}" for name in os.listdir("/dev") if name.startswith(GRAPHICS)]
     kernel = GRAPHICS_KERNEL if graphics else KERNEL
     devices = [f"/dev/{name}" for name in DEVICES]
     readable = [os.fsencode(os.path.realpath(path)) for path in (*SYSTEM, *etc, *kernel, "/proc")]
     return readable, [os.fsencode(path) for path in (*devices, *graphics)]
-
-
-def _versioned() -> list[str]:
-    return [name for name in os.listdir("/etc") if name.startswith(ETC_PREFIXES)]

@@ -92,6 +92,10 @@ class Fields:
         """Return the truth value at `key`; absent is False."""
         return False if self.take(key) is None else self._typed(key, bool, "true or false")
 
+    def optional_boolean(self, key: str) -> bool | None:
+        """Return the truth value at `key`, or None."""
+        return None if self.take(key) is None else self.boolean(key)
+
     def texts(self, key: str) -> tuple[str, ...]:
         """Return the list of texts at `key`; absent is empty."""
         return tuple(self._list(key, lambda item, where: _text(item, where)))

@@ -108,6 +108,15 @@ def in_order(mounts: Iterable[Mount]) -> tuple[Mount, ...]:
     return tuple(sorted(by_target.values(), key=lambda mount: mount.target.split(b"/")))
 
 
+def place_inside(target: bytes, mounts: Iterable[Mount]) -> bytes | None:
+    """Return where on this machine a path lies that the command sees inside a mount that it may write to; else None."""
+    around = [mount for mount in mounts if mount.target != target and is_inside(target, mount.target)]
+    innermost = max(around, key=lambda mount: len(mount.target), default=None)
+    if innermost is None or not innermost.writable:
+        return None
+    return innermost.source + target[len(innermost.target) :]
+
+
 def place_of(recorded: bytes | None, own: bytes, occupied: Sequence[bytes]) -> bytes:
     """Return where something is to stand: at its recorded path if that can be, else at its own.
 

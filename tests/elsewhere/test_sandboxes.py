@@ -207,6 +207,22 @@ open("made", "w").write("x")
     assert "\n101\n" in found["stderr"] or "\n13\n" in found["stderr"]
 
 
+def test_landlock_refuses_ephemeral_ports_too_where_the_run_had_none_of_its_own(ann: Person) -> None:
+    available("landlock")
+    if landlock.version() < landlock.NET_FROM:
+        pytest.skip("this kernel's Landlock knows no network")
+    ann.git("init", "--quiet")
+    ann.write(".gitignore", "go\n")
+    ann.write("go", "")  # it is only asked about, and not there in the rebuild
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        script = "import os, socket\n"
+        script += f"if not os.path.exists('go'): socket.create_connection(('127.0.0.1', {port}))\n"
+        found = answer(ann, record(ann, script + "open('made', 'w').write('x')"), "landlock")
+    assert found["verdict"] == "failed"
+    assert any(f"127.0.0.1:{port}" in one["detail"] for one in found["findings"] if one["kind"] == "network-refused")
+
+
 def test_an_input_is_read_only_and_an_output_is_not(ann: Person) -> None:
     ann.git("init", "--quiet")
     ann.write("data/numbers", "1\n")

@@ -80,6 +80,7 @@ WATCH = Watch(
     read={"code": 3, "input": 1},
     programs=(b"/usr/bin/sort", b"tool/\xff"),
     hosts=("192.0.2.1:80", "[2001:db8::1]:443"),
+    own_ports=False,
     listed=(b"data/images",),
 )
 WATCHED = Manifest(

@@ -163,6 +163,7 @@ def test_programs_hosts_and_the_runs_own_servers() -> None:
     assert list(trace.executed) == [b"/usr/bin/sort"]
     assert trace.hosts == {("127.0.0.1", 4001), ("192.0.2.1", 80), ("2001:db8::1", 443)}
     assert trace.refused == {"ptrace"}
+    assert trace.own_ports
 
 
 def test_processes_that_have_not_ended_are_known() -> None:

@@ -52,6 +52,15 @@ def test_a_file_in_the_home_directory_is_an_input_that_another_user_finds_in_the
     assert watched.rebuilt() == "identical"
 
 
+def test_a_link_in_the_home_directory_is_there_in_a_rebuild(watched: Watched) -> None:
+    watched.ann.write("../dotfiles/tool.json", "{}")
+    (watched.ann.home / ".tool.json").symlink_to("dotfiles/tool.json")
+    script = "import os; path = os.path.expanduser('~/.tool.json')\n"
+    watched.run(script + WRITE.format("open(path).read() + os.readlink(path)"))
+    assert watched.inputs() == ["~/.tool.json", "~/dotfiles/tool.json"]
+    assert watched.rebuilt() == "identical"
+
+
 def test_what_was_read_outside_is_stored_up_to_a_size_and_else_named_by_its_digest(
     watched: Watched, tmp_path: Path
 ) -> None:
@@ -322,8 +331,10 @@ def test_a_download_is_a_finding_with_its_host_and_can_be_forbidden(watched: Wat
 
 def test_a_server_of_the_runs_own_is_no_network(watched: Watched) -> None:
     script = "import socket; s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen()\n"
-    watched.run(script + "socket.create_connection(s.getsockname())\n")
+    assert watched.run(script)["observations"]["watch"]["own_ports"] is False
+    manifest = watched.run(script + "socket.create_connection(s.getsockname())\n")
     assert watched.findings("network-read") == []
+    assert manifest["observations"]["watch"]["own_ports"] is True
 
 
 def test_two_runs_at_once_do_not_see_each_others_outputs(watched: Watched) -> None:
