@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -27,6 +27,7 @@ from repro.code.restore import SubmodulePack, restore_commit
 from repro.data.checkout import make_directory, place
 from repro.data.removal import remove
 from repro.env.kinds import ContainerEnvironment, Realised
+from repro.env.unobtainable import Unobtainable
 from repro.errors import IntegrityError
 from repro.execution.machine import describe_machine
 from repro.model.compare import Verdict, is_reproduced, worst
@@ -66,11 +67,15 @@ class RebuildOptions:
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """The record, whether the rebuild was started at all, and where its files are, if they were kept."""
+    """The record, whether the rebuild was started at all, and where its files are, if they were kept.
+
+    `corrupt`: it was not started because what came for a piece was something else.
+    """
 
     record: RebuildRecord
     started: bool
     directory: str | None = None
+    corrupt: bool = False
 
 
 def rebuild(
@@ -106,10 +111,15 @@ def rebuild(
         if warning.kind == "processor-lacks":
             say(warning.detail)  # before hours are spent on it, and among the findings in the end
     if plan.blocking:
-        return Rebuilt(_unbuildable(source.manifest, plan), started=False)
+        return Rebuilt(_unbuildable(source.manifest, (*plan.blocking, *plan.warnings)), started=False)
     room = make_room(workspace, source.manifest.run, options.into)
     try:
         record = _rebuild_in(workspace, source, plan, options, kind, room, say, progress)
+    except Unobtainable as error:
+        room.clear()
+        finding = Finding(error.id, error.message, hint=error.hint)
+        record = _unbuildable(source.manifest, (finding, *plan.warnings))
+        return Rebuilt(record, started=False, corrupt=isinstance(error, IntegrityError))
     except BaseException:
         room.clear()
         raise
@@ -277,7 +287,7 @@ def _realise(
     )
 
 
-def _unbuildable(manifest: Manifest, plan: RebuildPlan) -> RebuildRecord:
+def _unbuildable(manifest: Manifest, findings: Sequence[Finding]) -> RebuildRecord:
     return RebuildRecord(
         run=manifest.run,
         recipe=recipe_id(manifest.recipe),
@@ -288,7 +298,7 @@ def _unbuildable(manifest: Manifest, plan: RebuildPlan) -> RebuildRecord:
         repro=__version__,
         started=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         duration_s=0.0,
-        findings=(*plan.blocking, *plan.warnings),
+        findings=tuple(findings),
     )
 
 

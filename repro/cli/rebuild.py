@@ -56,7 +56,7 @@ def rebuild(
     options = RebuildOptions(source, into, keep, python, offline, push, kind, whole)
     with ProgressLine("fetch") as progress:
         rebuilt = make(project_or_workspace(), run, options, terminal.say, progress)
-    return report.show_rebuilt(rebuilt.record, rebuilt.started, rebuilt.directory, as_json=as_json)
+    return report.show_rebuilt(rebuilt.record, rebuilt.started, rebuilt.directory, rebuilt.corrupt, as_json=as_json)
 
 
 @click.command()

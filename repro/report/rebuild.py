@@ -16,9 +16,9 @@ from repro.report.terminal import put, put_json, say, say_findings, table
 _SHOWN = 50
 
 
-def show_rebuilt(record: RebuildRecord, started: bool, directory: str | None, *, as_json: bool) -> int:
-    """Show a rebuild's outcome and return the exit code: 0, 1, or 3 where it was not started."""
-    code = 0 if is_reproduced(record.verdict) else 1 if started else 3
+def show_rebuilt(record: RebuildRecord, started: bool, directory: str | None, corrupt: bool, *, as_json: bool) -> int:
+    """Show a rebuild's outcome and return the exit code: 0, 1, or, where it was not started, 3, of wrong bytes 4."""
+    code = 0 if is_reproduced(record.verdict) else 1 if started else 4 if corrupt else 3
     if as_json:
         plain = rebuild_to_plain(record)
         keys = ("run", "recipe", "verdict", "outputs", "environment", "duration_s", "exit_code", "findings")

@@ -14,6 +14,7 @@ import pytest
 
 from tests.command_line import REPRO, Person
 from tests.conda.channel_server import ChannelServer, serve
+from tests.conda.conda_packages import Package, add_package
 from tests.conda.locking import everything_below
 
 SCRIPT = """\
@@ -83,13 +84,24 @@ def test_a_run_in_the_locked_environment_is_rebuilt_elsewhere(story: Story, bob:
     assert rebuild(bob, run, remote, 0, "--offline")["verdict"] == "identical"
 
 
-def test_what_the_channel_has_no_more_is_named(story: Story, bob: Person, tmp_path: Path) -> None:
+def test_what_the_channel_has_no_more_or_otherwise_makes_a_run_unbuildable(
+    story: Story, bob: Person, tmp_path: Path
+) -> None:
     run = record(story.ann, tmp_path / "remote")
+    other = Package("words", "1.1", "noarch", "py_0", noarch="python")
+    add_package(story.folder, other, {"site-packages/words.py": "WORDS = ['evil']\n"})
+    answer = rebuild(bob, run, tmp_path / "remote", 4)
+    assert answer["verdict"] == "unbuildable"
+    finding = answer["findings"][0]
+    assert finding["kind"] == "package-hash-mismatch"
+    assert "words" in finding["detail"]
     story.forget()
-    error = rebuild(bob, run, tmp_path / "remote", 3)["error"]
-    assert error["id"] == "package-gone"
-    assert ".conda" in error["message"] or ".tar.bz2" in error["message"]
-    assert "archive" in error["hint"]
+    answer = rebuild(bob, run, tmp_path / "remote", 3)
+    assert answer["verdict"] == "unbuildable"
+    finding = answer["findings"][0]
+    assert finding["kind"] == "package-gone"
+    assert ".conda" in finding["detail"] or ".tar.bz2" in finding["detail"]
+    assert "repro env archive" in finding["hint"]
 
 
 def test_an_archived_environment_needs_no_channel(story: Story, bob: Person, tmp_path: Path) -> None:

@@ -228,7 +228,10 @@ def test_an_archive_with_another_file_is_refused_by_the_lock(desk: Desk) -> None
     record.unlink()
     (record.parent / f"{blake3(data).hexdigest()[:16]}.yaml").write_bytes(data)
     desk.ann.repro("push", "-r", str(desk.remote))
-    assert rebuild(desk, run, code=4)["error"]["id"] == "package-hash-mismatch"
+    answer = rebuild(desk, run, code=4)
+    assert answer["verdict"] == "unbuildable"
+    assert answer["findings"][0]["kind"] == "package-hash-mismatch"
+    assert "the archive" in answer["findings"][0]["hint"]
 
 
 def test_gc_keeps_what_an_archive_names_and_fsck_looks_at_it(desk: Desk) -> None:
@@ -280,5 +283,6 @@ def test_an_archive_for_another_platform_is_refused_with_the_packages_name(desk:
     (record.parent / f"{blake3(data).hexdigest()[:16]}.yaml").write_bytes(data)
     desk.ann.repro("push", "-r", str(desk.remote))
     desk.index.stop()
-    error = rebuild(desk, run, code=3)["error"]
-    assert "alpha" in error["message"]
+    answer = rebuild(desk, run, code=3)
+    assert answer["verdict"] == "unbuildable"
+    assert "alpha" in answer["findings"][0]["detail"]

@@ -63,18 +63,32 @@ def test_the_environment_is_made_again_once_and_then_needs_no_index(recorded: Re
     index.start()
 
 
-def test_a_package_whose_bytes_are_not_the_locks_is_an_integrity_error(recorded: Recorded, index: SmallIndex) -> None:
+def test_a_package_that_was_replaced_makes_a_run_unbuildable(recorded: Recorded, index: SmallIndex) -> None:
     index.remove("alpha", "1.0")
     index.add("alpha", "1.0", body="SOMETHING_ELSE = 1")
-    assert "alpha" in rebuild(recorded, 4)["error"]["message"]
+    answer = rebuild(recorded, 4)
+    assert answer["verdict"] == "unbuildable"
+    finding = answer["findings"][0]
+    assert finding["kind"] == "package-hash-mismatch"
+    assert "alpha" in finding["detail"]
+    assert "repro env archive" in finding["hint"]
 
 
-def test_a_package_that_the_index_has_no_more_is_named(recorded: Recorded, index: SmallIndex) -> None:
+def test_a_package_that_the_index_has_no_more_makes_a_run_unbuildable(recorded: Recorded, index: SmallIndex) -> None:
     index.remove("alpha", "1.0")
-    assert "alpha" in rebuild(recorded, 3)["error"]["message"]
+    answer = rebuild(recorded, 3)
+    assert answer["verdict"] == "unbuildable"
+    finding = answer["findings"][0]
+    assert finding["kind"] == "package-gone"
+    assert "alpha" in finding["detail"]
+    assert "repro env archive" in finding["hint"]
+    assert answer["directory"] is None
+    said = recorded.bob.repro("rebuild", recorded.run, "--from", str(recorded.remote), expect=3)
+    assert "verdict: unbuildable" in said.stdout
+    assert "nothing was started" in said.stderr
 
 
-def test_an_index_that_does_not_answer_is_unreachable(recorded: Recorded, index: SmallIndex) -> None:
+def test_an_index_that_does_not_answer_is_unreachable_and_no_verdict(recorded: Recorded, index: SmallIndex) -> None:
     index.stop()
     error = rebuild(recorded, 5)["error"]
     assert error["hint"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ def built_image(engine: Engine, folder: Path) -> str:
     return build(engine, plan_build(str(folder), "Dockerfile", None, {}), str(folder / "memo")).image
 
 
-def test_a_run_is_rebuilt_elsewhere_from_a_registry_by_digest(
+def test_a_run_is_rebuilt_from_a_registry_by_digest_and_unbuildable_where_that_has_forgotten_it(
     imaged: Person, bob: Person, client: docker.DockerClient, tmp_path: Path
 ) -> None:
     own_image(imaged)
@@ -60,19 +61,26 @@ def test_a_run_is_rebuilt_elsewhere_from_a_registry_by_digest(
         imaged.cwd.rename(tmp_path / "gone")
         forget_image(client, image)
 
-        answer = bob.having(DOCKER_HOST=imaged.variables["DOCKER_HOST"]).repro_json(
-            "rebuild", "--from", str(tmp_path / "store"), "@last"
-        )
+        there = bob.having(DOCKER_HOST=imaged.variables["DOCKER_HOST"])
+        answer = there.repro_json("rebuild", "--from", str(tmp_path / "store"), "@last")
         assert answer["verdict"] == "identical"
         assert answer["sandbox"]["kind"] == "container"
         assert client.images.get(f"sha256:{image}")
 
-    forget_image(client, image)
-    answer = bob.having(DOCKER_HOST=imaged.variables["DOCKER_HOST"]).repro(
-        "rebuild", "--from", str(tmp_path / "store"), "@last", expect=None
-    )
-    assert answer.returncode in (3, 5)
-    assert name in answer.stderr
+        forget_image(client, image)
+        shutil.rmtree(tmp_path / "registry" / "data" / "docker")
+        answer = there.repro_json("rebuild", "--from", str(tmp_path / "store"), "@last", expect=3)
+        assert answer["verdict"] == "unbuildable"
+        finding = answer["findings"][0]
+        assert finding["kind"] == "no-such-image"
+        assert f"{name}@sha256:" in finding["detail"]
+        assert "repro env archive" in finding["hint"]
+        offline = there.repro_json("rebuild", "--offline", "--from", str(tmp_path / "store"), "@last", expect=3)
+        assert offline["error"]["id"] == "environment-offline", "nobody was asked: no verdict"
+
+    error = there.repro_json("rebuild", "--from", str(tmp_path / "store"), "@last", expect=5)["error"]
+    assert error["id"] == "registry"
+    assert name in error["message"]
 
 
 def test_a_rebuild_has_no_network_and_read_only_inputs(locked: Person, registry_at: str) -> None:

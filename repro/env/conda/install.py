@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 MAX_PREFIX = 254
 """Packages have room for a path of 255 bytes where their own prefix stands in a binary."""
 
+_ELSEWHERE = "take a remote with the run's archive (--from): `repro env archive` makes one where the files can be had"
+GONE = f"the channel has it no more: {_ELSEWHERE}"
+CHANGED = f"the channel serves another file than it did: ask who runs it, or {_ELSEWHERE}"
 _DISK_FULL = ("os error 28", "No space left", "os error 122", "Disk quota")
 
 
@@ -104,12 +107,12 @@ def _verify_local(package: LockedFile, path: str | None) -> None:
     except FileNotFoundError:
         raise PackageGone(
             f"cannot install the locked packages: {path} is not there any more",
-            "the channel has it no more: take a remote with the run's archive (--from)",
+            GONE,
         ) from None
     if found != package.sha256:
         raise PackageHashMismatch(
             f"cannot install the locked packages: {path} has the SHA-256 {found}, the lock has {package.sha256}",
-            "the channel serves another file than it did: ask who runs it",
+            CHANGED,
         )
 
 
@@ -193,11 +196,11 @@ def install_failure(error: Exception) -> ReproError:
     lines = [line.removeprefix("Caused by: ") for line in said.splitlines() if line]
     message = f"cannot install the locked packages: {'; '.join(dict.fromkeys(lines))[:600]}"
     if "hash mismatch" in said:
-        return PackageHashMismatch(message, "the channel serves another file than it did: ask who runs it")
+        return PackageHashMismatch(message, CHANGED)
     if any(sign in said for sign in _DISK_FULL):
         return EnvironmentDiskFull(message, "make room on that disk and try again; nothing was left behind")
     if "(404" in said or "(410" in said or "No such file or directory" in said:
-        return PackageGone(message, "the channel has it no more: take a remote with the run's archive (--from)")
+        return PackageGone(message, GONE)
     if "(401" in said or "(403" in said:
         return ChannelUnreachable(message, "give credentials: RATTLER_AUTH_FILE says how")
     if "error sending request" in said or "client error" in said or "HTTP status" in said:

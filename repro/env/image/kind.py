@@ -5,7 +5,7 @@ This module is `repro.env.kinds.EnvironmentKind` for `image`; the work is in the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from repro.env.image.engine import NoDockerSdk, NoEngine, connect, engine_at
 from repro.env.image.pull import local_image
@@ -18,6 +18,7 @@ from repro.env.kinds import (
     LockRequest,
     RealiseRequest,
 )
+from repro.errors import ReproError
 from repro.model.environment import Environment, ImageEnvironment
 from repro.model.finding import Finding
 
@@ -86,12 +87,12 @@ def realise(environment: Environment, request: RealiseRequest) -> ContainerEnvir
 
     Raises:
         WrongImage, OtherImage: what came is another image.
-        NoSuchImage: it cannot be had.
+        NoSuchImage: no registry has it any more; RegistryUnreachable: whether one has it is not known.
+        EnvironmentOffline: it is not here, and the network is not to be used.
         EngineRefused, EngineStopped: the engine does not take it.
     """
     from repro.env.image.archive import keep, load_image
     from repro.env.image.lock import pull_exactly
-    from repro.env.image.pull import NoSuchImage
 
     wanted = _image(environment)
     made = ContainerEnvironment(request.means, wanted.image)
@@ -101,14 +102,28 @@ def realise(environment: Environment, request: RealiseRequest) -> ContainerEnvir
         if request.archive:
             load_image(engine, wanted.image, request.archive, request.bring, request.objects)
             return made
-        reasons = ["the network is not used"] if request.offline else pull_exactly(engine, wanted)
-        if reasons is None:
+        errors = None if request.offline else pull_exactly(engine, wanted)
+        if errors is None and not request.offline:
             keep(engine, wanted.image)
             return made
-    raise NoSuchImage(
-        f"the image sha256:{wanted.image[:12]} is not in the engine: {'; '.join(reasons)}",
-        "`repro env archive` and `repro push` where it is keep it with the run",
+    raise _not_had(wanted, errors)
+
+
+def _not_had(wanted: ImageEnvironment, errors: Sequence[ReproError] | None) -> ReproError:
+    """Return why an image cannot be had: of each registry that was asked, what came of it; None where none was."""
+    from repro.env.image.pull import NoSuchImage, RegistryUnreachable
+    from repro.env.pip.install_failures import EnvironmentOffline
+
+    message = f"the image sha256:{wanted.image[:12]} is not in the engine"
+    archive = (
+        "take a remote with the run's archive (--from): `repro env archive` makes one where an engine has the image"
     )
+    if errors is None:
+        return EnvironmentOffline(f"{message}, and the network is not to be used", f"without --offline, or {archive}")
+    message = f"{message}: {'; '.join(error.message for error in errors)}"
+    if any(isinstance(error, RegistryUnreachable) for error in errors):
+        return RegistryUnreachable(message, f"try again where the registry can be reached, or {archive}")
+    return NoSuchImage(message, archive)
 
 
 def archive(environment: Environment, request: ArchiveRequest) -> Archived:
@@ -123,10 +138,9 @@ def archive(environment: Environment, request: ArchiveRequest) -> Archived:
     wanted = _image(environment)
     engine = connect(request.environ)
     if local_image(engine, f"sha256:{wanted.image}") is None:
-        reasons = ["the network is not used"] if request.offline else pull_exactly(engine, wanted)
-        if reasons is not None:
-            detail = f"the image sha256:{wanted.image[:12]} is not in the engine" + "".join(f"; {r}" for r in reasons)
-            return Archived((), (Finding("environment-unarchived", detail),))
+        errors = None if request.offline else pull_exactly(engine, wanted)
+        if errors is not None or request.offline:
+            return Archived((), (Finding("environment-unarchived", _not_had(wanted, errors).message),))
     return Archived(store_image(engine, wanted.image, request.sink, request.known))
 
 

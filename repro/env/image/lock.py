@@ -12,7 +12,8 @@ from repro.env.image.engine import Engine
 from repro.env.image.packages import packages_in
 from repro.env.image.pull import NoSuchImage, RegistryUnreachable, local_image, pull
 from repro.env.kinds import LockRequest
-from repro.errors import CannotProceed, IntegrityError
+from repro.env.unobtainable import Unobtainable
+from repro.errors import CannotProceed, IntegrityError, ReproError
 from repro.model.environment import BuiltFrom, ImageEnvironment
 from repro.model.finding import Finding
 from repro.model.image_lock import LOCK_FILE, parse_image_lock
@@ -26,7 +27,7 @@ class NoImage(CannotProceed):
     id = "no-image"
 
 
-class OtherImage(IntegrityError):
+class OtherImage(Unobtainable, IntegrityError):
     """What a registry has under an image's digest, or what a Dockerfile gives, is not the image that is wanted."""
 
     id = "wrong-image"
@@ -123,9 +124,10 @@ def bring_locked(engine: Engine, locked: ImageEnvironment, request: LockRequest)
     """
     if local_image(engine, f"sha256:{locked.image}") is not None:
         return
-    reasons = [] if request.offline else pull_exactly(engine, locked)
-    if reasons is None:
+    errors = [] if request.offline else pull_exactly(engine, locked)
+    if errors is None:
         return
+    reasons = [error.message for error in errors]
     if locked.built_from is not None and is_built(request) and not drift(locked, request):
         made = build(engine, _plan(request), request.memo_dir)
         if made.image == locked.image:
@@ -138,18 +140,18 @@ def bring_locked(engine: Engine, locked: ImageEnvironment, request: LockRequest)
     )
 
 
-def pull_exactly(engine: Engine, environment: ImageEnvironment) -> list[str] | None:
+def pull_exactly(engine: Engine, environment: ImageEnvironment) -> list[ReproError] | None:
     """Fetch an image by one of its digests; None where it came, else the reasons why it did not.
 
     Raises:
         OtherImage: under a digest that was recorded for it, a registry has another image.
     """
-    reasons = []
+    reasons: list[ReproError] = []
     for reference in environment.references:
         try:
             found = pull(engine, reference)
         except (NoSuchImage, RegistryUnreachable) as error:
-            reasons.append(error.message)
+            reasons.append(error)
             continue
         if str(found["Id"]).removeprefix("sha256:") != environment.image:
             raise OtherImage(

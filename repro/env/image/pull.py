@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from repro.env.image.engine import Engine, EngineRefused, engine_errors
+from repro.env.unobtainable import Unobtainable
 from repro.errors import CannotProceed, RemoteError
 
 
-class NoSuchImage(CannotProceed):
+class NoSuchImage(Unobtainable, CannotProceed):
     """Neither the engine nor a registry has an image."""
 
     id = "no-such-image"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from repro.env.pip.uv_process import UvFailure, UvResult
+from repro.env.unobtainable import Unobtainable
 from repro.errors import CannotProceed, IntegrityError, RemoteError, ReproError
 
 
@@ -18,7 +19,7 @@ class EnvironmentDiskFull(CannotProceed):
     id = "disk-full"
 
 
-class PackageGone(CannotProceed):
+class PackageGone(Unobtainable, CannotProceed):
     """A recorded version is not served any more, or not by the indexes that this machine asks."""
 
     id = "package-gone"
@@ -30,7 +31,7 @@ class EnvironmentOffline(CannotProceed):
     id = "environment-offline"
 
 
-class PackageHashMismatch(IntegrityError):
+class PackageHashMismatch(Unobtainable, IntegrityError):
     """A file that was fetched is not the one that was recorded."""
 
     id = "package-hash-mismatch"
@@ -54,17 +55,26 @@ class IndexUnreachable(RemoteError):
     id = "index-unreachable"
 
 
-def failure_of(result: UvResult, doing: str) -> ReproError:
+_ELSEWHERE = "take a remote with the run's archive (--from): `repro env archive` makes one where the files can be had"
+
+
+def failure_of(result: UvResult, doing: str, *, from_archive: bool = False) -> ReproError:
     """Return the error that says why uv failed.
 
     Args:
         result: of a call that failed.
         doing: what was tried, as it goes after "cannot": `install the locked packages`.
+        from_archive: no index was asked, but the run's archive.
     """
     message = f"cannot {doing}: {result.reason}"
+    if from_archive and result.failure in (UvFailure.HASH, UvFailure.ABSENT, UvFailure.OFFLINE):
+        error = PackageHashMismatch if result.failure is UvFailure.HASH else PackageGone
+        return error(message, "the archive is not this environment's: `repro env archive` it anew where it can be had")
     match result.failure:
         case UvFailure.HASH:
-            return PackageHashMismatch(message, "the index serves another file than it did: ask who runs it")
+            return PackageHashMismatch(
+                message, f"the index serves another file than it did: ask who runs it, or {_ELSEWHERE}"
+            )
         case UvFailure.UNREACHABLE:
             return IndexUnreachable(message, "try again where the index can be reached")
         case UvFailure.REFUSED:
@@ -72,7 +82,9 @@ def failure_of(result: UvResult, doing: str) -> ReproError:
         case UvFailure.OFFLINE:
             return EnvironmentOffline(message, "try again without --offline, where the network is")
         case UvFailure.ABSENT:
-            return PackageGone(message, "name the index that has it: UV_INDEX=URL, UV_FIND_LINKS=DIR or uv.toml")
+            return PackageGone(
+                message, f"name the index that has it (UV_INDEX=URL, UV_FIND_LINKS=DIR, uv.toml), or {_ELSEWHERE}"
+            )
         case UvFailure.DISK_FULL:
             return EnvironmentDiskFull(message, "make room on that disk and try again; nothing was left behind")
         case _:

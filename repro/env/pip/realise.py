@@ -178,7 +178,7 @@ class _Builder:
         """Run uv or raise what went wrong."""
         result = run_uv(command, self.environ, self.cwd)
         if result.returncode:
-            raise failure_of(result, doing)
+            raise failure_of(result, doing, from_archive=self.archive is not None)
 
     def index(self) -> list[str]:
         """Return the flags that say which index."""
