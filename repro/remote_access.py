@@ -87,7 +87,7 @@ def _encrypted(
 
 
 def _key(place: str, encrypted: Encrypted, base: str, environ: Mapping[str, str]) -> RemoteKey:
-    from repro.store.key_sources import read_key
+    from repro.store.encryption.key_sources import read_key
 
     if encrypted.key is None:
         raise EncryptedRemote(

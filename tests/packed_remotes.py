@@ -10,7 +10,7 @@ from repro.model.digest import Digest, digest_of
 from repro.model.pack import HEAD_BYTES, PACK_HEADER, RecordKind
 from repro.model.pack_index import PackFile, PackIndex, encode_index, place_bytes
 from repro.store.open_remote import open_remote
-from repro.store.pack_records import Packed, pack_object
+from repro.store.packs.records import Packed, pack_object
 from repro.store.remote import Remote
 from repro.store.remote_names import index_name, pack_name
 from repro.store.remote_objects import RemoteObjects

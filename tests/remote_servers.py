@@ -24,7 +24,7 @@ from typing import BinaryIO
 
 import asyncssh
 
-from repro.store.remote_azure import AzureStorage
+from repro.store.storages.azure import AzureStorage
 
 _MOTO = """
 import logging

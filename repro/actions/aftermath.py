@@ -19,10 +19,10 @@ from repro.model.content import Item
 from repro.model.finding import Finding
 from repro.model.manifest import Manifest
 from repro.model.names import RelPath, is_within
-from repro.model.noise import NOISE_FOLDERS
 from repro.model.outputs import classify_touched
 from repro.model.outside import OutsideItem
-from repro.model.watch_record import Means, ReadPart, Watch
+from repro.model.watching.noise import NOISE_FOLDERS
+from repro.model.watching.watch_record import Means, ReadPart, Watch
 from repro.project import Project
 from repro.store.hashing import DigestOnly
 

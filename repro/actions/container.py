@@ -11,8 +11,8 @@ from repro.errors import CannotProceed
 from repro.execution.machine import describe_machine
 from repro.execution.pinning import PINNING_SITE
 from repro.execution.process import CommandNotExecutable, CommandNotFound, Outcome, Start, execute
-from repro.model.container import BindMount, ContainerEnd, ContainerSpec, ContainerUser
 from repro.model.determinism import rebuild_environment
+from repro.model.environments.container import BindMount, ContainerEnd, ContainerSpec, ContainerUser
 from repro.model.finding import Finding
 from repro.model.links import Way
 from repro.model.parameters import parameter_variables

@@ -16,15 +16,15 @@ from repro.execution.birth_time import born_ns
 from repro.execution.links_on_path import links_on_path
 from repro.model.content import Content, Item
 from repro.model.finding import Finding
-from repro.model.judged_trace import OWN_FOLDERS, Judged, Known, gather, inside, owner
 from repro.model.names import UnsafePath, check_path, is_within, name_to_text
-from repro.model.noise import is_noise
 from repro.model.outside import OutsideItem, outside_path
 from repro.model.secret_names import looks_secret
-from repro.model.trace import Trace
 from repro.model.tree_objects import KnowingSink
-from repro.model.watch_rules import Role, role_of
-from repro.model.watch_settings import CAPTURE_OUTSIDE
+from repro.model.watching.judged_trace import OWN_FOLDERS, Judged, Known, gather, inside, owner
+from repro.model.watching.noise import is_noise
+from repro.model.watching.trace import Trace
+from repro.model.watching.watch_rules import Role, role_of
+from repro.model.watching.watch_settings import CAPTURE_OUTSIDE
 from repro.project import Project
 from repro.store.hashing import DigestOnly
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from repro import __version__
 from repro.actions.code_packs import pack_code
-from repro.actions.environment import capture_environment
+from repro.actions.environments.environment import capture_environment
 from repro.actions.inputs import capture_inputs
 from repro.actions.start_marks import mark_start
 from repro.actions.tracked import inside
@@ -20,15 +20,15 @@ from repro.errors import CannotProceed, UsageError
 from repro.execution.machine import current_umask, describe_machine, describe_place, time_zone
 from repro.model.content import Item
 from repro.model.determinism import recorded_variables
-from repro.model.environment import Environment, ImageEnvironment
+from repro.model.environments.environment import Environment, ImageEnvironment
 from repro.model.finding import Finding
 from repro.model.manifest import Code, Manifest
 from repro.model.names import RelPath, UnsafePath, check_path, is_within, name_to_text
-from repro.model.observations import Observations
 from repro.model.recipe import Recipe, check_directory, recipe_id
 from repro.model.run_id import check_run_name, make_run_id
 from repro.model.run_state import State
 from repro.model.values import BadValues, parse_assignments, read_values
+from repro.model.watching.observations import Observations
 from repro.project import Project
 from repro.store.records import RunIdTaken
 

@@ -16,7 +16,7 @@ from repro.model.pointer import Pointer, parse_pointer, render_pointer
 from repro.model.progress import SILENT, Progress
 from repro.project import NoRemote, Project
 from repro.store.cache import MissingObject
-from repro.store.remote_errors import MissingOnRemote
+from repro.store.storages.errors import MissingOnRemote
 from repro.store.transfer import fetch_objects
 
 

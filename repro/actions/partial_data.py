@@ -15,7 +15,7 @@ from repro.model.manifest import Manifest
 from repro.model.names import RelPath, name_to_text
 from repro.model.partly_read import files_of_part, parts_of
 from repro.model.progress import SILENT, Progress
-from repro.model.watch_record import ReadPart, decode_names
+from repro.model.watching.watch_record import ReadPart, decode_names
 from repro.store.transfer import missing_here
 
 
@@ -77,7 +77,7 @@ def _refs(source: RunSource, content: Content, part: ReadPart) -> list[ObjectRef
 
 def _bring_all(source: RunSource, refs: list[ObjectRef], progress: Progress) -> frozenset[Digest]:
     """Bring objects, and return those that could not be had."""
-    from repro.store.remote_errors import MissingOnRemote
+    from repro.store.storages.errors import MissingOnRemote
 
     try:
         bring(source, refs, progress)

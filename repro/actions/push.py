@@ -120,7 +120,7 @@ class _Sending:
         own = ArchiveRecords(self._records.folder)
         if not own.names():
             return
-        from repro.model.environment_record import environment_id
+        from repro.model.environments.environment_record import environment_id
 
         there = set(self._remote.list(FOLDER))
         environments = {self._records.read(run).recipe.environment for run in runs}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from repro.actions.rebuild import RebuildOptions, Rebuilt, rebuild
+from repro.actions.rebuild.rebuild import RebuildOptions, Rebuilt, rebuild
 from repro.model.compare import is_reproduced
 from repro.model.manifest import Manifest
 from repro.model.rebuild_record import RebuildRecord
@@ -30,7 +30,7 @@ def repeat(project: Project, manifest: Manifest, offline: bool, say: Callable[[s
     find out by further repetitions which circumstance makes it so.
 
     Raises:
-        CannotProceed, RemoteError, IntegrityError: as `repro.actions.rebuild.rebuild`.
+        CannotProceed, RemoteError, IntegrityError: as `repro.actions.rebuild.rebuild.rebuild`.
     """
 
     def once(aspects: tuple[Aspect, ...]) -> Rebuilt:

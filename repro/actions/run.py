@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from repro.actions.environment import kind_here, lock_request, started_in
+from repro.actions.environments.environment import kind_here, lock_request, started_in
 from repro.actions.freeze import RunOptions, freeze
 from repro.actions.seal import Ending, seal
 from repro.actions.start_marks import forget_start, mark_start, watch_folder
@@ -27,17 +27,17 @@ from repro.execution.watching import (
     has_started,
 )
 from repro.model.determinism import run_environment
-from repro.model.environment import ImageEnvironment
+from repro.model.environments.environment import ImageEnvironment
 from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
 from repro.model.parameters import parameter_variables
 from repro.model.pins import is_pinned, with_site
-from repro.model.watch_record import Means
+from repro.model.watching.watch_record import Means
 from repro.project import Project
 
 if TYPE_CHECKING:
     from repro.actions.container import InContainer
-    from repro.model.container import ContainerEnd
+    from repro.model.environments.container import ContainerEnd
 
 
 class NotSealed(CannotProceed):

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from repro.actions.archives import fetch_archives
+from repro.actions.environments.archives import fetch_archives
 from repro.actions.sync import fetch_rebuilds, keep_fetched, read_remote_manifest, remote_of, select_remote_run
 from repro.errors import CannotProceed
 from repro.model.content import Content, ObjectRef
@@ -17,7 +17,7 @@ from repro.project import Project, Workspace
 from repro.store.cache import Cache
 from repro.store.records import Records
 from repro.store.remote import Remote
-from repro.store.remote_errors import MissingOnRemote
+from repro.store.storages.errors import MissingOnRemote
 from repro.store.transfer import Fetch, RemoteObjects, missing_here
 
 

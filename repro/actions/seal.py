@@ -23,8 +23,8 @@ from repro.model.recipe import Recipe
 from repro.model.run_state import State
 from repro.model.secret_names import looks_secret
 from repro.model.values import BadValues, read_values
-from repro.model.watch_findings import not_watched
-from repro.model.watch_record import BLIND, Means, Watch
+from repro.model.watching.watch_findings import not_watched
+from repro.model.watching.watch_record import BLIND, Means, Watch
 from repro.project import Project
 
 _MISSING_HINT = "does the command write it under another name? A path after -o counts from the current directory"

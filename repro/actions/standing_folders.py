@@ -7,10 +7,10 @@ from collections.abc import Iterable
 
 from repro.actions.found_inputs import Watch
 from repro.execution.birth_time import born_ns
-from repro.model.judged_trace import OWN_FOLDERS, Known, inside, owner
 from repro.model.names import RelPath, UnsafePath, check_path, is_within
-from repro.model.noise import is_noise
-from repro.model.watch_rules import is_of_python
+from repro.model.watching.judged_trace import OWN_FOLDERS, Known, inside, owner
+from repro.model.watching.noise import is_noise
+from repro.model.watching.watch_rules import is_of_python
 
 
 def standing_folders(watch: Watch, items: Iterable[bytes]) -> tuple[RelPath, ...]:

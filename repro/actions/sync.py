@@ -18,7 +18,7 @@ from repro.model.strict_yaml import MAX_BYTES
 from repro.project import Project, Workspace
 from repro.store.records import Records
 from repro.store.remote import Remote
-from repro.store.remote_errors import RemoteListsNothing
+from repro.store.storages.errors import RemoteListsNothing
 
 if TYPE_CHECKING:
     from repro.model.manifest import Manifest
@@ -62,7 +62,7 @@ def fetch(
         RemoteError: the remote cannot be reached, or refuses.
         MissingOnRemote, CorruptRemoteObject: it lacks something, or has other bytes.
     """
-    from repro.actions.archives import archive_pieces, fetch_archives
+    from repro.actions.environments.archives import archive_pieces, fetch_archives
     from repro.actions.track_data import tracked_items
     from repro.model.pieces import pieces_of
     from repro.store.transfer import Fetch, RemoteObjects, Transferred, fetch_objects

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from repro.actions.archives import archive_pieces
+from repro.actions.environments.archives import archive_pieces
 from repro.actions.run_source import RunSource, open_run
 from repro.errors import IntegrityError
 from repro.model.content import Content, Kind, ObjectRef
 from repro.model.digest import Digest
-from repro.model.environment import SOURCES, depends_on_outside
+from repro.model.environments.environment import SOURCES, depends_on_outside
 from repro.model.finding import Finding
 from repro.model.pieces import Part, Piece, pieces_of
 from repro.model.progress import SILENT, Progress
@@ -19,9 +19,9 @@ from repro.model.tree import MAX_DEPTH, BadTree, decode_tree
 from repro.model.tree_objects import MAX_TREE_BYTES, check_sum
 from repro.project import Workspace
 from repro.store.object_faults import SizeLie
-from repro.store.remote_errors import MissingOnRemote
 from repro.store.remote_objects import JOBS
 from repro.store.remote_reading import read_records
+from repro.store.storages.errors import MissingOnRemote
 
 _AT_ONCE = 50_000
 """Files that are noted before they are read on the remote."""

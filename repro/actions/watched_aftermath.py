@@ -16,16 +16,16 @@ from repro.execution.programs import is_privileged
 from repro.execution.touched import touched_files
 from repro.execution.watching import OWN_SITES, Watched
 from repro.model.content import Content, Item, Kind
-from repro.model.environment import ImageEnvironment
-from repro.model.judged_trace import Judged, Known, inside, judge, owner
+from repro.model.environments.environment import ImageEnvironment
 from repro.model.manifest import Manifest
 from repro.model.names import RelPath, is_within
-from repro.model.noise import is_noise
-from repro.model.trace import Trace
-from repro.model.watch_findings import not_watched, shown_hosts, watch_findings
-from repro.model.watch_record import BLIND, Means, ReadPart, encode_names
-from repro.model.watch_record import Watch as WatchRecord
-from repro.model.watch_rules import Surroundings
+from repro.model.watching.judged_trace import Judged, Known, inside, judge, owner
+from repro.model.watching.noise import is_noise
+from repro.model.watching.trace import Trace
+from repro.model.watching.watch_findings import not_watched, shown_hosts, watch_findings
+from repro.model.watching.watch_record import BLIND, Means, ReadPart, encode_names
+from repro.model.watching.watch_record import Watch as WatchRecord
+from repro.model.watching.watch_rules import Surroundings
 from repro.project import Project
 
 _MOST_NAMES = 100_000  # of a larger part of a directory nobody fetches file by file

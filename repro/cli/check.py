@@ -43,9 +43,9 @@ def check(
       repro check
       repro check --range origin/main..HEAD --format github
     """
-    from repro.actions.check import Question
-    from repro.actions.check import check as look
-    from repro.actions.check_targets import What
+    from repro.actions.check.check import Question
+    from repro.actions.check.check import check as look
+    from repro.actions.check.targets import What
     from repro.project import Project, find_bare, find_project, find_root, open_workspace
 
     cwd, environ = os.getcwd(), dict(os.environ)

@@ -49,7 +49,7 @@ def lock(
     """
     project = here()
     if python is None and not universal:
-        from repro.actions.lock_conda import lock_wish, wish_to_lock
+        from repro.actions.environments.lock_conda import lock_wish, wish_to_lock
 
         source = wish_to_lock(project)
         if source is not None:
@@ -65,7 +65,7 @@ def lock(
             return
     if len(platforms) + universal > 1:
         raise UsageError("a lock of pip is for one platform, or with --universal for all", "name one of them")
-    from repro.actions.lock_environment import lock_environment
+    from repro.actions.environments.lock import lock_environment
 
     locked = lock_environment(project, output, python, "universal" if universal else next(iter(platforms), None))
     report.show_locked(locked.environment, locked.findings, locked.text, locked.output, as_json=as_json)
@@ -83,7 +83,7 @@ def show(run: str | None, python: str | None, as_json: bool) -> None:
       repro env show
       repro env show @last
     """
-    from repro.actions.lock_environment import environment_here, environment_of_run
+    from repro.actions.environments.lock import environment_here, environment_of_run
 
     if run is not None:
         report.show_environment(environment_of_run(here(), run), (), as_json=as_json)
@@ -110,13 +110,13 @@ def create(run: str | None, source: str | None, python: str | None, offline: boo
     """
     workspace = project_or_workspace()
     if run is None and source is None and isinstance(workspace, Project):
-        from repro.actions.create_conda import create_from_lock
+        from repro.actions.environments.create_conda import create_from_lock
 
         directory = create_from_lock(workspace, offline=offline)
         if directory is not None:
             report.show_created(directory, None, (), as_json=as_json)
             return
-    from repro.actions.lock_environment import create_environment
+    from repro.actions.environments.lock import create_environment
 
     created = create_environment(workspace, run or "@last", source, python, offline=offline)
     report.show_created(created.directory, created.environment, created.findings, as_json=as_json)
@@ -136,7 +136,7 @@ def check(run: str | None, python: str | None, as_json: bool) -> int:
       repro env check
       repro env check @last
     """
-    from repro.actions.compare_environments import check_environment
+    from repro.actions.environments.compare import check_environment
 
     return report.show_checked(check_environment(here(), run, python), run, as_json=as_json)
 
@@ -152,7 +152,7 @@ def archive(runs: tuple[str, ...], as_json: bool) -> None:
       repro env archive @last
       repro push @last
     """
-    from repro.actions.archive_environment import archive_runs
+    from repro.actions.environments.archive import archive_runs
 
     archived = archive_runs(here(), runs)
     report.show_archived([(one.run, one.files, one.fresh, one.needed) for one in archived], as_json=as_json)
@@ -173,6 +173,6 @@ def diff(before: str, after: str, python: str | None, as_json: bool) -> int:
       repro env diff @last~1 @last
       repro env diff requirements.lock .
     """
-    from repro.actions.compare_environments import compare_environments
+    from repro.actions.environments.compare import compare_environments
 
     return report.show_difference(compare_environments(here(), before, after, python).difference, as_json=as_json)

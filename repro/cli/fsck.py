@@ -29,7 +29,7 @@ def fsck(remote: str | None, repair: bool, quick: bool, jobs: int, as_json: bool
     """
     if repair and quick:
         raise click.UsageError("--quick sees too little for a --repair: use one of them.")
-    from repro.actions.fsck import fsck as check
+    from repro.actions.fsck.fsck import fsck as check
 
     with ProgressLine("fsck") as progress:
         found = check(project_or_workspace(), remote, jobs, repair=repair, quick=quick, progress=progress)

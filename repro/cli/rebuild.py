@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from repro.cli.options import from_option, json_option, offline_option, project_or_workspace, run_argument
-from repro.model.sandbox import SandboxKind
+from repro.model.watching.sandbox import SandboxKind
 from repro.report import rebuild as report
 from repro.report import terminal
 from repro.report.progress import ProgressLine
@@ -49,8 +49,8 @@ def rebuild(
       repro rebuild @last
       repro rebuild --from /srv/repro 20261123-021300-7f3kq2mz
     """
-    from repro.actions.rebuild import RebuildOptions
-    from repro.actions.rebuild import rebuild as make
+    from repro.actions.rebuild.rebuild import RebuildOptions
+    from repro.actions.rebuild.rebuild import rebuild as make
 
     kind = SandboxKind(sandbox) if sandbox else None
     options = RebuildOptions(source, into, keep, python, offline, push, kind, whole)

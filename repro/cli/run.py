@@ -9,7 +9,7 @@ import click
 from repro.cli.options import command_argument, here, json_option, recipe_options, run_argument
 from repro.cli.outcome import RUN_FAILED
 from repro.model.run_state import State
-from repro.model.watch_settings import WISHES
+from repro.model.watching.watch_settings import WISHES
 from repro.report import terminal
 from repro.report.runs import put_sealed, put_snapshot, say_frozen, say_repeated, say_sealed
 
@@ -138,6 +138,6 @@ def seal(run: str, outputs: tuple[str, ...], metrics: tuple[str, ...], exit_code
 
 def _archive(project: Project, manifest: Manifest, offline: bool) -> None:
     if project.settings.environment.archives(manifest.name):
-        from repro.actions.archive_environment import archive_as_settings_say
+        from repro.actions.environments.archive import archive_as_settings_say
 
         terminal.say_findings(archive_as_settings_say(project, manifest, offline=offline))

@@ -13,7 +13,7 @@ from repro.code.ignore_rules import IgnoreRules
 from repro.code.repository import is_repository
 from repro.errors import CannotProceed
 from repro.model.names import name_to_text
-from repro.model.noise import NOISE_FOLDERS, is_noise_file
+from repro.model.watching.noise import NOISE_FOLDERS, is_noise_file
 
 RECORDS = b".repro"
 """The folder at the root that holds records; it is taken from HEAD, never from the disk."""
@@ -58,7 +58,7 @@ def walk_work_tree(root: bytes, tracked: Tracked, rules: IgnoreRules) -> Iterato
     """Yield what is in the work tree and not ignored, in no particular order; `lstat` is called once for each.
 
     `.git` and the root's `.repro` are left out; nested repositories are yielded, not entered. What vanishes
-    while we walk was never there. What programs leave behind for themselves (`repro.model.noise`) and virtual
+    while we walk was never there. What programs leave behind for themselves (`repro.model.watching.noise`) and virtual
     environments are left out unless git tracks them: recorded as code, they would make another recipe each time.
 
     Args:

@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable
 
-from repro.model.environment import PipEnvironment
+from repro.model.environments.environment import PipEnvironment
 
 _MARK = "repro-environment.json"
 _TEMPORARY = "tmp-"

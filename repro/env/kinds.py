@@ -1,7 +1,7 @@
 """What every kind of environment answers: lock what is here, check it, plan and realise it there, archive it.
 
 A kind is a module with the functions of `EnvironmentKind`; `repro.env.kind_modules` knows them by name. How two
-environments differ is `repro.model.environment_diff`'s.
+environments differ is `repro.model.environments.environment_diff`'s.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from repro.model.archive import ArchivedFile
 from repro.model.content import ObjectRef
-from repro.model.environment import Environment
-from repro.model.environment_settings import EnvironmentSettings
+from repro.model.environments.archive import ArchivedFile
+from repro.model.environments.environment import Environment
+from repro.model.environments.environment_settings import EnvironmentSettings
 from repro.model.finding import Finding
 from repro.model.objects import ObjectSink, ObjectSource
 

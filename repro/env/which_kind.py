@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from repro.env.which_python import NoPython, find_python, which
-from repro.model.environment_settings import EnvironmentSettings
+from repro.model.environments.environment_settings import EnvironmentSettings
 
 
 def find_kind(

@@ -20,8 +20,8 @@ from repro.execution.pinning import pin_addresses
 from repro.execution.process import Outcome, Start, execute
 from repro.execution.sandbox_etc import mounted_directories
 from repro.execution.sandbox_listener import find_listener, listened
-from repro.model.sandbox import Account, Mount, View, place_inside
-from repro.model.sandbox_rules import GRAPHICS, GRAPHICS_KERNEL, KERNEL, SYSTEM
+from repro.model.watching.sandbox import Account, Mount, View, place_inside
+from repro.model.watching.sandbox_rules import GRAPHICS, GRAPHICS_KERNEL, KERNEL, SYSTEM
 
 _ENV = "/usr/bin/env"
 _PROBE_S = 20.0

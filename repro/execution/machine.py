@@ -7,9 +7,9 @@ import platform
 import pwd
 from collections.abc import Mapping
 
-from repro.model.observations import Machine
 from repro.model.place import Place
 from repro.model.processor import features_of
+from repro.model.watching.observations import Machine
 
 _ZONES = "/zoneinfo/"
 

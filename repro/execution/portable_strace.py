@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from repro.execution.strace import Strace, traced
-from repro.model.strace_syntax import CALLS
+from repro.model.watching.strace_syntax import CALLS
 
 _LIBRARY = re.compile(r"(?:=> )?(/\S+) \(0x[0-9a-f]+\)")
 

@@ -10,7 +10,7 @@ import os
 import shutil
 from collections.abc import Mapping
 
-from repro.model.sandbox_rules import ETC, ETC_PREFIXES
+from repro.model.watching.sandbox_rules import ETC, ETC_PREFIXES
 
 _ETC = "/etc"
 

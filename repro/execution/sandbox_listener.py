@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Sequence
 
 from repro.execution.strace import traced
-from repro.model.sandbox_misses import CALLS
+from repro.model.watching.sandbox_misses import CALLS
 
 
 def find_listener() -> str | None:

@@ -10,9 +10,9 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from repro.model.strace_log import StraceReader
-from repro.model.strace_syntax import CALLS
-from repro.model.trace import Trace
+from repro.model.watching.strace_log import StraceReader
+from repro.model.watching.strace_syntax import CALLS
+from repro.model.watching.trace import Trace
 
 _STRAGGLERS_S = 1.0
 _NAP_S = 0.005

@@ -17,9 +17,9 @@ from repro.execution.portable_strace import PortableStrace, take_along
 from repro.execution.process import Outcome, execute
 from repro.execution.programs import TRACERS, Program, look_up
 from repro.execution.strace import Strace, find_strace, read_log
-from repro.model.audit_log import read_audit_log
-from repro.model.trace import Trace
-from repro.model.watch_record import Means
+from repro.model.watching.audit_log import read_audit_log
+from repro.model.watching.trace import Trace
+from repro.model.watching.watch_record import Means
 
 _STRACE_LOG = "strace.log"
 _AUDIT_LOG = "audit.log"

@@ -14,14 +14,14 @@ from repro.model.content_record import (
     ref_to_plain,
 )
 from repro.model.names import RelPath, name_to_text, parse_path, text_to_name
-from repro.model.observations import Observations, observations_from_fields, observations_to_plain
 from repro.model.outside import parse_outside
 from repro.model.recipe import Recipe, distinct_paths, git_id, recipe_from_fields, recipe_id, recipe_to_plain
 from repro.model.record import Fields
 from repro.model.run_id import RunId, parse_run_id
 from repro.model.run_state import State
 from repro.model.strict_yaml import dump_yaml, load_yaml
-from repro.model.watch_record import ReadPart, read_part_from_fields, read_part_to_plain
+from repro.model.watching.observations import Observations, observations_from_fields, observations_to_plain
+from repro.model.watching.watch_record import ReadPart, read_part_from_fields, read_part_to_plain
 
 FORMAT = 1
 _HEADER = "# A run as repro recorded it. Facts are hashed and compared; observations are only shown.\n"

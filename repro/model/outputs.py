@@ -6,7 +6,7 @@ As long as a run is not watched, what it made is told from the state of the file
 |---|---|
 | inside a declared output | part of that output |
 | inside an input | looked at with the input: a changed input taints |
-| in the noise table (`repro.model.noise`), or matched by `exclude` | nothing |
+| in the noise table (`repro.model.watching.noise`), or matched by `exclude` | nothing |
 | not part of the code at the start | an output that was found |
 | part of the code, and its bytes were an earlier run's output | an output that was found |
 | part of the code, other bytes now | code that changed under the run: taints |
@@ -19,7 +19,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from repro.model.names import RelPath, is_within
-from repro.model.noise import is_noise
+from repro.model.watching.noise import is_noise
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from repro.model.digest import Digest
 from repro.model.manifest import Manifest
 from repro.model.names import RelPath, is_within
 from repro.model.tree import MAX_DEPTH, BadTree, Entry
-from repro.model.watch_record import ReadPart
+from repro.model.watching.watch_record import ReadPart
 
 ReadTree = Callable[[Digest], tuple[Entry, ...]]
 

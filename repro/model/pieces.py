@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from repro.model.content import Content, Kind, ObjectRef
-from repro.model.environment import named_objects
+from repro.model.environments.environment import named_objects
 from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
 

@@ -12,17 +12,17 @@ from repro.model.content_record import content_from_fields, content_to_plain
 from repro.model.digest import Digest, digest_of, hex_of, parse_digest
 from repro.model.finding import Finding
 from repro.model.names import name_to_text, text_to_name
-from repro.model.observations import (
+from repro.model.record import Fields
+from repro.model.run_id import RunId, parse_run_id
+from repro.model.strict_yaml import dump_yaml, load_yaml
+from repro.model.watching.observations import (
     Machine,
     finding_from_fields,
     finding_to_plain,
     machine_from_fields,
     machine_to_plain,
 )
-from repro.model.record import Fields
-from repro.model.run_id import RunId, parse_run_id
-from repro.model.sandbox import Guarantee, SandboxKind
-from repro.model.strict_yaml import dump_yaml, load_yaml
+from repro.model.watching.sandbox import Guarantee, SandboxKind
 
 FORMAT = 1
 _HEADER = "# A rebuild of a run as repro saw it.\n"

@@ -11,8 +11,8 @@ from repro.model.canonical import canonical_digest
 from repro.model.content import Item
 from repro.model.content_record import item_from_fields, item_to_plain
 from repro.model.digest import Digest
-from repro.model.environment import Environment
-from repro.model.environment_record import environment_from_fields, environment_to_plain
+from repro.model.environments.environment import Environment
+from repro.model.environments.environment_record import environment_from_fields, environment_to_plain
 from repro.model.names import RelPath, check_path, name_to_text, parse_path, text_to_name
 from repro.model.outside import OutsideItem, outside_from_fields, outside_to_plain
 from repro.model.record import Fields

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from repro.model.environment import SOURCES
+from repro.model.environments.environment import SOURCES
 from repro.model.finding import Finding
 from repro.model.manifest import Manifest
 from repro.model.mending import Mending, Result, path_word, text_word
@@ -16,7 +16,7 @@ from repro.model.rebuild_record import RebuildRecord
 from repro.model.recipe import recipe_id
 from repro.model.run_id import RunId
 from repro.model.run_state import State
-from repro.model.watch_record import Means
+from repro.model.watching.watch_record import Means
 
 COULD_NOT_TELL = "could-not-tell"
 _NETWORK = ("network-read", "network-forbidden")

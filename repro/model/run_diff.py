@@ -9,8 +9,8 @@ from typing import Any
 from repro.model.canonical import canonical_json
 from repro.model.content import Content
 from repro.model.content_record import content_to_plain
-from repro.model.environment import Environment
-from repro.model.environment_diff import compare, lock_digest
+from repro.model.environments.environment import Environment
+from repro.model.environments.environment_diff import compare, lock_digest
 from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
 from repro.model.recipe import Recipe

@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from repro.model.environment_settings import EnvironmentSettings, merge_environment, read_environment
+from repro.model.environments.environment_settings import EnvironmentSettings, merge_environment, read_environment
 from repro.model.links import Way
 from repro.model.names import RelPath, parse_path
 from repro.model.policy import NOTHING, Policy, Requirements, Rule, strictest
 from repro.model.policy_settings import read_patterns, read_requirements, read_rules
 from repro.model.remote_encryption import Encrypted
 from repro.model.remote_settings import read_encryption, read_remotes
-from repro.model.sandbox import SandboxKind
 from repro.model.settings_reader import BadSettings as BadSettings
 from repro.model.settings_reader import SettingsReader
 from repro.model.strict_yaml import BadYaml, load_yaml_marked, nearest
-from repro.model.watch_settings import NETWORK, WISHES, parse_size
+from repro.model.watching.sandbox import SandboxKind
+from repro.model.watching.watch_settings import NETWORK, WISHES, parse_size
 
 T = TypeVar("T")
 

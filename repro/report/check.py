@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from repro.model.finding import Finding
-from repro.model.observations import finding_to_plain
+from repro.model.watching.observations import finding_to_plain
 from repro.report.terminal import put, put_json, say, say_findings
 
 FORMATS = ("text", "json", "github", "gitlab", "junit", "sarif")

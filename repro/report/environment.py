@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from repro.model.archive import ArchivedFile
-from repro.model.environment import CondaEnvironment, Environment, ImageEnvironment, Interpreter, PipEnvironment
-from repro.model.environment_diff import Changed, EnvironmentDifference
-from repro.model.environment_record import environment_to_plain
+from repro.model.environments.archive import ArchivedFile
+from repro.model.environments.environment import (
+    CondaEnvironment,
+    Environment,
+    ImageEnvironment,
+    Interpreter,
+    PipEnvironment,
+)
+from repro.model.environments.environment_diff import Changed, EnvironmentDifference
+from repro.model.environments.environment_record import environment_to_plain
 from repro.model.finding import Finding
-from repro.model.observations import finding_to_plain
+from repro.model.watching.observations import finding_to_plain
 from repro.report.terminal import amount, put, put_json, say, say_findings
 
 

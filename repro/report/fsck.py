@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from repro.model.finding import Finding
-from repro.model.observations import finding_to_plain
 from repro.model.store_check import exit_code
+from repro.model.watching.observations import finding_to_plain
 from repro.report.terminal import amount, put, put_json, say, say_findings
 
 _MANY = 50

@@ -10,13 +10,13 @@ from repro.model.content import Content, ObjectRef
 from repro.model.finding import Finding
 from repro.model.manifest import Manifest, render_manifest
 from repro.model.names import name_to_text
-from repro.model.observations import finding_to_plain
 from repro.model.pieces import pieces_of
 from repro.model.rebuild_record import RebuildRecord, rebuild_to_plain
 from repro.model.recipe import recipe_id
 from repro.model.run_diff import Difference
 from repro.model.strict_yaml import load_yaml
 from repro.model.values import flatten
+from repro.model.watching.observations import finding_to_plain
 from repro.report.run_view import run_lines
 from repro.report.terminal import amount, put, put_json, say, say_findings, table
 

@@ -8,9 +8,9 @@ from repro.model.compare import ComparedOutput, Verdict, is_reproduced
 from repro.model.content import Content
 from repro.model.finding import Finding
 from repro.model.names import name_to_text
-from repro.model.observations import finding_to_plain
 from repro.model.rebuild_record import RebuildRecord, rebuild_to_plain
-from repro.model.sandbox import SandboxKind
+from repro.model.watching.observations import finding_to_plain
+from repro.model.watching.sandbox import SandboxKind
 from repro.report.terminal import put, put_json, say, say_findings, table
 
 _SHOWN = 50

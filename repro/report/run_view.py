@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from repro.model.content import Content
-from repro.model.environment import Environment, in_a_line
+from repro.model.environments.environment import Environment, in_a_line
 from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
 from repro.model.rebuild_record import RebuildRecord

@@ -11,12 +11,12 @@ from repro.model.content_record import item_to_plain
 from repro.model.finding import Finding
 from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
-from repro.model.observations import finding_to_plain
 from repro.model.rebuild_record import RebuildRecord
 from repro.model.recipe import recipe_id
 from repro.model.run_state import State
 from repro.model.values import flatten
 from repro.model.variation import Aspect
+from repro.model.watching.observations import finding_to_plain
 from repro.report.terminal import put, put_json, say, say_findings, say_some_findings
 
 

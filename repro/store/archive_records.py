@@ -10,9 +10,9 @@ import re
 from dataclasses import dataclass
 
 from repro.errors import CannotProceed, IntegrityError
-from repro.model.archive import Archive, ArchivedFile, archive_file_name, parse_archive, render_archive
 from repro.model.content import ObjectRef
 from repro.model.digest import Digest, hex_of
+from repro.model.environments.archive import Archive, ArchivedFile, archive_file_name, parse_archive, render_archive
 from repro.store.records_folder import prepare_folder, write_beside
 
 FOLDER = "archives"

@@ -11,11 +11,11 @@ from repro.model.content import ObjectRef
 from repro.model.digest import Digest, digest_of
 from repro.model.objects import Told
 from repro.model.pack import SMALL_LIMIT
-from repro.store.pack_records import pack_object
-from repro.store.pack_writer import WrittenPack
+from repro.store.packs.records import pack_object
+from repro.store.packs.writer import WrittenPack
 
 if TYPE_CHECKING:
-    from repro.store.pack_stream import PackStream
+    from repro.store.packs.stream import PackStream
 
 _FEW_OBJECTS = 64
 _FEW_BYTES = 1024 * 1024
@@ -151,7 +151,7 @@ class Batch:
         self._held.append((digest, data))
         self._held_bytes += len(data)
         if len(self._held) >= _FEW_OBJECTS or self._held_bytes >= _FEW_BYTES:
-            from repro.store.pack_stream import PackStream
+            from repro.store.packs.stream import PackStream
 
             self._stream = PackStream(self._tmp)
             held, self._held = self._held, []

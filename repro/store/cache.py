@@ -23,7 +23,7 @@ from repro.store.loose_objects import LooseObjects
 from repro.store.object_faults import CorruptObject as CorruptObject
 from repro.store.object_faults import MissingObject as MissingObject
 from repro.store.object_faults import SizeLie as SizeLie
-from repro.store.packed_objects import PackedObjects
+from repro.store.packs.objects import PackedObjects
 from repro.store.reflink import is_read_from_start, reflink
 from repro.store.set_aside import set_aside
 from repro.store.shared_folders import make_folder
@@ -33,7 +33,7 @@ from repro.store.temp_files import sweep, temp_file
 if TYPE_CHECKING:
     from repro.model.pack_index import PackFile
     from repro.store.batch import Batch
-    from repro.store.pack_writer import WrittenPack
+    from repro.store.packs.writer import WrittenPack
 
 
 class Cache(StoredObjects):
@@ -107,7 +107,7 @@ class Cache(StoredObjects):
         Raises:
             OSError: the disk is full, or refuses.
         """
-        from repro.store.publish_packs import merge_many, publish_packs
+        from repro.store.packs.publish import merge_many, publish_packs
 
         self.prepare()
         publish_packs(self.root, packs)
@@ -178,7 +178,7 @@ class Cache(StoredObjects):
         Raises:
             OSError: the disk is full, or refuses.
         """
-        from repro.store.publish_packs import publish_index
+        from repro.store.packs.publish import publish_index
 
         self.prepare()
         publish_index(self.root, [pack], entries)
@@ -196,7 +196,7 @@ class Cache(StoredObjects):
         Raises:
             OSError: the disk is full, or refuses.
         """
-        from repro.store.publish_packs import merge_many
+        from repro.store.packs.publish import merge_many
 
         self._packed.damaged.forget_all()
         merge_many(self.root, self._packed.indexes, most=0)

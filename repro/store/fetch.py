@@ -14,9 +14,9 @@ from repro.store.cache import Cache, CorruptObject
 from repro.store.fetched_files import FetchedFiles
 from repro.store.fetched_packs import FetchedPacks
 from repro.store.reached import Root, check_size
-from repro.store.remote_errors import MissingOnRemote
 from repro.store.remote_objects import JOBS, RemoteObjects
 from repro.store.remote_reading import Unread, read_records
+from repro.store.storages.errors import MissingOnRemote
 from repro.store.transferred import Transferred
 
 

@@ -16,11 +16,11 @@ from repro.model.progress import Progress
 from repro.store.cache import Cache
 from repro.store.hashing import hash_descriptor
 from repro.store.parallel import Stop, run_all, run_in_order
-from repro.store.remote_errors import CorruptRemoteObject, MissingOnRemote
 from repro.store.remote_objects import RemoteObjects
 from repro.store.remote_reading import Unread, read_records
 from repro.store.set_aside import set_aside
 from repro.store.shared_folders import make_folder
+from repro.store.storages.errors import CorruptRemoteObject, MissingOnRemote
 from repro.store.temp_files import naming_the_disk, open_temp, pwrite_all, sweep
 
 _CHUNKS_AT_ONCE = 65_536

@@ -15,12 +15,12 @@ from repro.model.tree import HEADER
 from repro.store.cache import Cache
 from repro.store.hashing import BLOCK, hash_descriptor
 from repro.store.marks import Marked
-from repro.store.pack_records import unpack_object
-from repro.store.pack_writer import Spot, WrittenPack
+from repro.store.packs.records import unpack_object
+from repro.store.packs.scan import scan_heads
+from repro.store.packs.writer import Spot, WrittenPack
 from repro.store.parallel import Stop
 from repro.store.remote import Remote
 from repro.store.remote_names import pack_name
-from repro.store.scan_pack import scan_heads
 from repro.store.temp_files import open_temp
 
 _WORTH_KEEPING = 1024 * 1024

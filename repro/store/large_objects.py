@@ -21,7 +21,7 @@ from repro.model.content import ObjectRef
 from repro.model.digest import Digest, digest_of
 from repro.model.pack import RecordKind
 from repro.store.hashing import finish, new_hasher
-from repro.store.pack_records import Packed, pack_chunk_list, pack_object
+from repro.store.packs.records import Packed, pack_chunk_list, pack_object
 from repro.store.parallel import Stop, run_in_order
 
 _BLOCK = 6 * 1024 * 1024

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from repro.model.remote_key import RemoteKey
 from repro.store.remote import Remote
-from repro.store.remote_errors import unreachable
-from repro.store.remote_storage import Storage
+from repro.store.storages.errors import unreachable
+from repro.store.storages.storage import Storage
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def open_remote(url: str, environ: Mapping[str, str] | None = None, encryption: 
     except OSError as error:  # some kinds connect at once
         raise unreachable(shown, "connecting", error) from error
     if encryption is not None:
-        from repro.store.encrypted_storage import EncryptedStorage
+        from repro.store.encryption.storage import EncryptedStorage
 
         storage = EncryptedStorage(storage, encryption.key, encryption.scratch, shown)
     return Remote(storage, shown)
@@ -55,29 +55,29 @@ def shown_url(url: str) -> str:
 def _storage_of(url: str, environ: Mapping[str, str]) -> Storage:
     scheme, separator, rest = url.partition("://")
     if not separator or scheme in ("file", "local"):
-        from repro.store.remote_directory import DirectoryStorage
+        from repro.store.storages.directory import DirectoryStorage
 
         return DirectoryStorage(os.path.abspath(rest if separator else url))
     if scheme == "s3":
-        from repro.store.remote_s3 import S3Storage
+        from repro.store.storages.s3 import S3Storage
 
         return S3Storage(url)
     if scheme in ("ssh", "sftp"):
-        from repro.store.remote_sftp import SftpStorage
+        from repro.store.storages.sftp import SftpStorage
 
         return SftpStorage(url)
     if scheme in ("http", "https"):
-        from repro.store.remote_http import HttpStorage
+        from repro.store.storages.http import HttpStorage
 
         return HttpStorage(url, environ)
     if scheme in ("gs", "gcs"):
-        from repro.store.remote_google import GoogleStorage
+        from repro.store.storages.google import GoogleStorage
 
         return GoogleStorage(url, environ)
     if scheme in ("az", "abfs", "abfss"):
-        from repro.store.remote_azure import AzureStorage
+        from repro.store.storages.azure import AzureStorage
 
         return AzureStorage(url, environ)
-    from repro.store.remote_fsspec import FsspecStorage
+    from repro.store.storages.fsspec import FsspecStorage
 
     return FsspecStorage(url)

@@ -18,8 +18,8 @@ from repro.errors import RemoteError
 from repro.model.digest import Digest, digest_of
 from repro.model.pack import PACK_SIZE, RecordKind
 from repro.model.pack_index import PackFile, encode_index, place_bytes
-from repro.store.pack_records import Packed
-from repro.store.pack_writer import PackWriter, Spot
+from repro.store.packs.records import Packed
+from repro.store.packs.writer import PackWriter, Spot
 from repro.store.remote_names import index_name, pack_name
 from repro.store.remote_objects import RemoteObjects
 from repro.store.remote_reaching import reaching

@@ -16,7 +16,7 @@ from repro.model.tree_objects import MAX_TREE_BYTES
 from repro.store.cache import Cache, MissingObject, SizeLie
 from repro.store.marks import Marks
 from repro.store.outgoing import Outgoing
-from repro.store.pack_indexes import PackIndexes
+from repro.store.packs.indexes import PackIndexes
 from repro.store.reached import Root, Walk
 from repro.store.remote import Remote
 from repro.store.remote_indexes import mend_index_list, write_index_list

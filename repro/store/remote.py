@@ -13,7 +13,11 @@ from typing import TypeVar
 
 from repro.errors import IntegrityError
 from repro.store.hashing import BLOCK
-from repro.store.remote_errors import (
+from repro.store.remote_marker import MARK, MARK_LIMIT, check_mark
+from repro.store.remote_names import MARKER, check_remote_name, is_content_name, is_remote_name
+from repro.store.remote_reaching import reaching
+from repro.store.retries import pause, with_retries
+from repro.store.storages.errors import (
     NotARemote,
     NotOnRemote,
     RemoteConflict,
@@ -21,11 +25,7 @@ from repro.store.remote_errors import (
     RemoteUnreachable,
     TooLong,
 )
-from repro.store.remote_marker import MARK, MARK_LIMIT, check_mark
-from repro.store.remote_names import MARKER, check_remote_name, is_content_name, is_remote_name
-from repro.store.remote_reaching import reaching
-from repro.store.remote_storage import ListsNothing, Storage, StoredFile, Unfinished, read_all
-from repro.store.retries import pause, with_retries
+from repro.store.storages.storage import ListsNothing, Storage, StoredFile, Unfinished, read_all
 from repro.store.temp_files import write_all
 
 T = TypeVar("T")

@@ -10,8 +10,8 @@ from repro.model.condemned import parse_condemned, render_condemned
 from repro.model.digest import Digest, digest_of
 from repro.model.pack_index import PackFile
 from repro.store.remote import Remote
-from repro.store.remote_errors import NotOnRemote, RemoteUnreachable
 from repro.store.remote_names import digest_in_name, pack_name
+from repro.store.storages.errors import NotOnRemote, RemoteUnreachable
 
 _MAX_CONDEMNED = 256 * 1024 * 1024
 _ATTEMPTS = 5

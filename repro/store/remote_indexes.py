@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from repro.model.digest import Digest, digest_of, hex_of
 from repro.model.pack_index import BadIndex, PackIndex
 from repro.store.hashing import hash_descriptor
-from repro.store.merge_indexes import merge_indexes
+from repro.store.packs.merge_indexes import merge_indexes
 from repro.store.parallel import Stop, run_all
 from repro.store.remote import Remote
-from repro.store.remote_errors import CorruptRemoteObject, NotOnRemote, RemoteListsNothing
 from repro.store.remote_names import INDEX_LIST, index_name
+from repro.store.storages.errors import CorruptRemoteObject, NotOnRemote, RemoteListsNothing
 from repro.store.temp_files import temp_file, write_all
 from repro.store.whole_file import replace_text
 

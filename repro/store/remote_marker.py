@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from repro.errors import RemoteError
 from repro.model.record import BadRecord, Fields
-from repro.store.remote_errors import NotARemote
 from repro.store.remote_names import MARKER
+from repro.store.storages.errors import NotARemote
 
 FORMAT = 1
 MARK = b'{"repro-remote": %d}\n' % FORMAT

@@ -14,13 +14,13 @@ from repro.model.pack import HEAD_BYTES, BadPack, RecordHead, RecordKind
 from repro.model.pack_index import PackFile, PackIndex, Place
 from repro.store.hashing import finish, new_hasher
 from repro.store.object_faults import SizeLie
-from repro.store.pack_records import PayloadCheck, checked_head, unpack_object
+from repro.store.packs.records import PayloadCheck, checked_head, unpack_object
 from repro.store.remote import Remote
-from repro.store.remote_errors import CorruptRemoteObject, MissingOnRemote, NotOnRemote, RemoteListsNothing, TooLong
 from repro.store.remote_garbage import condemnations, packs_there
 from repro.store.remote_indexes import RemoteIndexes, kept_folder
 from repro.store.remote_names import pack_name
 from repro.store.remote_packs import all_records
+from repro.store.storages.errors import CorruptRemoteObject, MissingOnRemote, NotOnRemote, RemoteListsNothing, TooLong
 
 JOBS = 8
 

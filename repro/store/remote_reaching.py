@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from repro.store.remote_errors import RemoteRefused, is_unreachable, unreachable
-from repro.store.remote_storage import ListsNothing, PlaceRefuses
 from repro.store.retries import TRANSIENT
+from repro.store.storages.errors import RemoteRefused, is_unreachable, unreachable
+from repro.store.storages.storage import ListsNothing, PlaceRefuses
 
 
 @contextmanager

@@ -15,11 +15,11 @@ from repro.model.pack_index import PackFile, Place
 from repro.model.ranges import Range, joined
 from repro.store.marks import Marked, Marks
 from repro.store.object_faults import SizeLie
-from repro.store.pack_records import checked_head, unpack_object
+from repro.store.packs.records import checked_head, unpack_object
 from repro.store.parallel import Stop, run_in_order
-from repro.store.remote_errors import CorruptRemoteObject, NotOnRemote
 from repro.store.remote_names import pack_name
 from repro.store.remote_objects import RemoteObjects
+from repro.store.storages.errors import CorruptRemoteObject, NotOnRemote
 
 Take = Callable[[Digest, bytes], None]
 TakePack = Callable[[PackFile, list[Marked], Stop], bool]

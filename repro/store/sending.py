@@ -17,7 +17,7 @@ from repro.store.hashing import hash_file
 from repro.store.large_objects import send_large
 from repro.store.marks import Marked, Marks
 from repro.store.outgoing import Outgoing
-from repro.store.pack_records import Packed, checked_head, pack_object, unpack_object
+from repro.store.packs.records import Packed, checked_head, pack_object, unpack_object
 
 _STEP = 4 * 1024 * 1024
 """Bytes of a pack of the cache that are read at a time."""

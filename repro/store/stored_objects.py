@@ -18,7 +18,7 @@ from repro.model.tree_objects import MAX_TREE_BYTES
 from repro.store.hashing import BLOCK, copy_and_hash, hash_descriptor, hash_file
 from repro.store.loose_objects import LooseObjects
 from repro.store.object_faults import CorruptObject, MissingObject, SizeLie
-from repro.store.packed_objects import PackedObjects
+from repro.store.packs.objects import PackedObjects
 from repro.store.reflink import reflink
 from repro.store.temp_files import write_all
 

@@ -19,7 +19,7 @@ from tests.command_line import Person, make_venv
 
 READ_LOG = """\
 import resource
-from repro.model.strace_log import StraceReader
+from repro.model.watching.strace_log import StraceReader
 reader = StraceReader(b"/p")
 with open("trace.log", "rb") as log:
     reader.feed(log)

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from repro.actions.fsck import fsck
-from repro.actions.fsck_answer import Checked
+from repro.actions.fsck.answer import Checked
+from repro.actions.fsck.fsck import fsck
 from repro.model.content import ObjectRef
 from repro.model.digest import Digest, digest_of, hex_of
 from repro.model.finding import Finding
@@ -19,7 +19,7 @@ from repro.model.store_check import exit_code
 from repro.project import Workspace
 from repro.store.cache import Cache
 from repro.store.remote import Remote
-from repro.store.remote_directory import DirectoryStorage
+from repro.store.storages.directory import DirectoryStorage
 from repro.store.transfer import push_objects
 
 SMALL = [b"%d " % number * 40 for number in range(150)]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from repro.actions.fsck_answer import Checked
-from repro.actions.fsck_remote import Far, check_far
+from repro.actions.fsck.answer import Checked
+from repro.actions.fsck.remote import Far, check_far
 from repro.model.content import Content, Kind, ObjectRef
 from repro.model.digest import digest_of
 from repro.model.pointer import Pointer, render_pointer

@@ -12,8 +12,8 @@ from repro.env.conda.lock_maker import LockTask, make_lock
 from repro.env.conda.platform import platform_here
 from repro.env.conda.realise import realise
 from repro.env.kinds import PrefixEnvironment
-from repro.model.conda_environment_yml import parse_environment_yml
-from repro.model.conda_lock_file import CondaLock, part_of
+from repro.model.environments.conda_environment_yml import parse_environment_yml
+from repro.model.environments.conda_lock_file import CondaLock, part_of
 
 
 def lock(text: str, place: Path, *platforms: str, offline: bool = False, **variables: str) -> CondaLock:

@@ -16,10 +16,10 @@ from uv import find_uv_bin
 from repro.env.conda import kind as conda
 from repro.env.conda.archive import archived_name
 from repro.env.kinds import ArchiveRequest, Captured, LockRequest, RealiseRequest
-from repro.model.archive import ArchivedFile
-from repro.model.conda_lock_file import LockedFile, parse_conda_lock
-from repro.model.environment import CondaEnvironment
-from repro.model.environment_settings import EnvironmentSettings
+from repro.model.environments.archive import ArchivedFile
+from repro.model.environments.conda_lock_file import LockedFile, parse_conda_lock
+from repro.model.environments.environment import CondaEnvironment
+from repro.model.environments.environment_settings import EnvironmentSettings
 from repro.store.cache import Cache
 from tests.conda.locking import lock, make, one_of
 from tests.conda.test_solve import wish

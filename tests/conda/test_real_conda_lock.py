@@ -11,7 +11,7 @@ import pytest
 from uv import find_uv_bin
 
 from repro.env.conda.platform import platform_here
-from repro.model.conda_lock_file import dump_conda_lock, parse_conda_lock, part_of
+from repro.model.environments.conda_lock_file import dump_conda_lock, parse_conda_lock, part_of
 from tests.conda.conftest import KEPT
 from tests.conda.locking import lock
 from tests.conda.test_solve import wish

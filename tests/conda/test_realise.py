@@ -20,7 +20,7 @@ from repro.env.pip.install_failures import (
     PackageGone,
     PackageHashMismatch,
 )
-from repro.model.conda_lock_file import BadCondaLock
+from repro.model.environments.conda_lock_file import BadCondaLock
 from tests.conda.channel_server import ChannelServer, serve
 from tests.conda.conda_packages import Package, add_package
 from tests.conda.locking import lock, make, one_of
@@ -151,7 +151,7 @@ def test_variables_that_a_package_asks_for_are_set(channel: Path, tmp_path: Path
 
 def test_a_lock_of_another_platform_is_refused_by_name(channel: Path, tmp_path: Path) -> None:
     locked = lock(wish(channel, "python"), tmp_path, "osx-arm64")
-    from repro.model.conda_lock_file import part_of
+    from repro.model.environments.conda_lock_file import part_of
 
     with pytest.raises(OtherPlatform, match=f"osx-arm64, this machine is {platform_here()}"):
         make(part_of(locked, "osx-arm64"), tmp_path)

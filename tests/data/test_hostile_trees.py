@@ -16,9 +16,9 @@ from repro.model.tree import HEADER, Entry, encode_tree
 from repro.store.cache import Cache
 from repro.store.open_remote import open_remote
 from repro.store.remote import Remote
-from repro.store.remote_directory import DirectoryStorage
 from repro.store.remote_names import pack_name
-from repro.store.remote_storage import ListsNothing, StoredFile
+from repro.store.storages.directory import DirectoryStorage
+from repro.store.storages.storage import ListsNothing, StoredFile
 from repro.store.transfer import fetch_objects
 from tests.packed_remotes import put_objects, spoil
 

@@ -15,7 +15,7 @@ SCRIPT = """\
 import os, sys
 from repro.execution.bubblewrap import Bubblewrap, arguments_for, probe, run_inside
 from repro.execution.sandbox_etc import make_etc
-from repro.model.sandbox import Mount, View, account_of
+from repro.model.watching.sandbox import Mount, View, account_of
 folder = os.fsencode(os.getcwd())
 view = View(b"/home/ann/p", b"/home/ann", None, (Mount(folder, b"/home/ann/p", True),))
 os.mkdir("etc")

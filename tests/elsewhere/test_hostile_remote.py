@@ -14,10 +14,10 @@ from repro.model.content import Content, Item, Kind, ObjectRef
 from repro.model.digest import digest_of
 from repro.model.manifest import Code, Manifest, Output, render_manifest
 from repro.model.names import RelPath
-from repro.model.observations import Machine, Observations
 from repro.model.recipe import Recipe
 from repro.model.run_id import RunId
 from repro.model.run_state import State
+from repro.model.watching.observations import Machine, Observations
 from tests.command_line import Person
 from tests.packed_remotes import put_in
 

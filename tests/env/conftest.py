@@ -16,7 +16,7 @@ from repro.env.pip.probe import probe
 from repro.env.pip.realise import realise
 from repro.model.content import ObjectRef
 from repro.model.digest import Digest, digest_of
-from repro.model.environment import PipEnvironment
+from repro.model.environments.environment import PipEnvironment
 from repro.model.objects import Told
 from tests.env.small_index import SmallIndex
 

@@ -11,7 +11,7 @@ import pytest
 
 from repro.env.pip.lock_file import parse_lock
 from repro.env.pip.probe import BrokenInterpreter
-from repro.model.environment import ProjectInstall, VcsInstall
+from repro.model.environments.environment import ProjectInstall, VcsInstall
 from repro.model.finding import Finding
 from tests.env.conftest import BASE_PYTHON, Desk
 from tests.env.small_index import make_wheel, sha256

@@ -6,7 +6,7 @@ import pytest
 
 from repro.env.pip.installed import FromArchive, FromIndex, Unpinnable, origin_of, remote_url, without_credentials
 from repro.env.pip.probe import InstalledDistribution
-from repro.model.environment import ProjectInstall, VcsInstall
+from repro.model.environments.environment import ProjectInstall, VcsInstall
 
 SITE = "/p/.venv/lib/python3.11/site-packages"
 COMMIT = "a" * 40

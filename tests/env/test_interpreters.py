@@ -9,7 +9,7 @@ import pytest
 
 from repro.env.pip import kind as pip
 from repro.env.pip.interpreters import find_interpreter
-from repro.model.environment import Interpreter, PipEnvironment
+from repro.model.environments.environment import Interpreter, PipEnvironment
 from tests.env.conftest import BASE_PYTHON, Desk
 
 

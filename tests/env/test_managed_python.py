@@ -17,7 +17,7 @@ from repro.env.pip import kind as pip
 from repro.env.pip.install_failures import EnvironmentNotMade, EnvironmentOffline
 from repro.env.pip.managed_python import installable, interpreter_of
 from repro.env.pip.probe import probe
-from repro.model.environment import Interpreter, PipEnvironment
+from repro.model.environments.environment import Interpreter, PipEnvironment
 from tests.env.conftest import BASE_PYTHON, Desk
 
 HERE = sys.version_info

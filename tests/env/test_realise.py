@@ -27,7 +27,7 @@ from repro.env.pip.realise import vcs_requirement
 from repro.errors import CannotProceed, IntegrityError, RemoteError
 from repro.model.content import ObjectRef
 from repro.model.digest import digest_of
-from repro.model.environment import PipEnvironment, ProjectInstall, VcsInstall, WheelInstall
+from repro.model.environments.environment import PipEnvironment, ProjectInstall, VcsInstall, WheelInstall
 from repro.model.names import UnsafePath
 from tests.env.conftest import BASE_PYTHON, Desk, output_of
 from tests.env.small_index import make_wheel, sha256

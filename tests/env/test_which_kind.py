@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from repro.env.which_kind import find_kind
-from repro.model.environment_settings import EnvironmentSettings
+from repro.model.environments.environment_settings import EnvironmentSettings
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from repro.model.remote_key import parse_key
-from repro.store.encrypted_file import FileCipher, encrypted_blocks
-from repro.store.encrypted_names import NameCipher
-from repro.store.encryption_keys import derive_keys
+from repro.store.encryption.file import FileCipher, encrypted_blocks
+from repro.store.encryption.keys import derive_keys
+from repro.store.encryption.names import NameCipher
 from repro.store.open_remote import Encryption, open_remote
 from repro.store.remote import Remote
 

@@ -13,9 +13,9 @@ from blake3 import blake3
 
 from repro.code.restore import restore_commit
 from repro.env.pip.lock_file import LockedPackage, lock_text, parse_lock
-from repro.model.archive import archive_file_name, parse_archive, render_archive
-from repro.model.conda_lock_file import dump_conda_lock, parse_conda_lock
-from repro.model.environment import Environment
+from repro.model.environments.archive import archive_file_name, parse_archive, render_archive
+from repro.model.environments.conda_lock_file import dump_conda_lock, parse_conda_lock
+from repro.model.environments.environment import Environment
 from repro.model.manifest import Manifest, parse_manifest, render_manifest
 from repro.model.rebuild_record import parse_rebuild, rebuild_file_name, render_rebuild
 from repro.model.recipe import recipe_id

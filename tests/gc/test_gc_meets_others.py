@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from repro.actions.gc_far import collect_far
-from repro.actions.gc_marks import NeedsUnknown
-from repro.actions.gc_roots import Roots
+from repro.actions.gc.far import collect_far
+from repro.actions.gc.marks import NeedsUnknown
+from repro.actions.gc.roots import Roots
 from repro.model.content import Content, Kind
 from repro.model.digest import digest_of
 from repro.model.gc_plan import Garbage
@@ -26,8 +26,8 @@ from repro.model.tree import Entry, encode_tree, total_size
 from repro.store.cache import Cache
 from repro.store.open_remote import open_remote
 from repro.store.remote import Remote
-from repro.store.remote_directory import DirectoryStorage
 from repro.store.remote_names import pointer_name
+from repro.store.storages.directory import DirectoryStorage
 from repro.store.transfer import push_objects
 from tests.crash_points import SEEDS, noise, nothing_is_lost_there
 from tests.packed_remotes import lose

@@ -17,7 +17,7 @@ import repro
 from repro.cli.main import COMMANDS, SUMMARIES
 from repro.cli.main import repro as top
 from repro.errors import ReproError
-from repro.model.environment_settings import ENVIRONMENT_KEYS
+from repro.model.environments.environment_settings import ENVIRONMENT_KEYS
 from repro.model.settings import KEYS, Settings
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"

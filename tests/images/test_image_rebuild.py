@@ -17,8 +17,8 @@ from repro.env.image.build import build, plan_build
 from repro.env.image.engine import Engine, connect
 from repro.env.image.lock import OtherImage, pull_exactly
 from repro.env.image.pull import local_image
-from repro.model.archive import ArchivedFile
-from repro.model.environment import ImageEnvironment
+from repro.model.environments.archive import ArchivedFile
+from repro.model.environments.environment import ImageEnvironment
 from repro.store.cache import Cache
 from tests.command_line import Person
 from tests.container_engine import BASE, TestEngine, registry

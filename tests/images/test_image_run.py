@@ -18,7 +18,7 @@ import docker
 import pytest
 
 from repro.actions.container import InContainer
-from repro.model.container import BindMount, ContainerUser
+from repro.model.environments.container import BindMount, ContainerUser
 from tests.command_line import REPRO, Person
 from tests.container_engine import BASE, TestEngine, private_engine
 from tests.terminal_screen import Terminal

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from repro.model.archive import Archive, ArchivedFile
-from repro.model.conda_lock_file import CondaLock, LockedFile
 from repro.model.content import ObjectRef
-from repro.model.environment import BuiltFrom, CondaEnvironment, ImageEnvironment
-from repro.model.environment_record import environment_id
+from repro.model.environments.archive import Archive, ArchivedFile
+from repro.model.environments.conda_lock_file import CondaLock, LockedFile
+from repro.model.environments.environment import BuiltFrom, CondaEnvironment, ImageEnvironment
+from repro.model.environments.environment_record import environment_id
 from tests.model.some_records import ENVIRONMENT, digest
 
 CONDA = CondaEnvironment(

@@ -9,17 +9,17 @@ from hypothesis import strategies as st
 from repro.model.compare import ComparedOutput, Verdict
 from repro.model.content import Content, Item, Kind, ObjectRef
 from repro.model.digest import Digest
-from repro.model.environment import Interpreter, PipEnvironment, ProjectInstall, VcsInstall, WheelInstall
+from repro.model.environments.environment import Interpreter, PipEnvironment, ProjectInstall, VcsInstall, WheelInstall
 from repro.model.finding import Finding
 from repro.model.manifest import Code, Manifest, Output, SubmoduleCode
 from repro.model.names import RelPath, UnsafePath, check_path
-from repro.model.observations import Machine, Observations
 from repro.model.outside import OutsideItem
 from repro.model.rebuild_record import RebuildRecord
 from repro.model.recipe import Recipe, distinct_paths
 from repro.model.run_id import RunId
 from repro.model.run_state import State
-from repro.model.watch_record import BLIND, Means, ReadPart, Watch
+from repro.model.watching.observations import Machine, Observations
+from repro.model.watching.watch_record import BLIND, Means, ReadPart, Watch
 
 
 def digest(fill: str) -> Digest:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from repro.model.archive import Archive, ArchivedFile, archive_file_name, parse_archive, render_archive
 from repro.model.content import ObjectRef
+from repro.model.environments.archive import Archive, ArchivedFile, archive_file_name, parse_archive, render_archive
 from repro.model.record import BadRecord, NewerFormat
 from tests.model.some_records import digest
 

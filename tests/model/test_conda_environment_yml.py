@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from repro.model.conda_environment_yml import BadEnvironmentYml, CondaWish, parse_environment_yml
-from repro.model.conda_selector import BadSelector, holds
+from repro.model.environments.conda_environment_yml import BadEnvironmentYml, CondaWish, parse_environment_yml
+from repro.model.environments.conda_selector import BadSelector, holds
 
 WISH = """\
 name: fit

@@ -7,7 +7,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from repro.model.conda_lock_file import (
+from repro.model.environments.conda_lock_file import (
     BadCondaLock,
     dump_conda_lock,
     lock_of_one,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from repro.model.conda_url import (
+from repro.model.environments.conda_url import (
     channel_url,
     hide_secrets,
     is_plain_url,

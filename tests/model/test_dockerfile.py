@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from repro.model.dockerfile import read_dockerfile
+from repro.model.environments.dockerfile import read_dockerfile
 
 
 @pytest.mark.parametrize(

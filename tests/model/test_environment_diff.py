@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from repro.model.content import ObjectRef
 from repro.model.digest import digest_of
-from repro.model.environment import Interpreter, PipEnvironment, ProjectInstall, VcsInstall
-from repro.model.environment_diff import Changed, EnvironmentDifference, compare
+from repro.model.environments.environment import Interpreter, PipEnvironment, ProjectInstall, VcsInstall
+from repro.model.environments.environment_diff import Changed, EnvironmentDifference, compare
 
 PYTHON = Interpreter("cpython", "3.11.7", "cpython-311-x86_64-linux-gnu", "linux-x86_64")
 LOCK = ObjectRef(digest_of(b"lock"), 4)

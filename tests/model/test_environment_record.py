@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from repro.model.content import ObjectRef
-from repro.model.environment import (
+from repro.model.environments.environment import (
     CondaEnvironment,
     Environment,
     ImageEnvironment,
@@ -16,8 +16,8 @@ from repro.model.environment import (
     in_a_line,
     named_objects,
 )
-from repro.model.environment_diff import Changed, compare
-from repro.model.environment_record import environment_from_fields, environment_id, environment_to_plain
+from repro.model.environments.environment_diff import Changed, compare
+from repro.model.environments.environment_record import environment_from_fields, environment_id, environment_to_plain
 from repro.model.record import BadRecord, Fields
 from tests.model.some_environments import CONDA, IMAGE
 from tests.model.some_records import ENVIRONMENT, digest

@@ -11,7 +11,7 @@ import pytest
 
 from repro.errors import CannotProceed, IntegrityError
 from repro.model.canonical import canonical_digest
-from repro.model.environment_record import UnknownEnvironmentKind
+from repro.model.environments.environment_record import UnknownEnvironmentKind
 from repro.model.manifest import parse_manifest, render_manifest
 from repro.model.record import BadRecord, NewerFormat
 from repro.model.strict_yaml import MAX_BYTES, BadYaml, dump_yaml, load_yaml

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repro.model.noise import NOISE_FOLDERS, is_noise
 from repro.model.outputs import Touched, classify_touched
+from repro.model.watching.noise import NOISE_FOLDERS, is_noise
 
 # path, touched?, bytes changed?, in the code?, an earlier run's output? -> what it is
 ROWS = [

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from repro.model.processor import Level, ask_for, features_of, lacking, level_of
-from repro.model.sandbox import Mount, account_of, in_order, is_usable, place_of
-from repro.model.sandbox_rules import made_files
+from repro.model.watching.sandbox import Mount, account_of, in_order, is_usable, place_of
+from repro.model.watching.sandbox_rules import made_files
 
 V2 = "pni ssse3 sse4_1 sse4_2 popcnt cx16"
 V3 = f"{V2} avx avx2 bmi1 bmi2 f16c fma movbe"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from repro.model.sandbox_misses import Miss, misses_of
+from repro.model.watching.sandbox_misses import Miss, misses_of
 
 LOG = rb"""
 12 openat(AT_FDCWD</home/ann/p>, "data/a\"b\303\274\n", O_RDONLY|O_CLOEXEC) = -1 ENOENT (No such file)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from repro.model.strace_log import StraceReader
-from repro.model.strace_syntax import unescape
-from repro.model.trace import Trace, join
+from repro.model.watching.strace_log import StraceReader
+from repro.model.watching.strace_syntax import unescape
+from repro.model.watching.trace import Trace, join
 
 
 def read(*lines: str | bytes) -> Trace:

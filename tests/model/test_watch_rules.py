@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from repro.model.judged_trace import Known, gather, judge
 from repro.model.secret_names import looks_secret
-from repro.model.trace import Access, Trace
-from repro.model.watch_rules import Role, Surroundings, environment_prefix, role_of
+from repro.model.watching.judged_trace import Known, gather, judge
+from repro.model.watching.trace import Access, Trace
+from repro.model.watching.watch_rules import Role, Surroundings, environment_prefix, role_of
 
 AROUND = Surroundings(b"/home/ann", (b"/home/ann/venv", b"/opt/python"), (b"/home/ann/.local/share/repro",))
 

@@ -15,7 +15,7 @@ from repro.model.outside import absolute_path, check_outside, outside_path, pars
 from repro.model.pieces import pieces_of
 from repro.model.recipe import recipe_id
 from repro.model.run_diff import diff_runs
-from repro.model.watch_record import decode_names, encode_names
+from repro.model.watching.watch_record import decode_names, encode_names
 from tests.model.some_records import OPEN, WATCHED
 
 

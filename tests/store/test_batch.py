@@ -19,8 +19,8 @@ from repro.model.pack import PACK_SIZE, SMALL_LIMIT
 from repro.model.tree_objects import BatchingSink, BulkKnowing
 from repro.store.cache import Cache, CorruptObject, MissingObject, SizeLie
 from repro.store.flushing import flush_file
-from repro.store.pack_records import pack_chunk_list, pack_object
-from repro.store.pack_writer import PackWriter
+from repro.store.packs.records import pack_chunk_list, pack_object
+from repro.store.packs.writer import PackWriter
 from repro.store.temp_files import write_all
 
 MANY = [b"%d\n" % number * 100 for number in range(100)]

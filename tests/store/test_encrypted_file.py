@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from repro.store.encrypted_file import (
+from repro.store.encryption.file import (
     HEADER,
     SEALED,
     SEGMENT,
@@ -20,8 +20,8 @@ from repro.store.encrypted_file import (
     opened_size,
     sealed_size,
 )
-from repro.store.encrypted_reader import DecryptingReader
-from repro.store.encryption_keys import hkdf
+from repro.store.encryption.keys import hkdf
+from repro.store.encryption.reader import DecryptingReader
 
 CONTENTS = bytes(range(32))
 SALT = bytes(range(100, 132))

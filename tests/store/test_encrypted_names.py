@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repro.store.encrypted_names import LONGEST, NameCipher
+from repro.store.encryption.names import LONGEST, NameCipher
 
 KEY = bytes(range(64))
 NAMES = NameCipher(KEY)

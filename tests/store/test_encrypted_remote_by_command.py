@@ -104,7 +104,7 @@ def test_without_the_key_or_with_another_nothing_is_read_or_written(
 
 def _new_key(path: Path) -> None:
     from repro.model.remote_key import key_text
-    from repro.store.key_sources import new_key
+    from repro.store.encryption.key_sources import new_key
 
     path.write_text(key_text(new_key()) + "\n")
 

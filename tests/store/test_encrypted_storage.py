@@ -15,14 +15,14 @@ import pytest
 from repro.errors import CannotProceed
 from repro.model.record import NewerFormat
 from repro.model.remote_key import RemoteKey
-from repro.store.encrypted_file import SEGMENT, TamperedFile
-from repro.store.encrypted_marker import PlainRemote, WrongKey
-from repro.store.encrypted_storage import EncryptedStorage
+from repro.store.encryption.file import SEGMENT, TamperedFile
+from repro.store.encryption.marker import PlainRemote, WrongKey
+from repro.store.encryption.storage import EncryptedStorage
 from repro.store.open_remote import Encryption, open_remote
 from repro.store.remote import Remote
-from repro.store.remote_directory import DirectoryStorage
-from repro.store.remote_errors import NotARemote, RemoteConflict
 from repro.store.remote_marker import EncryptedRemote
+from repro.store.storages.directory import DirectoryStorage
+from repro.store.storages.errors import NotARemote, RemoteConflict
 
 KEY = RemoteKey(bytes(range(32)))
 PACK = "packs/" + "ab" * 32
@@ -55,7 +55,7 @@ def files(far: Path) -> list[Path]:
 
 def stored(far: Path, size: int) -> Path:
     """The file at the place that holds so many bytes."""
-    from repro.store.encrypted_file import sealed_size
+    from repro.store.encryption.file import sealed_size
 
     return next(path for path in files(far) if path.stat().st_size == sealed_size(size))
 
@@ -159,8 +159,8 @@ def test_a_changed_file_is_named_and_nothing_of_it_is_seen(
 
 
 def opened_name(far: Path, path: Path) -> str | None:
-    from repro.store.encrypted_names import NameCipher
-    from repro.store.encryption_keys import derive_keys
+    from repro.store.encryption.keys import derive_keys
+    from repro.store.encryption.names import NameCipher
 
     return NameCipher(derive_keys(KEY).names).decrypt(str(path.relative_to(far)))
 

@@ -13,7 +13,7 @@ from repro.model.pack import RecordKind, check_bytes, head_start
 from repro.model.pack_index import PackFile, encode_index, place_bytes
 from repro.store.cache import Cache
 from repro.store.open_remote import open_remote
-from repro.store.pack_records import Packed, check_of, pack_chunk_list, pack_object
+from repro.store.packs.records import Packed, check_of, pack_chunk_list, pack_object
 from repro.store.remote import Remote
 from repro.store.remote_names import index_name, pack_name
 from repro.store.remote_objects import RemoteObjects

@@ -14,7 +14,7 @@ import pytest
 
 from repro.model.remote_encryption import KeyKind, KeySource
 from repro.model.remote_key import BadKey, key_text
-from repro.store.key_sources import NoKey, in_keyring, new_key, put_in_keyring, read_key, write_key_file
+from repro.store.encryption.key_sources import NoKey, in_keyring, new_key, put_in_keyring, read_key, write_key_file
 
 KEY = new_key()
 ENVIRON = {"PATH": os.environ.get("PATH", os.defpath), "WORD": key_text(KEY)}

@@ -19,9 +19,10 @@ from repro.model.content import ObjectRef
 from repro.model.digest import Digest, digest_of
 from repro.model.pack import HEAD_BYTES, MAX_RECORD, PACK_MAGIC, BadPack, RecordKind, head_start, parse_head
 from repro.model.pack_index import BadIndex, PackFile, PackIndex, encode_index, place_bytes
-from repro.store.merge_indexes import merge_indexes
-from repro.store.pack_indexes import PackIndexes
-from repro.store.pack_records import (
+from repro.store.packs.indexes import PackIndexes
+from repro.store.packs.merge_indexes import merge_indexes
+from repro.store.packs.publish import merge_many, publish_packs
+from repro.store.packs.records import (
     LEVEL,
     check_of,
     pack_chunk_list,
@@ -29,8 +30,7 @@ from repro.store.pack_records import (
     split_record,
     unpack_object,
 )
-from repro.store.pack_writer import PackWriter, WrittenPack
-from repro.store.publish_packs import merge_many, publish_packs
+from repro.store.packs.writer import PackWriter, WrittenPack
 
 TEXT = b"".join(b"%d,%d\n" % (number, number * 7 % 1000) for number in range(20_000))
 
@@ -217,8 +217,8 @@ def test_readers_find_everything_while_indexes_are_merged_and_deleted(tmp_path: 
 _MERGE = """
 import sys
 from pathlib import Path
-from repro.store.pack_indexes import PackIndexes
-from repro.store.publish_packs import merge_many
+from repro.store.packs.indexes import PackIndexes
+from repro.store.packs.publish import merge_many
 for _ in range(50):
     merge_many(sys.argv[1], PackIndexes(sys.argv[1] + "/indexes"), 1)
 """

@@ -16,8 +16,8 @@ from repro.model.digest import digest_of
 from repro.model.tree import Entry, encode_tree, total_size
 from repro.store.cache import Cache, MissingObject
 from repro.store.open_remote import open_remote
-from repro.store.remote_errors import MissingOnRemote, NotARemote, RemoteUnreachable
 from repro.store.remote_objects import RemoteObjects
+from repro.store.storages.errors import MissingOnRemote, NotARemote, RemoteUnreachable
 from repro.store.transfer import Push, Transferred, fetch_objects, missing_here, push_objects
 from tests.packed_remotes import digests_in, indexes_in
 

@@ -15,8 +15,8 @@ from repro.model.record import NewerFormat
 from repro.store import retries
 from repro.store.open_remote import open_remote
 from repro.store.remote import Remote
-from repro.store.remote_directory import DirectoryStorage
-from repro.store.remote_errors import NotARemote, RemoteRefused, RemoteUnreachable, UnsupportedRemote
+from repro.store.storages.directory import DirectoryStorage
+from repro.store.storages.errors import NotARemote, RemoteRefused, RemoteUnreachable, UnsupportedRemote
 
 
 class Flaky(DirectoryStorage):

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from repro.store.open_remote import open_remote
-from repro.store.remote_errors import RemoteRefused, UnsupportedRemote
-from repro.store.remote_google import GoogleStorage
+from repro.store.storages.errors import RemoteRefused, UnsupportedRemote
+from repro.store.storages.google import GoogleStorage
 from tests.remote_servers import serving
 
 

@@ -13,8 +13,8 @@ from repro.model.remote_key import RemoteKey
 from repro.store import open_remote as opening
 from repro.store.open_remote import Encryption
 from repro.store.remote import Remote
-from repro.store.remote_errors import NotARemote, NotOnRemote, RemoteConflict, TooLong
 from repro.store.remote_names import BadRemoteFileName
+from repro.store.storages.errors import NotARemote, NotOnRemote, RemoteConflict, TooLong
 
 KINDS: dict[str, Callable[[Path], str]] = {
     "directory": lambda tmp: str(tmp / "remote folder"),

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from repro.store import remote_storage, retries
+from repro.store import retries
 from repro.store.open_remote import open_remote
 from repro.store.remote import Remote
-from repro.store.remote_errors import (
+from repro.store.storages import storage as remote_storage
+from repro.store.storages.errors import (
     NotARemote,
     NotOnRemote,
     RemoteListsNothing,

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from repro.store import remote_s3, retries
+from repro.store import retries
 from repro.store.cache import Cache
 from repro.store.open_remote import open_remote
 from repro.store.remote import Remote
-from repro.store.remote_errors import (
+from repro.store.storages import s3 as remote_s3
+from repro.store.storages.errors import (
     CorruptRemoteObject,
     NotARemote,
     RemoteRefused,

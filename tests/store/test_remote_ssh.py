@@ -12,9 +12,10 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from repro.store import remote_storage, retries
+from repro.store import retries
 from repro.store.open_remote import open_remote
-from repro.store.remote_errors import NotARemote, RemoteRefused, RemoteUnreachable, UnsupportedRemote
+from repro.store.storages import storage as remote_storage
+from repro.store.storages.errors import NotARemote, RemoteRefused, RemoteUnreachable, UnsupportedRemote
 from tests.remote_servers import SftpServer, sftp_server
 
 OBJECT = "objects/ab/" + "c" * 62

@@ -13,13 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from repro.actions.gc_far import collect_far
-from repro.actions.gc_roots import Roots
-from repro.store import remote_s3, retries
+from repro.actions.gc.far import collect_far
+from repro.actions.gc.roots import Roots
+from repro.store import retries
 from repro.store.cache import Cache
 from repro.store.open_remote import open_remote
 from repro.store.remote import Remote
-from repro.store.remote_errors import RemoteRefused, RemoteUnreachable
+from repro.store.storages import s3 as remote_s3
+from repro.store.storages.errors import RemoteRefused, RemoteUnreachable
 from tests.faulty_servers import faulty_proxy
 from tests.remote_servers import strict_s3_server
 

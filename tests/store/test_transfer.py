@@ -20,9 +20,9 @@ from repro.store.cache import Cache, CorruptObject, MissingObject
 from repro.store.open_remote import open_remote
 from repro.store.parallel import run_all
 from repro.store.remote import Remote
-from repro.store.remote_directory import DirectoryStorage
-from repro.store.remote_errors import MissingOnRemote
 from repro.store.remote_names import pack_name
+from repro.store.storages.directory import DirectoryStorage
+from repro.store.storages.errors import MissingOnRemote
 from repro.store.transfer import Push, Transferred, fetch_objects, missing_here, push_objects
 from tests.packed_remotes import digests_in, indexes_in, spoil
 
@@ -419,7 +419,7 @@ from repro.model import ranges
 from repro.model.content import ObjectRef
 from repro.store.cache import Cache
 from repro.store.remote import Remote
-from repro.store.remote_directory import DirectoryStorage
+from repro.store.storages.directory import DirectoryStorage
 from repro.store.transfer import fetch_objects
 
 ranges.MAX_RANGE = 1

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from repro.execution.watching import choose_watching
-from repro.model.watch_record import Means
+from repro.model.watching.watch_record import Means
 from tests.plain_user import plain_users_folder, run_as_plain_user
 
 # `id` with the mode of `su`: it says as whom it runs.

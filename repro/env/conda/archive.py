@@ -16,8 +16,8 @@ from repro.env.kinds import ArchiveRequest
 from repro.env.pip.install_failures import EnvironmentOffline, PackageGone, PackageHashMismatch
 from repro.env.pip.wheel_download import download
 from repro.errors import ReproError
-from repro.model.archive import ArchivedFile
-from repro.model.conda_lock_file import LockedFile
+from repro.model.environments.archive import ArchivedFile
+from repro.model.environments.conda_lock_file import LockedFile
 from repro.model.finding import Finding
 from repro.model.objects import ObjectSink
 

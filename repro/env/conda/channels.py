@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from repro.errors import CannotProceed, RemoteError, ReproError
-from repro.model.conda_url import (
+from repro.model.environments.conda_url import (
     channel_url,
     hide_secrets,
     variables_in,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from repro.env.which_kind import kind_of_file
-from repro.model.environment_settings import EnvironmentSettings
+from repro.model.environments.environment_settings import EnvironmentSettings
 
 WISHES = ("environment.yml", "environment.yaml")
 LOCKS = ("conda-lock.yml", "conda-lock.yaml")

@@ -22,8 +22,8 @@ from repro.env.pip.install_failures import (
     PackageHashMismatch,
 )
 from repro.errors import ReproError
-from repro.model.conda_lock_file import LockedFile
-from repro.model.conda_url import hide_secrets
+from repro.model.environments.conda_lock_file import LockedFile
+from repro.model.environments.conda_url import hide_secrets
 
 if TYPE_CHECKING:
     from rattler import RepoDataRecord

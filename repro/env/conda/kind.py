@@ -20,10 +20,10 @@ from repro.env.kinds import (
     RealiseRequest,
 )
 from repro.model.content import ObjectRef
-from repro.model.environment import CondaEnvironment, Environment
-from repro.model.environment_check import difference_findings
-from repro.model.environment_diff import compare
-from repro.model.environment_settings import EnvironmentSettings
+from repro.model.environments.environment import CondaEnvironment, Environment
+from repro.model.environments.environment_check import difference_findings
+from repro.model.environments.environment_diff import compare
+from repro.model.environments.environment_settings import EnvironmentSettings
 from repro.model.finding import Finding
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def archive(environment: Environment, request: ArchiveRequest) -> Archived:
     """
     from repro.env.conda.archive import collect
     from repro.env.conda.project_files import known_channels
-    from repro.model.conda_lock_file import parse_conda_lock
+    from repro.model.environments.conda_lock_file import parse_conda_lock
 
     own = _of_this_kind(environment)
     locked = parse_conda_lock(request.objects.read(own.lock), "the lock")

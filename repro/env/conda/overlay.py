@@ -9,7 +9,7 @@ from repro.env.kinds import PrefixEnvironment, RealiseRequest
 from repro.env.pip.install_failures import failure_of
 from repro.env.pip.project_installs import install_project
 from repro.env.pip.uv_process import index_arguments, run_uv
-from repro.model.environment import ProjectInstall
+from repro.model.environments.environment import ProjectInstall
 
 
 def with_project(

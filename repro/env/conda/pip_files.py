@@ -13,9 +13,9 @@ from repro.env.pip.install_failures import failure_of
 from repro.env.pip.installed import without_credentials
 from repro.env.pip.uv_process import UvFailure, index_arguments, run_uv
 from repro.errors import CannotProceed
-from repro.model.conda_lock_file import LockedFile
-from repro.model.conda_url import without_secrets
-from repro.model.wheel_tags import best_wheel, tags_for
+from repro.model.environments.conda_lock_file import LockedFile
+from repro.model.environments.conda_url import without_secrets
+from repro.model.environments.wheel_tags import best_wheel, tags_for
 
 _GLIBC = (40, 39, 38, 37, 36, 35, 34, 33, 32, 31, 28, 17)
 """The versions of glibc that uv has a platform for."""

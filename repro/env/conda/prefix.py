@@ -11,9 +11,9 @@ from typing import Any
 
 from repro.env.conda.platform import platform_by_name
 from repro.errors import CannotProceed
-from repro.model.conda_dependencies import dependencies_of, needs_of
-from repro.model.conda_lock_file import LockedFile
-from repro.model.conda_url import is_plain_url, without_secrets
+from repro.model.environments.conda_dependencies import dependencies_of, needs_of
+from repro.model.environments.conda_lock_file import LockedFile
+from repro.model.environments.conda_url import is_plain_url, without_secrets
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MD5 = re.compile(r"[0-9a-f]{32}")

@@ -11,10 +11,10 @@ from repro.env.conda.file_names import find_lock, find_wish
 from repro.env.conda.lock_maker import channels_of, wish_digest
 from repro.env.kinds import LockRequest
 from repro.errors import CannotProceed
-from repro.model.conda_environment_yml import BadEnvironmentYml, CondaWish, parse_environment_yml
-from repro.model.conda_lock_file import BadCondaLock, CondaLock, LockedFile, parse_conda_lock
-from repro.model.environment import CondaEnvironment
-from repro.model.environment_settings import EnvironmentSettings
+from repro.model.environments.conda_environment_yml import BadEnvironmentYml, CondaWish, parse_environment_yml
+from repro.model.environments.conda_lock_file import BadCondaLock, CondaLock, LockedFile, parse_conda_lock
+from repro.model.environments.environment import CondaEnvironment
+from repro.model.environments.environment_settings import EnvironmentSettings
 from repro.model.finding import Finding
 
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from repro.env.conda.channels import Channel, client_for, failure_of
 from repro.env.conda.platform import to_rattler
 from repro.errors import CannotProceed, UsageError
-from repro.model.conda_dependencies import dependencies_of, needs_of
-from repro.model.conda_lock_file import LockedFile
-from repro.model.conda_url import hide_secrets, without_secrets
+from repro.model.environments.conda_dependencies import dependencies_of, needs_of
+from repro.model.environments.conda_lock_file import LockedFile
+from repro.model.environments.conda_url import hide_secrets, without_secrets
 
 if TYPE_CHECKING:
     from rattler import Gateway, RepoDataRecord

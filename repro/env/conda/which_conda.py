@@ -67,7 +67,7 @@ def _made_from_lock(request: LockRequest) -> str:
     from repro.env.conda.project_files import read_lock
     from repro.env.conda.realise import environment_key
     from repro.env.environment_cache import cached_environment
-    from repro.model.conda_lock_file import part_of
+    from repro.model.environments.conda_lock_file import part_of
 
     name = find_lock(request.project_root, request.settings)
     if name is None:

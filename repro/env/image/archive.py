@@ -21,8 +21,8 @@ from repro.env.image.engine import Engine, engine_errors
 from repro.env.image.normalise import add_bytes, archive_manifest, read_saved
 from repro.env.image.pull import local_image
 from repro.errors import IntegrityError
-from repro.model.archive import ArchivedFile
 from repro.model.content import ObjectRef
+from repro.model.environments.archive import ArchivedFile
 from repro.model.objects import ObjectSink, ObjectSource
 
 _BLOCK = 1 << 20

@@ -15,7 +15,7 @@ from repro.env.image.pull import local_image, pull
 from repro.errors import CannotProceed
 from repro.model.determinism import EPOCH
 from repro.model.digest import Digest
-from repro.model.dockerfile import Dockerfile, read_dockerfile
+from repro.model.environments.dockerfile import Dockerfile, read_dockerfile
 
 _SHOWN_LINES = 12
 TAG = "repro-image"

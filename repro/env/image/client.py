@@ -21,7 +21,7 @@ from repro.env.image.engine import Engine, EngineStopped, engine_at, engine_erro
 from repro.env.image.reaper import Reaper, owner_labels, remove, remove_left_over
 from repro.env.image.streams import INIT_FAILURES, Streams, has_terminal, raw_terminal, terminal_size
 from repro.errors import ReproError
-from repro.model.container import ContainerEnd, ContainerSpec, end_to_json, spec_from_json
+from repro.model.environments.container import ContainerEnd, ContainerSpec, end_to_json, spec_from_json
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from repro.errors import CannotProceed
-from repro.model.container import ContainerEnd, ContainerSpec, end_from_json, spec_to_json
+from repro.model.environments.container import ContainerEnd, ContainerSpec, end_from_json, spec_to_json
 
 
 class ContainerFailed(CannotProceed):

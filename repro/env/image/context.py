@@ -17,7 +17,7 @@ from blake3 import blake3
 from repro.errors import CannotProceed
 from repro.model.determinism import EPOCH
 from repro.model.digest import Digest, parse_digest
-from repro.model.dockerfile import Dockerfile
+from repro.model.environments.dockerfile import Dockerfile
 
 _OWN = (".git", ".repro")
 _IGNORE = ".dockerignore"

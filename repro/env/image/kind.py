@@ -19,7 +19,7 @@ from repro.env.kinds import (
     RealiseRequest,
 )
 from repro.errors import ReproError
-from repro.model.environment import Environment, ImageEnvironment
+from repro.model.environments.environment import Environment, ImageEnvironment
 from repro.model.finding import Finding
 
 

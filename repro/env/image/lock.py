@@ -14,9 +14,9 @@ from repro.env.image.pull import NoSuchImage, RegistryUnreachable, local_image, 
 from repro.env.kinds import LockRequest
 from repro.env.unobtainable import Unobtainable
 from repro.errors import CannotProceed, IntegrityError, ReproError
-from repro.model.environment import BuiltFrom, ImageEnvironment
+from repro.model.environments.environment import BuiltFrom, ImageEnvironment
+from repro.model.environments.image_lock import LOCK_FILE, parse_image_lock
 from repro.model.finding import Finding
-from repro.model.image_lock import LOCK_FILE, parse_image_lock
 
 DOCKERFILE = "Dockerfile"
 

@@ -21,8 +21,8 @@ from repro.env.pip.lock_file import LockedPackage, canonical_version, parse_lock
 from repro.env.pip.uv_process import index_arguments, run_uv
 from repro.env.pip.wheel_download import copy_local, download, file_name_of
 from repro.env.pip.wheel_files import sha256_of
-from repro.model.archive import ArchivedFile
-from repro.model.environment import PipEnvironment, ProjectInstall, VcsInstall
+from repro.model.environments.archive import ArchivedFile
+from repro.model.environments.environment import PipEnvironment, ProjectInstall, VcsInstall
 from repro.model.finding import Finding
 from repro.model.names import parse_path
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from repro.env.kinds import RealiseRequest
 from repro.errors import IntegrityError
-from repro.model.archive import ArchivedFile
+from repro.model.environments.archive import ArchivedFile
 
 _BLOCK = 1 << 20
 

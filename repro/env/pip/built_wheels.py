@@ -19,7 +19,7 @@ from repro.env.pip.installed_wheel import NotAWheel, wheel_name, write_wheel
 from repro.env.pip.probe import InstalledDistribution
 from repro.env.pip.uv_process import index_arguments, index_settings, run_uv
 from repro.env.pip.wheel_files import is_wheel_of, sha256_of
-from repro.model.environment import WheelInstall
+from repro.model.environments.environment import WheelInstall
 from repro.model.objects import ObjectSink
 
 _SOURCE, _WHEEL = "source", "wheel"

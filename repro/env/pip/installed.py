@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from repro.env.pip.lock_file import is_lockable_url, is_lockable_version
 from repro.env.pip.probe import InstalledDistribution
-from repro.model.environment import ProjectInstall, VcsInstall
+from repro.model.environments.environment import ProjectInstall, VcsInstall
 from repro.model.names import UnsafePath, check_path, name_to_text
 
 _SECRET_PARAMETER = re.compile(r"token|key|secret|passw|sig|auth|cred|x-amz|session", re.IGNORECASE)

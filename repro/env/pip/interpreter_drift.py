@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from repro.env.pip.probe import Probe
-from repro.model.environment import Interpreter
+from repro.model.environments.environment import Interpreter
 from repro.model.finding import Finding
 
 _COMMENT = re.compile(r"^# python: (\S+) (\S+) (\S+)$", re.MULTILINE)

@@ -12,7 +12,7 @@ from repro.env.pip.managed_python import installable
 from repro.env.pip.probe import BrokenInterpreter, probe
 from repro.env.pip.uv_process import run_uv
 from repro.env.which_python import which
-from repro.model.environment import Interpreter, PipEnvironment
+from repro.model.environments.environment import Interpreter, PipEnvironment
 from repro.model.finding import Finding
 
 _BUILD_WHEEL = "lock it where the run was made (repro env lock tells how) and record the run again"

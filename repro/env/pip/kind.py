@@ -21,9 +21,9 @@ from repro.env.kinds import (
     RealiseRequest,
 )
 from repro.env.pip.probe import InterpreterObservations
-from repro.model.environment import Environment, PipEnvironment
-from repro.model.environment_check import difference_findings
-from repro.model.environment_diff import compare
+from repro.model.environments.environment import Environment, PipEnvironment
+from repro.model.environments.environment_check import difference_findings
+from repro.model.environments.environment_diff import compare
 from repro.model.finding import Finding
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from repro.env.pip.install_failures import EnvironmentNotMade, EnvironmentOffline, IndexUnreachable
 from repro.env.pip.uv_process import UvFailure, run_uv
-from repro.model.environment import Interpreter
+from repro.model.environments.environment import Interpreter
 
 _TO_INSTALL = "uv:"
 

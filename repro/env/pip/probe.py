@@ -9,7 +9,7 @@ from typing import Any
 
 from repro.env.pip.lock_file import canonical_version
 from repro.errors import CannotProceed
-from repro.model.environment import Interpreter
+from repro.model.environments.environment import Interpreter
 
 _MARK = "@repro-probe@"
 _TIMEOUT_S = 60

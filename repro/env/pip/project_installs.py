@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from repro.env.pip.install_failures import UnsafeInstall, failure_of
 from repro.env.pip.uv_process import run_uv
-from repro.model.environment import ProjectInstall
+from repro.model.environments.environment import ProjectInstall
 from repro.model.names import parse_path
 
 # The first moment that a zip file can say; 0 makes some build backends fail.

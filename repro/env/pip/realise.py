@@ -18,9 +18,9 @@ from repro.env.pip.lock_file import parse_lock
 from repro.env.pip.project_installs import copy_environment, install_project
 from repro.env.pip.uv_process import index_arguments, run_uv
 from repro.env.pip.wheel_files import is_wheel_of, sha256_of
-from repro.model.archive import ArchivedFile
-from repro.model.distribution_names import check_git_install
-from repro.model.environment import PipEnvironment, VcsInstall, WheelInstall
+from repro.model.environments.archive import ArchivedFile
+from repro.model.environments.distribution_names import check_git_install
+from repro.model.environments.environment import PipEnvironment, VcsInstall, WheelInstall
 
 _REMOVED = (
     "PYTHONHOME",

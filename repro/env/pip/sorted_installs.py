@@ -22,8 +22,8 @@ from repro.env.pip.lock_file import LockedPackage
 from repro.env.pip.probe import InstalledDistribution, Probe
 from repro.env.pip.project_lock import ProjectLock
 from repro.env.pip.wheel_files import keep_wheel
-from repro.model.distribution_names import check_git_install
-from repro.model.environment import ProjectInstall, VcsInstall, WheelInstall
+from repro.model.environments.distribution_names import check_git_install
+from repro.model.environments.environment import ProjectInstall, VcsInstall, WheelInstall
 from repro.model.finding import Finding
 from repro.model.objects import ObjectSink
 

@@ -9,7 +9,7 @@ import os
 from typing import IO
 
 from repro.env.pip.probe import InstalledDistribution
-from repro.model.environment import WheelInstall
+from repro.model.environments.environment import WheelInstall
 from repro.model.objects import ObjectSink
 
 _BLOCK = 1 << 20

@@ -1,0 +1,1 @@
+"""Whether each result has a manifest, by the rules of the project."""

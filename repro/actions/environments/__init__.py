@@ -1,0 +1,1 @@
+"""Lock, make, check, compare and archive environments."""

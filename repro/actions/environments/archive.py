@@ -1,0 +1,110 @@
+"""`repro env archive`: keeping the files that a run's environment is made from."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from repro.actions.environments.archives import archived_files
+from repro.env.kind_modules import kind_named
+from repro.env.kinds import ArchiveRequest
+from repro.errors import CannotProceed, ReproError
+from repro.model.environments.archive import Archive, ArchivedFile
+from repro.model.environments.environment import Environment, depends_on_outside
+from repro.model.environments.environment_record import environment_id
+from repro.model.finding import Finding
+from repro.model.manifest import Manifest
+from repro.model.run_id import RunId
+from repro.project import Project
+from repro.store.archive_records import ArchiveRecords
+
+
+class NotArchivable(CannotProceed):
+    """A file that an environment needs cannot be had, so that nothing was recorded."""
+
+    id = "not-archivable"
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedRun:
+    """What became of a run's environment.
+
+    `files` are all files of its archive; `fresh` says whether the archive was made now. `needed` is false where
+    nothing of the environment comes from the outside world, or none was recorded.
+    """
+
+    run: RunId
+    files: tuple[ArchivedFile, ...]
+    fresh: bool
+    needed: bool = True
+
+
+def archive_runs(project: Project, texts: Sequence[str]) -> list[ArchivedRun]:
+    """Archive the environments of runs: `@last` if none is named.
+
+    Raises:
+        NoSuchRun, AmbiguousRun: none, or several.
+        NotArchivable: a file cannot be had at all; the environments before were archived.
+        CannotProceed, IntegrityError, RemoteError: an index does not answer, or serves other bytes.
+    """
+    records = project.records()
+    selected = [records.select(text) for text in texts or ("@last",)]
+    return [archive_run(project, records.read(run)) for run in selected]
+
+
+def archive_run(project: Project, manifest: Manifest) -> ArchivedRun:
+    """Archive the environment of one run, unless that was done; see `archive_runs`."""
+    environment = manifest.recipe.environment
+    if environment is None or not depends_on_outside(environment):
+        return ArchivedRun(manifest.run, (), fresh=False, needed=False)
+    known = archived_files(project.records(), environment)
+    if known:
+        return ArchivedRun(manifest.run, known, fresh=False)
+    files = _archive(project, manifest.run, environment)
+    return ArchivedRun(manifest.run, files, fresh=True)
+
+
+def archive_as_settings_say(project: Project, manifest: Manifest, *, offline: bool) -> tuple[Finding, ...]:
+    """Archive a run's environment that the settings want archived. The run is recorded, whatever comes of this.
+
+    Returns:
+        A finding of kind `environment-unarchived` where it was not done.
+    """
+    again = f"`repro env archive {manifest.run}` does it later"
+    if offline:
+        detail = "the environment is not archived: the network was not to be used"
+        return (Finding("environment-unarchived", detail, run=manifest.run, hint=again),)
+    try:
+        archive_run(project, manifest)
+    except ReproError as error:
+        return (Finding("environment-unarchived", error.message, run=manifest.run, hint=error.hint or again),)
+    return ()
+
+
+def _archive(project: Project, run: RunId, environment: Environment) -> tuple[ArchivedFile, ...]:
+    kind = kind_named(environment.kind)
+    plan = kind.plan(environment, environ=project.environ)
+    if plan.blocking:
+        reasons = "; ".join(finding.detail for finding in plan.blocking)
+        raise NotArchivable(f"the environment of {run} cannot be archived here: {reasons}", plan.blocking[0].hint)
+    cache, own = project.cache(), ArchiveRecords(project.folder)
+    with tempfile.TemporaryDirectory(prefix="repro-archive-") as folder:
+        request = ArchiveRequest(
+            objects=cache,
+            sink=cache,
+            known=own.objects_by_sha256(),
+            means=plan.means,
+            envs_dir=project.places.environments,
+            folder=folder,
+            environ=project.environ,
+            project_root=project.root,
+            settings=project.settings.environment,
+        )
+        archived = kind.archive(environment, request)
+    if archived.findings:
+        reasons = "; ".join(finding.detail for finding in archived.findings[:3])
+        raise NotArchivable(f"the environment of {run} is not archived: {reasons}", archived.findings[0].hint)
+    cache.flush()
+    own.add(Archive(environment_id(environment), environment.kind, archived.files))
+    return archived.files

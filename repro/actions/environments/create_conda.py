@@ -1,0 +1,85 @@
+"""The environment of the project's `conda-lock.yml`: made, or found made."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+
+from repro.env.conda.file_names import cache_dir, find_lock, may_be_conda
+from repro.env.conda.platform import platform_by_name
+from repro.env.environment_cache import cached_environment
+from repro.errors import CannotProceed
+from repro.project import Project
+from repro.store.whole_file import replace_text
+
+
+class MachineLacks(CannotProceed):
+    """A machine has not what the packages of a lock ask for: a GPU, a newer C library."""
+
+    id = "machine-lacks"
+
+
+def create_from_lock(project: Project, *, offline: bool) -> str | None:
+    """Make the environment of the project's conda-lock.yml, or find it made, and return its path.
+
+    None where the project's environment is not conda's, or there is no such lock. Which environment a lock stands for
+    is remembered, so that one which stands is found without reading the lock.
+
+    Raises:
+        MachineLacks: the machine has not what the packages need.
+        CannotProceed, IntegrityError, RemoteError: as `repro.env.conda.realise.realise`.
+    """
+    settings = project.settings.environment
+    name = find_lock(project.root, settings) if may_be_conda(settings) else None
+    if name is None:
+        return None
+    with open(os.path.join(project.root, name), "rb") as file:
+        data = file.read()
+    memo = _memo(project, data)
+    standing = _remembered(project, memo)
+    if standing is not None:
+        return standing
+    prefix = _make(project, name, data, offline=offline)
+    with contextlib.suppress(OSError):  # a memo that cannot be written costs time, not correctness
+        os.makedirs(os.path.dirname(memo), exist_ok=True)
+        replace_text(memo, os.path.basename(prefix))
+    return prefix
+
+
+def _memo(project: Project, lock: bytes) -> str:
+    digest = hashlib.sha256(platform_by_name().encode() + b"\0" + lock).hexdigest()[:32]
+    return os.path.join(project.places.memos, "conda-locks", digest)
+
+
+def _remembered(project: Project, memo: str) -> str | None:
+    try:
+        with open(memo, encoding="ascii") as file:
+            key = file.read()
+    except (FileNotFoundError, UnicodeDecodeError):
+        return None
+    known = len(key) == 32 and key.isalnum()
+    return cached_environment(project.places.environments, key) if known else None
+
+
+def _make(project: Project, name: str, data: bytes, *, offline: bool) -> str:
+    from repro.env.conda.channels import need_rattler
+    from repro.env.conda.install import CondaSource
+    from repro.env.conda.platform import unmet_needs
+    from repro.env.conda.project_files import known_channels
+    from repro.env.conda.realise import check_platform, realise
+    from repro.model.environments.conda_lock_file import parse_conda_lock, part_of
+
+    need_rattler()
+    lock = parse_conda_lock(data, name)
+    here = check_platform(lock, name)
+    lacking = unmet_needs(lock.needs.get(here, ()), project.environ)
+    if lacking:
+        raise MachineLacks("; ".join(finding.detail for finding in lacking), lacking[0].hint)
+    envs_dir = project.places.environments
+
+    def source() -> CondaSource:
+        channels = known_channels(project.root, project.settings.environment, lock, project.environ)
+        return CondaSource({}, channels, cache_dir(envs_dir), offline, project.environ)
+
+    return realise(part_of(lock, here), envs_dir=envs_dir, source=source, read=lock).prefix

@@ -1,0 +1,154 @@
+"""`repro env`: the lock as a file, an environment shown, an environment made."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+
+from repro.actions.environments.archives import archived_files
+from repro.actions.environments.environment import CapturedEnvironment, capture_environment, realise_environment
+from repro.actions.run_source import bring, open_run
+from repro.env.kind_modules import kind_named
+from repro.env.kinds import ContainerEnvironment
+from repro.errors import CannotProceed, UsageError
+from repro.model.environments.environment import Environment, ImageEnvironment, PipEnvironment, named_objects
+from repro.model.environments.image_lock import LOCK_FILE, render_image_lock
+from repro.model.finding import Finding
+from repro.project import Project, Workspace
+from repro.store.whole_file import replace_text
+
+_FILES = {"pip": "requirements.lock", "conda": "conda-lock.yml", "image": LOCK_FILE}
+
+
+class NotLockable(CannotProceed):
+    """Packages are installed that nothing pins by content."""
+
+    id = "not-lockable"
+
+
+class NoEnvironment(CannotProceed):
+    """A run was recorded without an environment, or the one it had cannot be made here."""
+
+    id = "no-environment"
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """A lock and its environment. `text` is the lock file's text, `output` where it went, as it is shown."""
+
+    environment: Environment
+    findings: tuple[Finding, ...]
+    text: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """An environment that stands at `directory`; of an image that the engine has, this is its id."""
+
+    directory: str
+    environment: Environment
+    findings: tuple[Finding, ...]
+
+
+def environment_here(project: Project, python: str | None) -> CapturedEnvironment:
+    """Return the environment that is in use here."""
+    return capture_environment(project, (), python=python)
+
+
+def environment_of_run(project: Project, text: str) -> Environment | None:
+    """Return the environment of a run.
+
+    Raises:
+        NoSuchRun, AmbiguousRun: none, or several.
+    """
+    records = project.records()
+    return records.read(records.select(text)).recipe.environment
+
+
+def lock_environment(project: Project, output: str | None, python: str | None, platform: str | None = None) -> Locked:
+    """Pin the environment, asking the index or the registry anew, and write the lock to the file `output`.
+
+    `-` writes none; None is the file that the settings name, or the kind's own. With `platform` (as uv calls it, or
+    `universal`), the file is of another platform than this machine's; what is recorded of runs stays what is installed.
+
+    Raises:
+        NotLockable: a package cannot be pinned; nothing is written.
+        UsageError: a platform was named for an environment of another kind than `pip`.
+    """
+    captured = capture_environment(project, (), python=python, refresh=True)
+    environment = captured.environment
+    if environment is None:
+        raise NoEnvironment("no Python was found whose environment could be locked", "name it with --python")
+    if environment.unlocked:
+        reasons = [f.detail for f in captured.findings if f.kind == "environment-unlocked"]
+        raise NotLockable(
+            f"{len(environment.unlocked)} packages cannot be pinned: {'; '.join(reasons[:3])}",
+            next((f.hint for f in captured.findings if f.kind == "environment-unlocked"), None),
+        )
+    text = captured.text or _lock_text(project, environment)
+    if platform is not None:
+        text = _lock_elsewhere(project, captured, text, platform)
+    target, shown = _target(project, environment, output)
+    if target is not None:
+        replace_text(target, text)
+    return Locked(environment, captured.findings, text, shown)
+
+
+def _lock_elsewhere(project: Project, captured: CapturedEnvironment, text: str, platform: str) -> str:
+    from repro.env.pip.lock_elsewhere import lock_elsewhere
+    from repro.env.pip.project_lock import read_requirements
+
+    environment = captured.environment
+    if not isinstance(environment, PipEnvironment):
+        kind = environment.kind if environment else "pip"
+        raise UsageError(f"--platform and --universal lock environments of kind pip; this one is of kind {kind}")
+    pins = {package.name: package.version for package in read_requirements(text) if package.version}
+    prefix, python = str(captured.observed["prefix"]), str(captured.observed["executable"])
+    return lock_elsewhere(pins, prefix, python, platform, project.root, project.environ)
+
+
+def _target(project: Project, environment: Environment, output: str | None) -> tuple[str | None, str]:
+    """Return the lock file's path, and how it is shown."""
+    if output == "-":
+        return None, output
+    if output is not None:
+        return os.path.join(project.cwd, output), output
+    name = (project.settings.environment.lock if environment.kind == "image" else None) or _FILES[environment.kind]
+    # repro itself reads an image's lock, in the project's root; the others are for other programs.
+    return os.path.join(project.root if environment.kind == "image" else project.cwd, name), name
+
+
+def _lock_text(project: Project, environment: Environment) -> str:
+    if isinstance(environment, ImageEnvironment):
+        return render_image_lock(environment).decode()
+    if environment.lock is None:
+        return ""
+    return project.cache().read(environment.lock).decode()
+
+
+def create_environment(
+    workspace: Workspace, text: str, source: str | None, python: str | None, *, offline: bool
+) -> Created:
+    """Make the environment of a run, or find it made. Installs from inside the project are left out.
+
+    Raises:
+        NoEnvironment: the run has none, or it cannot be made here; the reasons are named.
+    """
+    run = open_run(workspace, text, source)
+    environment = run.manifest.recipe.environment
+    if environment is None:
+        raise NoEnvironment(f"the run {run.manifest.run} was recorded without an environment")
+    archived = bool(archived_files(run.records, environment))
+    plan = kind_named(environment.kind).plan(environment, environ=workspace.environ, python=python, archived=archived)
+    if plan.blocking:
+        hint = next((finding.hint for finding in plan.blocking), None)
+        detail = "; ".join(finding.detail for finding in plan.blocking)
+        raise NoEnvironment(f"the environment of {run.manifest.run} cannot be made here: {detail}", hint)
+    bring(run, [named for _, named in named_objects(environment)])
+    with tempfile.TemporaryDirectory() as folder:
+        realised = realise_environment(workspace, run, environment, plan.means, None, folder, offline=offline)
+    if isinstance(realised, ContainerEnvironment):
+        return Created(f"sha256:{realised.image}", environment, plan.warnings)
+    return Created(realised.prefix, environment, plan.warnings)

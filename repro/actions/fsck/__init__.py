@@ -1,0 +1,1 @@
+"""Check and repair what is stored, here and on a remote."""

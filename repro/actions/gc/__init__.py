@@ -1,0 +1,1 @@
+"""Remove what nothing refers to, here and on a remote."""

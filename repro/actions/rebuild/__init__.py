@@ -1,0 +1,1 @@
+"""Make a run again on nothing but its record, and compare."""

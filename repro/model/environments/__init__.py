@@ -1,0 +1,1 @@
+"""Environments: their settings, locks and records, and how they differ."""

@@ -1,0 +1,302 @@
+"""`conda-lock.yml`, version 1, as conda-lock writes and reads it: pure functions from bytes to packages, and back.
+
+Source: conda-lock's `lockfile/v1/models.py` and `conda-lock-v1.schema.json` (conda-lock 4.0). Its models refuse every
+key that they do not know, so what repro has to say beside it stands in `metadata.custom_metadata`, a map of texts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from repro.errors import IntegrityError
+from repro.model.canonical import canonical_digest
+from repro.model.environments.conda_url import is_plain_url
+from repro.model.record import BadRecord, Fields
+from repro.model.strict_yaml import BadYaml, load_yaml
+
+HEADER = "# conda-lock.yml, version 1, written by repro: conda-lock and repro read it. Do not edit.\n"
+VERSION = 1
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
+_WORD = re.compile(r"[A-Za-z0-9_.+!~-]+")
+_SUBDIR = re.compile(r"[a-z0-9]+-[a-z0-9_]+")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_MD5 = re.compile(r"[0-9a-f]{32}")
+_FILE = re.compile(r"[A-Za-z0-9_.+!%~-]+\.(?:conda|tar\.bz2)")
+_WHEEL = re.compile(r"[A-Za-z0-9_.+!%~-]+\.whl")
+_VIRTUAL = re.compile(r"__[a-z0-9_]+=[^=\s]+(?:=[^=\s]+)?")
+_MAX_TEXT = 4096
+_PLAIN = re.compile(r"[A-Za-z_](?:[A-Za-z0-9_./+%=<>~-]|:(?=[A-Za-z0-9/]))*")
+_NOT_TEXT = frozenset(["null", "true", "false", "yes", "no", "on", "off", "y", "n"])
+
+
+class BadCondaLock(IntegrityError):
+    """A conda-lock.yml is not what one may be, or has a package without a SHA-256."""
+
+    id = "bad-conda-lock"
+
+
+@dataclass(frozen=True, slots=True)
+class LockedFile:
+    """One package of one platform.
+
+    Attributes:
+        manager: `conda` or `pip`.
+        platform: `linux-64`.
+        url: without anything secret.
+        sha256: 64 lower-case hex digits.
+        md5: 32 of them, None where the channel does not say.
+        build: conda's build string; empty for pip.
+        dependencies: name and version spec, sorted by name; without virtual packages.
+    """
+
+    name: str
+    version: str
+    manager: str
+    platform: str
+    url: str
+    sha256: str
+    md5: str | None = None
+    build: str = ""
+    dependencies: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def file_name(self) -> str:
+        """The last part of the URL."""
+        return self.url.rpartition("/")[2]
+
+    @property
+    def subdir(self) -> str:
+        """The channel's folder that the file is in: its platform, or `noarch`."""
+        return self.url.split("/")[-2]
+
+    @property
+    def channel(self) -> str:
+        """The channel's URL."""
+        return self.url.rsplit("/", 2)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class CondaLock:
+    """A lock of one or several platforms.
+
+    Attributes:
+        platforms: sorted.
+        channels: URL (which may name variables in the place of secrets), and the names of those variables.
+        virtual: by platform, the virtual packages that it was solved for, `__glibc=2.36=0`.
+        needs: by platform, what its packages ask of the machine: match specs of virtual packages, `__glibc >=2.17`.
+        site_packages: by platform, where its Python looks for packages, if that is not the usual folder.
+        content_hash: by platform, of what was asked for; 64 hex digits.
+        sources: the files that it was made from, relative to the lock.
+        packages: sorted by manager, name and platform.
+        written_by_repro: and not by conda-lock, whose `content_hash` is over other things.
+    """
+
+    platforms: tuple[str, ...]
+    channels: tuple[tuple[str, tuple[str, ...]], ...]
+    packages: tuple[LockedFile, ...]
+    virtual: Mapping[str, tuple[str, ...]]
+    needs: Mapping[str, tuple[str, ...]]
+    content_hash: Mapping[str, str]
+    site_packages: Mapping[str, str]
+    sources: tuple[str, ...] = ()
+    written_by_repro: bool = True
+
+    def of(self, platform: str) -> tuple[LockedFile, ...]:
+        """Return the packages of a platform."""
+        return tuple(package for package in self.packages if package.platform == platform)
+
+
+def lock_of_one(platform: str, packages: tuple[LockedFile, ...], needs: tuple[str, ...], site: str | None) -> bytes:
+    """Return the lock that stands for an installed environment: one text for one set of packages.
+
+    What it was asked for, by which file, and for which virtual packages it was solved is not in it.
+    """
+    channels = sorted({package.channel for package in packages if package.manager == "conda"})
+    identity = canonical_digest([[p.manager, p.name, p.sha256] for p in _sorted(packages)])
+    lock = CondaLock(
+        (platform,),
+        tuple((channel, ()) for channel in channels),
+        packages,
+        {},
+        {platform: needs} if needs else {},
+        {platform: identity.removeprefix("b3:")},
+        {platform: site} if site else {},
+    )
+    return dump_conda_lock(lock)
+
+
+def part_of(lock: CondaLock, platform: str) -> bytes:
+    """Return what a lock has of one platform, as `lock_of_one` writes it."""
+    return lock_of_one(platform, lock.of(platform), lock.needs.get(platform, ()), lock.site_packages.get(platform))
+
+
+def dump_conda_lock(lock: CondaLock) -> bytes:
+    """Return the file's bytes: the same for the same lock, whatever YAML library is installed."""
+    custom = {"repro": "1"}
+    custom |= {f"virtual-packages.{p}": " ".join(lock.virtual[p]) for p in sorted(lock.virtual)}
+    custom |= {f"virtual-needs.{p}": "; ".join(lock.needs[p]) for p in sorted(lock.needs)}
+    custom |= {f"site-packages.{p}": lock.site_packages[p] for p in sorted(lock.site_packages)}
+    lines = [f"version: {VERSION}", "metadata:"]
+    lines += _mapping("content_hash", sorted(lock.content_hash.items()), "  ")
+    lines.append("  channels:" if lock.channels else "  channels: []")
+    for url, names in lock.channels:
+        lines.append(f"  - url: {_scalar(url)}")
+        lines += _list("used_env_vars", names, "    ")
+    lines += _list("platforms", sorted(lock.platforms), "  ")
+    lines += _list("sources", lock.sources, "  ")
+    lines += _mapping("custom_metadata", custom.items(), "  ")
+    lines.append("package:" if lock.packages else "package: []")
+    for package in _sorted(lock.packages):
+        lines += _package_lines(package)
+    return (HEADER + "\n".join(lines) + "\n").encode()
+
+
+def parse_conda_lock(data: bytes, what: str) -> CondaLock:
+    """Read a lock, repro's or conda-lock's.
+
+    Raises:
+        BadCondaLock: not YAML, another version, a package without a SHA-256, a URL with a secret in it, or not http,
+            https or file.
+    """
+    try:
+        fields = Fields(load_yaml(data, what), what)
+        version = fields.take("version")
+        if version != VERSION:
+            raise BadCondaLock(f"{what} is of version {version!r}; version {VERSION} is read", "lock it again")
+        metadata = fields.fields("metadata")
+        custom = _texts(metadata.take("custom_metadata") or {}, what, "custom_metadata")
+        packages = _sorted(fields.records("package", _package))
+        platforms = tuple(sorted(metadata.texts("platforms")))
+        lock = CondaLock(
+            platforms=platforms,
+            channels=metadata.records("channels", _channel),
+            packages=packages,
+            virtual={p: _virtual(text, what) for p, text in _by_platform(custom, "virtual-packages.")},
+            needs={p: tuple(text.split("; ")) for p, text in _by_platform(custom, "virtual-needs.")},
+            content_hash=_texts(metadata.take("content_hash") or {}, what, "content_hash"),
+            site_packages=dict(_by_platform(custom, "site-packages.")),
+            sources=metadata.texts("sources"),
+            written_by_repro="repro" in custom,
+        )
+    except (BadRecord, BadYaml) as error:
+        raise BadCondaLock(error.message, "lock it again: `repro env lock`") from None
+    _check_doubles(lock, what)
+    return lock
+
+
+def _sorted(packages: tuple[LockedFile, ...]) -> tuple[LockedFile, ...]:
+    return tuple(sorted(packages, key=lambda p: (p.manager, p.name, p.platform)))
+
+
+def _package_lines(package: LockedFile) -> Iterator[str]:
+    yield f"- name: {_scalar(package.name)}"
+    yield f"  version: {_scalar(package.version)}"
+    yield f"  manager: {package.manager}"
+    yield f"  platform: {_scalar(package.platform)}"
+    yield from _mapping("dependencies", package.dependencies, "  ")
+    yield f"  url: {_scalar(package.url)}"
+    hashes = [("md5", package.md5)] if package.md5 else []
+    yield from _mapping("hash", [*hashes, ("sha256", package.sha256)], "  ")
+    if package.build:
+        yield f"  build: {_scalar(package.build)}"
+    yield "  category: main"
+    yield "  optional: false"
+
+
+def _mapping(name: str, items: Iterable[tuple[str, str]], indent: str) -> list[str]:
+    lines = [f"{indent}  {_scalar(key)}: {_scalar(value)}" for key, value in items]
+    return [f"{indent}{name}:", *lines] if lines else [f"{indent}{name}: {{}}"]
+
+
+def _list(name: str, items: Iterable[str], indent: str) -> list[str]:
+    lines = [f"{indent}- {_scalar(item)}" for item in items]
+    return [f"{indent}{name}:", *lines] if lines else [f"{indent}{name}: []"]
+
+
+def _scalar(text: str) -> str:
+    """Return a text as YAML, 1.1 and 1.2, takes it for that text."""
+    if _PLAIN.fullmatch(text) and text.lower() not in _NOT_TEXT:
+        return text
+    if text.isprintable():
+        return f"'{text.replace(chr(39), chr(39) * 2)}'"
+    return '"' + "".join(c if c.isprintable() and c not in '"\\' else f"\\U{ord(c):08x}" for c in text) + '"'
+
+
+def _package(fields: Fields) -> LockedFile:
+    name = fields.checked("name", _matching(_NAME, "name of a package"))
+    manager = fields.text("manager")
+    if manager not in ("conda", "pip"):
+        raise fields.bad(f"manager is {manager[:40]!r}, neither conda nor pip")
+    url = fields.checked("url", _url(_FILE if manager == "conda" else _WHEEL))
+    hashes = fields.fields("hash")
+    if hashes.take("sha256") is None:
+        raise fields.bad(f"{name} has no SHA-256, so it could not be told from another file")
+    md5 = hashes.checked("md5", _matching(_MD5, "MD5")) if hashes.take("md5") is not None else None
+    build = fields.optional_text("build")
+    if manager == "conda" and not build:
+        build = re.sub(r"\.(?:conda|tar\.bz2)$", "", url).rpartition("-")[2]
+    dependencies = _texts(fields.take("dependencies") or {}, name, "dependencies")
+    return LockedFile(
+        name=name,
+        version=fields.checked("version", _matching(_WORD, "version")),
+        manager=manager,
+        platform=fields.checked("platform", _matching(_SUBDIR, "platform")),
+        url=url,
+        sha256=hashes.checked("sha256", _matching(_SHA256, "SHA-256")),
+        md5=md5,
+        build=_matching(_WORD, "build")(build) if build else "",
+        dependencies=tuple(sorted(dependencies.items())),
+    )
+
+
+def _channel(fields: Fields) -> tuple[str, tuple[str, ...]]:
+    return fields.text("url"), fields.texts("used_env_vars")
+
+
+def _matching(pattern: re.Pattern[str], what: str) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        if len(text) > _MAX_TEXT or not pattern.fullmatch(text):
+            raise ValueError(f"{text[:100]!r} is no {what}")
+        return text
+
+    return check
+
+
+def _url(file_name: re.Pattern[str]) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        plain = text.partition("#")[0]  # conda-lock leaves the hash of an index page there
+        if len(plain) > _MAX_TEXT or not is_plain_url(plain) or not file_name.fullmatch(plain.rpartition("/")[2]):
+            raise ValueError("is no URL of a package: http, https or file, without user, password or token")
+        return plain
+
+    return check
+
+
+def _texts(value: object, what: str, where: str) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
+        raise BadCondaLock(f"{what}: {where} must be names with texts")
+    return value
+
+
+def _by_platform(custom: Mapping[str, str], prefix: str) -> list[tuple[str, str]]:
+    return [(key.removeprefix(prefix), text) for key, text in custom.items() if key.startswith(prefix)]
+
+
+def _virtual(text: str, what: str) -> tuple[str, ...]:
+    words = tuple(text.split())
+    for word in words:
+        if not _VIRTUAL.fullmatch(word):
+            raise BadCondaLock(f"{what}: {word[:60]!r} is no virtual package")
+    return words
+
+
+def _check_doubles(lock: CondaLock, what: str) -> None:
+    seen: set[tuple[str, str, str]] = set()
+    for package in lock.packages:
+        key = (package.manager, package.name, package.platform)
+        if key in seen:
+            raise BadCondaLock(f"{what} names {package.name} twice for {package.platform}")
+        seen.add(key)

@@ -1,0 +1,1 @@
+"""A remote whose files and names are encrypted."""

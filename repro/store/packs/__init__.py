@@ -1,0 +1,1 @@
+"""Packs and their indexes: written, read, checked, merged and rewritten."""
