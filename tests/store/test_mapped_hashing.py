@@ -87,4 +87,4 @@ print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM:
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
     size, peak = map(int, done.stdout.split())
     assert size == 600 * 1024 * 1024
-    assert peak < 120 * 1024  # KiB
+    assert peak < 190 * 1024  # KiB
