@@ -18,7 +18,7 @@ from repro.store.cache_format import check_format, mark_format
 from repro.store.discard import take_back
 from repro.store.flushing import flush_file
 from repro.store.freshness import Freshness
-from repro.store.hashing import BLOCK, copy_and_hash, hash_descriptor
+from repro.store.hashing import BLOCK, hash_descriptor
 from repro.store.loose_objects import LooseObjects
 from repro.store.object_faults import CorruptObject as CorruptObject
 from repro.store.object_faults import MissingObject as MissingObject
@@ -244,11 +244,19 @@ class Cache(StoredObjects):
         Raises:
             OSError: the disk is full, or refuses; nothing is left behind.
         """
+        from repro.store.hashed_copy import copy_and_hash_here
+
         self.prepare()
         with temp_file(self._tmp) as (temp, path):
             # Of a clone, it is the clone that is hashed: the original may be written to.
-            cloned = is_read_from_start(descriptor, len(first)) and reflink(descriptor, temp)
-            ref = hash_descriptor(temp, told) if cloned else copy_and_hash(descriptor, temp, first, told)
+            if is_read_from_start(descriptor, len(first)):
+                if reflink(descriptor, temp):
+                    ref = hash_descriptor(temp, told)
+                else:
+                    os.lseek(descriptor, 0, os.SEEK_SET)
+                    ref = copy_and_hash_here(descriptor, temp, told=told)
+            else:
+                ref = copy_and_hash_here(descriptor, temp, first, told)
             if not self.knows(ref):
                 self._loose.publish(temp, path, ref.digest)
         return ref

@@ -26,7 +26,7 @@ _PART = 64 * 1024 * 1024
 ready takes a core from BLAKE3 in the middle of a part, and the other core waits for it: 0.65 s for 4 GiB by parts of
 16 MiB, 0.59 s by these, as long as by one map of all (two cores, 2026-11)."""
 
-_POPULATE_READ = 22  # MADV_POPULATE_READ, the same on all of Linux's machines; Python has no name for it
+POPULATE_READ = 22  # MADV_POPULATE_READ, the same on all of Linux's machines; Python has no name for it
 
 
 def hash_mapped(descriptor: int, told: Told | None = None) -> ObjectRef:
@@ -97,7 +97,7 @@ def _map(descriptor: int, offset: int, length: int) -> mmap | None:
     except OSError:
         return None
     try:
-        part.madvise(_POPULATE_READ)
+        part.madvise(POPULATE_READ)
     except OSError:
         part.close()
         return None
