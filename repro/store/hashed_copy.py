@@ -19,7 +19,7 @@ from repro.store.mapped_hashing import POPULATE_READ
 from repro.store.parallel import Stop, run_in_order
 from repro.store.temp_files import write_all
 
-_PART = 16 * 1024 * 1024
+_PART = 8 * 1024 * 1024
 """Bytes copied, then hashed, at a time: a multiple of any page's size. 4 GiB take as long so as `cp` does; by reads and
 writes of 1 MiB from Python, beside which another thread hashes, twice that (two cores, ext4, 2026-11)."""
 
