@@ -13,7 +13,7 @@ MARK_LIMIT = 64 * 1024
 """Bytes of a marker that are looked at."""
 
 ENCRYPTION = "encryption"
-"""The key of what an encrypted remote's marker says of that; see `encrypted_marker`."""
+"""The key of what an encrypted remote's marker says of that; see `repro.store.encryption.marker`."""
 
 
 class EncryptedRemote(RemoteError):

@@ -20,7 +20,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from repro.store.storages.errors import UnsupportedRemote
 from repro.store.storages.rest import RestStorage, need, no_answer
-from repro.store.storages.storage import PlaceRefuses, StoredFile, Unfinished, read_all
+from repro.store.storages.storage import PlaceRefuses, StoredFile, read_all
 from repro.store.upload_sums import base64_text, md5_of
 
 if TYPE_CHECKING:
@@ -105,19 +105,6 @@ class GoogleStorage(RestStorage):
             token = page.get("nextPageToken", "")
             if not token:
                 return found
-
-    def unfinished(self) -> list[Unfinished]:
-        """None: a request that breaks off leaves nothing."""
-        return []
-
-    def drop(self, unfinished: Unfinished) -> None:
-        """There is nothing."""
-
-    def workshop(self) -> None:
-        """There is none."""
-
-    def flush(self) -> None:
-        """Nothing to do: the answer to an upload says that it is stored."""
 
     def _page(self, prefix: str, **more: str) -> dict[str, Any]:
         """Return one answer of a list."""

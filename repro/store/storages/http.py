@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NoReturn
 
 from repro.store.storages.http_connections import PASSING, http_errors, make_pool
+from repro.store.storages.leaves_nothing import LeavesNothing
 from repro.store.storages.storage import (
     ListsNothing,
     NothingMore,
@@ -16,7 +17,6 @@ from repro.store.storages.storage import (
     StoredFile,
     Stream,
     StreamReader,
-    Unfinished,
     check_range,
     read_all,
 )
@@ -28,7 +28,7 @@ _BLOCK = 1024 * 1024
 _ABSENT = {404, 410}
 
 
-class HttpStorage:
+class HttpStorage(LeavesNothing):
     """Files under an `http://` or `https://` URL. One pool of connections serves all threads."""
 
     def __init__(self, url: str, environ: Mapping[str, str]) -> None:
@@ -96,19 +96,6 @@ class HttpStorage:
     def delete(self, name: str) -> None:
         """Refuse."""
         _refuse()
-
-    def unfinished(self) -> list[Unfinished]:
-        """None: nothing is written here."""
-        return []
-
-    def drop(self, unfinished: Unfinished) -> None:
-        """There is nothing."""
-
-    def workshop(self) -> None:
-        """There is none."""
-
-    def flush(self) -> None:
-        """Nothing was written."""
 
     def _get(self, name: str, offset: int, last: int | None = None) -> Stream:
         """Return the stream of the bytes from `offset` on; a server that knows ranges ends with the byte `last`."""

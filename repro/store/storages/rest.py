@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING
 from urllib.parse import urlencode
 
 from repro.store.storages.http_connections import PASSING, http_errors, make_pool
+from repro.store.storages.leaves_nothing import LeavesNothing
 from repro.store.storages.storage import NothingMore, PlaceRefuses, Stream, StreamReader, check_range, read_all
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ Body = bytes | IO[bytes] | Iterable[bytes]
 _MOST_SAID = 64 * 1024
 
 
-class RestStorage(ABC):
+class RestStorage(LeavesNothing, ABC):
     """Files under one prefix of a bucket or container."""
 
     def __init__(self, endpoint: str, prefix: str, environ: Mapping[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""What a place must be able to do to hold a remote. The kinds are its siblings `remote_directory`, `remote_s3` etc."""
+"""What a place must be able to do to hold a remote. The kinds are its siblings `directory`, `s3` etc."""
 
 from __future__ import annotations
 
