@@ -26,6 +26,15 @@ _FILES = """
 # Called alike, and meant to be read by everybody.
 _PUBLIC = "*.pub .env.example .env.sample .env.template .env.dist cacert.pem ca-bundle.* ca-cert*"
 _SECRET, _OPEN = (re.compile("|".join(map(fnmatch.translate, text.split()))) for text in (_FILES, _PUBLIC))
+_VARIABLE = re.compile(
+    r"(?:^|_)(?:TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIALS?|APIKEY|(?:API|ACCESS|PRIVATE|SECRET)_KEY)S?(?:_|$)",
+    re.IGNORECASE,
+)
+
+
+def variable_looks_secret(name: str) -> bool:
+    """Whether a variable is called as those are that hold a secret: `PIP_TOKEN`, `AWS_SECRET_ACCESS_KEY`."""
+    return _VARIABLE.search(name) is not None
 
 
 def looks_secret(path: bytes) -> bool:

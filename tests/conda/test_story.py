@@ -188,10 +188,17 @@ def test_a_lock_for_another_platform_is_refused_by_name(story: Story) -> None:
     assert "osx-arm64" in error["message"]
 
 
-def test_a_syntax_error_is_told_with_line_and_column(story: Story) -> None:
+def test_a_syntax_error_is_told_with_line_and_column_also_where_py_rattler_is_missing(
+    story: Story, tmp_path: Path
+) -> None:
+    (tmp_path / "hidden").mkdir()
+    (tmp_path / "hidden" / "rattler.py").write_text("raise ImportError('hidden')\n")
+    without = story.ann.having(PYTHONPATH=str(tmp_path / "hidden"))
+    assert without.repro_json("env", "lock", expect=3)["error"]["id"] == "no-rattler"
     story.ann.write("environment.yml", "dependencies:\n  - python\n - words\n")
-    error = story.ann.repro_json("env", "lock", expect=2)["error"]
-    assert "environment.yml, line 3, column 2" in error["message"]
+    for person in (story.ann, without):
+        error = person.repro_json("env", "lock", expect=2)["error"]
+        assert "environment.yml, line 3, column 2" in error["message"]
 
 
 def test_a_lock_alone_is_enough_to_make_and_run_in_its_environment(story: Story) -> None:

@@ -8,7 +8,7 @@ import docker.errors
 import pytest
 import requests
 
-from repro.env.image.engine import EngineRefused, EngineStopped, engine_errors
+from repro.env.image.engine import EngineRefused, EngineStopped, engine_errors, names_images_otherwise
 
 
 def test_what_an_engine_says_in_the_middle_of_an_answer_is_its_no_and_a_full_disk_is_named() -> None:
@@ -27,3 +27,12 @@ def test_a_lost_connection_is_an_engine_that_went_away(error: Exception) -> None
 def test_a_full_disk_of_ours_is_not_blamed_on_the_engine() -> None:
     with pytest.raises(OSError, match="No space"), engine_errors("export the image"):
         raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_an_engine_with_containerds_store_is_told_by_its_own_words() -> None:
+    """Answers of `GET /info`, shortened: the tests' engine, Docker 20.10, has one store only."""
+    assert names_images_otherwise(
+        {"Driver": "overlayfs", "DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]]}
+    )
+    assert not names_images_otherwise({"Driver": "overlay2", "DriverStatus": [["Backing Filesystem", "extfs"]]})
+    assert not names_images_otherwise({"Driver": "vfs", "DriverStatus": None})

@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import docker
@@ -165,6 +168,56 @@ def test_the_network_is_there_when_repro_yaml_says_so_and_the_run_tells(locked: 
     done = locked.repro("run", "--", "python3", "-c", script)
     assert "network-open" in done.stderr
     assert locked.manifest()["observations"]["environment"]["network"] == "host"
+
+
+@pytest.mark.parametrize(("gpus", "count"), [("all", -1), ("2", 2)])
+def test_graphics_processors_are_asked_for_and_an_engine_without_any_says_so(
+    locked: Person, engine: TestEngine, tmp_path: Path, gpus: str, count: int
+) -> None:
+    locked.write("repro.yaml", f"environment:\n  kind: image\n  gpus: {gpus}\n")
+    with overheard(engine, tmp_path / "between.sock") as said:
+        done = locked.having(DOCKER_HOST=f"unix://{tmp_path}/between.sock").repro("run", "--", "true", expect=125)
+    found = re.search(rb'"DeviceRequests": (\[.*?\]\].*?\])', b"".join(said))
+    assert found, "the engine was asked for a device"
+    (asked,) = json.loads(found[1])
+    assert (asked["Count"], asked["Capabilities"]) == (count, [["gpu"]])
+    assert "could not select device driver" in done.stderr
+    assert "environment.gpus" in done.stderr
+    assert locked.runs() == []
+
+
+@contextlib.contextmanager
+def overheard(engine: TestEngine, at: Path) -> Iterator[list[bytes]]:
+    """Stand between repro and the engine, and keep what repro says: the engine forgets what it refused."""
+    said: list[bytes] = []
+    opened: list[socket.socket] = []
+
+    def hand_on(source: socket.socket, target: socket.socket, keep: bool) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if keep:
+                    said.append(data)
+                target.sendall(data)
+        with contextlib.suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
+
+    def serve(listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):  # the listener is closed in the end
+            while True:
+                near, far = listener.accept()[0], socket.socket(socket.AF_UNIX)
+                opened.extend((near, far))
+                far.connect(engine.address.removeprefix("unix://"))
+                for ends in ((near, far, True), (far, near, False)):
+                    threading.Thread(target=hand_on, args=ends, daemon=True).start()
+
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(at))
+        listener.listen()
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        yield said
+        listener.shutdown(socket.SHUT_RDWR)
+        for one in opened:
+            one.close()
 
 
 def test_an_engine_that_dies_under_a_run_loses_nothing(imaged: Person, engine: TestEngine) -> None:

@@ -45,3 +45,43 @@ def test_a_build_argument_wins_over_the_files_own() -> None:
 )
 def test_files_that_it_takes(line: str, sources: tuple[str, ...] | None) -> None:
     assert read_dockerfile(f"FROM debian\n{line}\n", {}).sources == sources
+
+
+@pytest.mark.parametrize(
+    ("text", "needs"),
+    [
+        ("FROM a\nRUN --mount=type=cache,target=/c make\n", "RUN --mount"),
+        ("FROM a\nCOPY --chmod=755 x /x\n", "COPY --chmod"),
+        ("FROM a\nCOPY --chown=1:1 x /x\nRUN echo --mount\n", None),
+        ("FROM a\nRUN <<E\nFROM b\nE\n", "RUN <<"),
+        ("FROM a\nRUN cat <<-'E' > /x\n\tFROM b\n\tE\n", "RUN <<"),
+        ("FROM a\nRUN echo $((1<<3)) 'a<<b'\n", None),
+        ("# syntax=docker/dockerfile:1\nFROM a\n", "# syntax=docker/dockerfile:1"),
+        ("# a comment\n# syntax=docker/dockerfile:1\nFROM a\n", None),
+    ],
+)
+def test_what_the_classic_builder_does_not_have(text: str, needs: str | None) -> None:
+    found = read_dockerfile(text, {})
+    assert found.buildkit == needs
+    assert found.bases == ("a",)
+
+
+def test_what_follows_a_here_document_counts() -> None:
+    text = "FROM a\nRUN <<A <<B\nCOPY x /x\nA\nFROM c\nB\nCOPY y /y\nFROM b\n"
+    assert read_dockerfile(text, {}).bases == ("a", "b")
+    assert read_dockerfile(text, {}).sources == ("y",)
+
+
+@pytest.mark.parametrize("target", ["First", "0"])
+def test_stages_behind_the_target_do_not_count(target: str) -> None:
+    text = "FROM a AS first\nCOPY x /x\nFROM b AS second\nCOPY y /y\n"
+    found = read_dockerfile(text, {}, target)
+    assert (found.bases, found.sources) == (("a",), ("x",))
+    assert read_dockerfile(text, {}, "second").bases == ("a", "b")
+    assert read_dockerfile(text, {}, "none").bases == ("a", "b"), "the engine will say that there is none"
+
+
+def test_a_secret_of_a_build_is_named() -> None:
+    assert read_dockerfile("FROM a\nRUN --mount=type=secret,id=pip x\n", {}).secrets == "--mount=type=secret"
+    assert read_dockerfile("FROM a\nRUN --mount=id=k,type=ssh x\n", {}).secrets == "--mount=id=k,type=ssh"
+    assert read_dockerfile("FROM a\nRUN --mount=type=cache,target=/c x\n", {}).secrets is None

@@ -105,6 +105,30 @@ def test_what_has_no_meaning_is_refused_with_its_line(text: str) -> None:
     assert caught.value.exit_code == 2
 
 
+def test_build_arguments_are_texts_and_no_secrets() -> None:
+    text = "environment: {build_args: {B: '2', A: x y}, target: first}"
+    found = parse_settings(text.encode(), "repro.yaml").environment
+    assert (found.build_args, found.target) == ((("A", "x y"), ("B", "2")), "first")
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        "PIP_TOKEN: x",
+        "token: x",
+        "AWS_SECRET_ACCESS_KEY: x",
+        "INDEX: 'https://ann:pw@example.org/simple'",
+        "V: 3.10",
+        "'': x",
+    ],
+)
+def test_a_build_argument_that_looks_like_a_secret_or_is_no_text_is_refused(argument: str) -> None:
+    with pytest.raises(BadSettings, match=r"build_args|build argument") as refused:
+        parse_settings(f"environment:\n  build_args:\n    {argument}\n".encode(), "repro.yaml")
+    assert "line 3" in refused.value.message
+    assert "ann:pw" not in refused.value.message
+
+
 def test_the_nearer_file_wins_and_lists_are_joined() -> None:
     near = parse_settings(
         b"inputs: [b, c]\nenvironment: {python: p}\nremotes: {x: {url: near}}\nstore: s\nlink: symlink\n", "local"

@@ -55,9 +55,9 @@ def lock_wish(
     Raises:
         as `repro.env.conda.lock_maker.make_lock`, and BadEnvironmentYml.
     """
-    need_rattler()
     settings = project.settings.environment
-    wish = read_wish(project.root, source, settings)
+    wish = read_wish(project.root, source, settings)  # what is wrong in it is said first: nothing else would mend it
+    need_rattler()
     chosen = tuple(dict.fromkeys(platforms or wish.platforms or (platform_here(),)))
     folder = os.path.dirname(os.path.join(project.root, source))
     task = LockTask(project.environ, folder, cache_dir(project.places.environments), offline)

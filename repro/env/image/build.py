@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -15,6 +15,7 @@ from repro.env.image.pull import local_image, pull
 from repro.errors import CannotProceed
 from repro.model.determinism import EPOCH
 from repro.model.digest import Digest
+from repro.model.environments.buildkit_trace import log_lines
 from repro.model.environments.dockerfile import Dockerfile, read_dockerfile
 
 _SHOWN_LINES = 12
@@ -30,12 +31,13 @@ class BuildFailed(CannotProceed):
 
 @dataclass(frozen=True, slots=True)
 class BuildPlan:
-    """A build that is about to be made: its place, the Dockerfile's text and what it says, the build arguments."""
+    """A build that is about to be made: its place, the Dockerfile's text and what it says, arguments and target."""
 
     place: ContextPlace
     text: str
     dockerfile: Dockerfile
     arguments: Mapping[str, str]
+    target: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,9 @@ class Built:
     bases: tuple[tuple[str, str], ...]
 
 
-def plan_build(project_root: str, dockerfile: str, context: str | None, arguments: Mapping[str, str]) -> BuildPlan:
+def plan_build(
+    project_root: str, dockerfile: str, context: str | None, arguments: Mapping[str, str], target: str | None = None
+) -> BuildPlan:
     """Read a Dockerfile. Its path counts from the project's root; the context is its folder unless one is named.
 
     Raises:
@@ -56,7 +60,8 @@ def plan_build(project_root: str, dockerfile: str, context: str | None, argument
     path = os.path.normpath(os.path.join(project_root, dockerfile))
     root = os.path.normpath(os.path.join(project_root, context)) if context else os.path.dirname(path)
     text = read_text(path, dockerfile)
-    return BuildPlan(ContextPlace(root, os.path.relpath(path, root)), text, read_dockerfile(text, arguments), arguments)
+    place = ContextPlace(root, os.path.relpath(path, root))
+    return BuildPlan(place, text, read_dockerfile(text, arguments, target), arguments, target)
 
 
 def context_digest(plan: BuildPlan) -> Digest:
@@ -78,10 +83,12 @@ def build(engine: Engine, plan: BuildPlan, memo_dir: str, *, fresh: bool = False
         BuildFailed: with the engine's words.
         EngineRefused, EngineStopped: the engine does not do it.
     """
-    bases = {name: _base(engine, name) for name in plan.dockerfile.bases}
+    by_buildkit = _takes_buildkit(engine, plan)
+    names = [*plan.dockerfile.bases, *([plan.dockerfile.frontend] if by_buildkit and plan.dockerfile.frontend else [])]
+    bases = {name: _base(engine, name) for name in names}
     with tempfile.TemporaryFile() as tar:
         context = write_context(plan.place, plan.dockerfile, tar)
-        raw = _run_build(engine, plan, tar, fresh)
+        raw = _run_build(engine, plan, tar, fresh, by_buildkit)
     image = _remembered(engine, memo_dir, raw) or _normalised(engine, raw, list(bases.values()))
     _remember(memo_dir, raw, image)
     return Built(image, context, tuple(sorted((name, _id(attributes)) for name, attributes in bases.items())))
@@ -92,28 +99,57 @@ def _base(engine: Engine, name: str) -> dict[str, Any]:
     return found if found is not None else pull(engine, name)
 
 
-def _run_build(engine: Engine, plan: BuildPlan, tar: IO[bytes], fresh: bool) -> str:
+def _takes_buildkit(engine: Engine, plan: BuildPlan) -> bool:
+    """Whether a build is one for BuildKit. Podman's one builder knows what Docker's classic one does not.
+
+    Raises:
+        BuildFailed: it takes a secret, which repro has none to give.
+    """
+    if plan.dockerfile.secrets:
+        raise BuildFailed(
+            f"{plan.place.dockerfile} has `{plan.dockerfile.secrets}`, and repro gives a build no secret: nobody could"
+            " build it again from the record",
+            "build it with the engine's own program, and name the result: `environment.image` in repro.yaml",
+        )
+    return plan.dockerfile.buildkit is not None and engine.name.startswith("Docker")
+
+
+def _run_build(engine: Engine, plan: BuildPlan, tar: IO[bytes], fresh: bool, by_buildkit: bool) -> str:
     said: list[str] = []
     image = ""
     with engine_errors("build the image"):
-        lines = engine.client.api.build(
-            fileobj=tar,
-            custom_context=True,
-            dockerfile=plan.place.dockerfile,
-            buildargs=dict(plan.arguments),
-            nocache=fresh,
-            rm=True,
-            forcerm=True,
-            decode=True,
-        )
-        for line in lines:  # to the end: the engine is done with the image only then
+        for line in _lines_of_build(engine, plan, tar, fresh, by_buildkit):  # to the end: it is done only then
             if "error" in line:
                 raise _failed(plan, said, str(line["error"]))
+            if line.get("id") == "moby.buildkit.trace":
+                said += log_lines(str(line.get("aux", "")))
+                continue
             said += str(line.get("stream", "")).splitlines()
             image = str(line.get("aux", {}).get("ID", "")) or image
     if not image:
         raise _failed(plan, said, "the engine did not say which image it built")
     return image.removeprefix("sha256:")
+
+
+def _lines_of_build(
+    engine: Engine, plan: BuildPlan, tar: IO[bytes], fresh: bool, by_buildkit: bool
+) -> Iterator[dict[str, Any]]:
+    if by_buildkit:
+        from repro.env.image.buildkit import build_by_buildkit
+
+        return build_by_buildkit(engine, tar, plan.place.dockerfile, plan.arguments, plan.target, fresh=fresh)
+    lines: Iterator[dict[str, Any]] = engine.client.api.build(
+        fileobj=tar,
+        custom_context=True,
+        dockerfile=plan.place.dockerfile,
+        buildargs=dict(plan.arguments),
+        target=plan.target or "",
+        nocache=fresh,
+        rm=True,
+        forcerm=True,
+        decode=True,
+    )
+    return lines
 
 
 def _failed(plan: BuildPlan, said: list[str], error: str) -> CannotProceed:

@@ -9,13 +9,15 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from repro.errors import CannotProceed
 
 if TYPE_CHECKING:
     import docker
 
+_OTHER_STORE = "containerd's store"
+_CLASSIC = 'set "features": {"containerd-snapshotter": false} in the engine\'s daemon.json, or use Podman'
 _SLOW_S = 24 * 3600  # a build or a pull may be silent for long; an engine that has gone closes the connection
 
 
@@ -77,10 +79,15 @@ def connect(environ: Mapping[str, str]) -> Engine:
             return found
         said.append(f"{address}: {found}")
     if named:
-        raise NoEngine(f"no container engine answers at DOCKER_HOST ({said[0]})", "start it, or unset DOCKER_HOST")
+        raise NoEngine(
+            f"no container engine that repro can use answers at DOCKER_HOST ({said[0]})",
+            _CLASSIC if _OTHER_STORE in said[0] else "start it, or unset DOCKER_HOST",
+        )
     tried = "; ".join(said) if said else "there is no socket of Docker's or Podman's"
     hint = "start Docker, or `systemctl --user start podman.socket`; DOCKER_HOST names one elsewhere"
-    if "Permission denied" in tried:
+    if _OTHER_STORE in tried:
+        hint = _CLASSIC
+    elif "Permission denied" in tried:
         hint = "Docker's users are in the group docker; Podman needs none: `systemctl --user start podman.socket`"
     raise NoEngine(f"no container engine answers: {tried}", hint)
 
@@ -141,6 +148,8 @@ def refused(doing: str, said: str) -> EngineRefused:
     hint = None
     if "no space left on device" in said:
         hint = "the engine's disk is full: `docker system df` shows by what, `docker system prune` frees some"
+    elif "could not select device driver" in said or "nvidia.com/gpu" in said:
+        hint = "the engine has no GPU to give: install its vendor's container toolkit, or leave out environment.gpus"
     elif "container-init binary not found" in said:
         hint = "install catatonit, which Podman starts containers' commands with"
     return EngineRefused(f"the container engine refused to {doing}: {said.strip()}", hint)
@@ -168,11 +177,30 @@ def _answering(address: str, environ: Mapping[str, str]) -> Engine | str:
             version="auto", timeout=_SLOW_S, environment={"DOCKER_HOST": address, **tls}
         )
         said = client.version()
+        others = _may_name_otherwise(str(said.get("Version", ""))) and names_images_otherwise(client.info())
     except (docker.errors.DockerException, requests.RequestException, OSError) as error:
         return _reason(error)
+    if others:
+        client.close()
+        return f"it keeps images in {_OTHER_STORE}, where ids are digests of other things"
     names = {str(part.get("Name", "")) for part in said.get("Components") or ()}
     kind = "Podman" if any("podman" in name.lower() for name in names) else "Docker"
     return Engine(client, address, f"{kind} {said.get('Version', '')}".strip(), f"{said['Os']}/{said['Arch']}")
+
+
+def _may_name_otherwise(version: str) -> bool:
+    """Whether an engine may have the other store: Docker's since 23. Podman, whose numbers are below, has none."""
+    major = version.partition(".")[0]
+    return major.isdecimal() and int(major) >= 23
+
+
+def names_images_otherwise(info: Mapping[str, Any]) -> bool:
+    """Whether an engine's ids of images are not the digests of their configurations, by its answer to `GET /info`.
+
+    Source: Docker's documentation, "containerd image store" (`driver-type` of `docker info`'s driver status).
+    """
+    status = info.get("DriverStatus") or ()
+    return any(list(pair) == ["driver-type", "io.containerd.snapshotter.v1"] for pair in status)
 
 
 def _reason(error: BaseException) -> str:

@@ -109,6 +109,9 @@ def drift(locked: ImageEnvironment, request: LockRequest) -> tuple[Finding, ...]
     plan = _plan(request)
     if _stored(request, plan.text) != built.file:
         return (Finding("environment-drift", f"{file} is not what {lock} was built from", path=file, hint=hint),)
+    if (built.arguments, built.target) != (request.settings.build_args, request.settings.target):
+        detail = f"repro.yaml has other build arguments, or another target, than {lock} was built with"
+        return (Finding("environment-drift", detail, path=lock, hint=hint),)
     if built.context is not None and context_digest(plan) != built.context:
         detail = f"the files that {file} takes are not those that {lock} was built from"
         return (Finding("environment-drift", detail, path=file, hint=hint),)
@@ -175,7 +178,8 @@ def _plan(request: LockRequest) -> Any:
             "the environment is of kind image, and nothing says which",
             "`environment.image` in repro.yaml names an image, `environment.file` a Dockerfile",
         )
-    return plan_build(request.project_root, file, request.settings.context, {})
+    settings = request.settings
+    return plan_build(request.project_root, file, settings.context, dict(settings.build_args), settings.target)
 
 
 def _pinned(
@@ -194,7 +198,8 @@ def _is_of_registry(reference: str) -> bool:
 
 
 def _built_from(request: LockRequest, text: str, made: Built) -> BuiltFrom:
-    return BuiltFrom(_stored(request, text), made.bases, context=made.context)
+    settings = request.settings
+    return BuiltFrom(_stored(request, text), made.bases, settings.build_args, made.context, settings.target)
 
 
 def _stored(request: LockRequest, text: str) -> Any:

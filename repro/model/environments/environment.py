@@ -123,12 +123,14 @@ class BuiltFrom:
         bases: the images of its `FROM` lines, and the id or digest that each was then, sorted by name.
         arguments: names and values of the build arguments, sorted by name.
         context: the digest of the tar of all that the build was given; None where it is not known.
+        target: the stage that was built; None for the last.
     """
 
     file: ObjectRef
     bases: tuple[tuple[str, str], ...] = ()
     arguments: tuple[tuple[str, str], ...] = ()
     context: Digest | None = None
+    target: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,6 +137,7 @@ def _standing_on(environment: Environment) -> dict[str, str]:
                 found |= {"build context": built.context} if built.context else {}
                 found |= {f"base image {name}": known for name, known in built.bases}
                 found |= {f"build argument {name}": value for name, value in built.arguments}
+                found |= {"build target": built.target} if built.target else {}
             return found
 
 

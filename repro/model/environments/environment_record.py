@@ -141,6 +141,7 @@ def _image_to_plain(environment: ImageEnvironment) -> dict[str, Any]:
         plain["built_from"] |= {"context": built.context} if built.context else {}
         plain["built_from"] |= {"bases": dict(built.bases)} if built.bases else {}
         plain["built_from"] |= {"arguments": dict(built.arguments)} if built.arguments else {}
+        plain["built_from"] |= {"target": built.target} if built.target else {}
     if environment.unlocked:
         plain["unlocked"] = list(environment.unlocked)
     return plain | ({"packages": dict(environment.packages)} if environment.packages else {})
@@ -165,6 +166,7 @@ def _built_from_fields(fields: Fields) -> BuiltFrom:
         _pairs(fields, "bases"),
         _pairs(fields, "arguments"),
         fields.checked("context", parse_digest) if context is not None else None,
+        fields.optional_text("target"),
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 from typing import Any
 
+from repro.model.secret_names import variable_looks_secret
 from repro.model.settings_reader import SettingsReader
 
 ENVIRONMENT_KEYS = (
@@ -17,9 +19,13 @@ ENVIRONMENT_KEYS = (
     "channels",
     "platforms",
     "context",
+    "target",
+    "build_args",
     "network",
     "gpus",
 )
+_ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_LOGIN = re.compile(r"://[^/@\s]+@")
 CONTAINER_NETWORKS = ("none", "host", "bridge")
 ENVIRONMENT_KINDS = ("pip", "conda", "image")
 ARCHIVE = ("always", "named", "never")
@@ -35,6 +41,8 @@ class EnvironmentSettings:
         image: a reference to a container image.
         archive: which runs' environments are archived: `always`, `named` or `never`.
         context: the folder that a Dockerfile takes files from; its own if not given.
+        target: the stage of a Dockerfile that is built; the last one if not given.
+        build_args: build arguments with their values, sorted by name.
         network, gpus: what a container is given of this machine: `none`, `host` or `bridge`; `all` or how many.
         channels, platforms: conda's channels and the platforms that are locked.
     """
@@ -50,6 +58,8 @@ class EnvironmentSettings:
     context: str | None = None
     network: str | None = None
     gpus: str | None = None
+    target: str | None = None
+    build_args: tuple[tuple[str, str], ...] = ()
 
     def archives(self, name: str | None) -> bool:
         """Whether the environment of a run of this name is archived as soon as the run is recorded."""
@@ -76,6 +86,8 @@ def read_environment(reader: SettingsReader, value: Any) -> EnvironmentSettings:
         context=reader.text(inner, (at, "context")),
         network=reader.word(inner, (at, "network"), CONTAINER_NETWORKS),
         gpus=_gpus(reader, inner),
+        target=reader.text(inner, (at, "target")),
+        build_args=_build_args(reader, inner),
     )
 
 
@@ -84,6 +96,26 @@ def _gpus(reader: SettingsReader, inner: dict[str, Any]) -> str | None:
     if value is None or value == "all" or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
         return None if value is None else str(value)
     raise reader.bad(("environment", "gpus"), f"environment.gpus is all, or how many, not {value!r}")
+
+
+def _build_args(reader: SettingsReader, inner: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Read build arguments. What looks like a secret is refused: records have the values, and so has every image."""
+    at = ("environment", "build_args")
+    found = inner.get("build_args")
+    if found is None:
+        return ()
+    if not isinstance(found, dict):
+        raise reader.bad(at, "environment.build_args must be names with values")
+    for name, value in found.items():
+        if not isinstance(name, str) or not _ARGUMENT.fullmatch(name):
+            raise reader.bad((*at, str(name)), f"{name!r} cannot be the name of a build argument")
+        if not isinstance(value, str):
+            shown = f"environment.build_args.{name} must be text, not {value!r}"
+            raise reader.bad((*at, name), shown, f'for example: {name}: "{value}"')
+        if variable_looks_secret(name) or _LOGIN.search(value):
+            detail = f"environment.build_args.{name} looks like a secret: lock, manifest and image have its value"
+            raise reader.bad((*at, name), detail, "fetch what needs it before, and COPY it; or name a built image")
+    return tuple(sorted(found.items()))
 
 
 def merge_environment(near: EnvironmentSettings, far: EnvironmentSettings) -> EnvironmentSettings:

@@ -1,0 +1,54 @@
+"""A build by BuildKit, the builder inside Docker's engine since 18.09, without Docker's own program.
+
+The docker SDK knows the classic builder only; the engine's interface is the same but for `version=2`. What needs a
+session with whoever builds (secrets, SSH) is not given. Source: Docker Engine API, `POST /build`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import IO, Any
+
+from repro.env.image.engine import Engine
+
+
+def build_by_buildkit(
+    engine: Engine, tar: IO[bytes], dockerfile: str, arguments: Mapping[str, str], target: str | None, *, fresh: bool
+) -> Iterator[dict[str, Any]]:
+    """Yield the engine's lines: `moby.buildkit.trace` is what was done, `moby.image.id` the image.
+
+    Args:
+        engine: one of Docker's.
+        tar: the context.
+        dockerfile: path in it.
+        arguments: build arguments.
+        target: the stage; None for the last.
+        fresh: do not use what the engine remembers of earlier builds.
+
+    Raises:
+        what the docker SDK and requests raise.
+    """
+    api: Any = engine.client.api
+    parameters = {"version": "2", "dockerfile": dockerfile, "buildargs": json.dumps(dict(arguments))}
+    parameters |= {"target": target} if target else {}
+    parameters |= {"nocache": "1"} if fresh else {}
+    if not any(network["Name"] == "bridge" for network in api.networks(names=["bridge"])):
+        parameters["networkmode"] = "none"  # as the classic builder does by itself: BuildKit fails
+    url = f"{api.base_url}/v{api.api_version}/build"
+    answer = api.post(url, params=parameters, data=tar, headers={"Content-Type": "application/x-tar"}, stream=True)
+    if not answer.ok:
+        import docker.errors
+
+        raise docker.errors.APIError(answer.text, response=answer, explanation=_words(answer.text))
+    for line in answer.iter_lines():
+        if line:
+            found: dict[str, Any] = json.loads(line)
+            yield found
+
+
+def _words(text: str) -> str:
+    try:
+        return str(json.loads(text)["message"])
+    except (ValueError, KeyError, TypeError):
+        return text
