@@ -28,6 +28,17 @@ from repro.store.hashing import DigestOnly
 
 
 @dataclass(frozen=True, slots=True)
+class StandingFolders:
+    """Directories that had to be there, and that nothing else of the record brings.
+
+    `listed`: their names were read. `written`: the run only put something into them, or went to them.
+    """
+
+    listed: tuple[RelPath, ...] = ()
+    written: tuple[RelPath, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Aftermath:
     """What a run left.
 
@@ -44,7 +55,7 @@ class Aftermath:
     tainted: tuple[bytes, ...]
     data: tuple[Item, ...]
     outside: tuple[OutsideItem, ...] = ()
-    folders: tuple[RelPath, ...] = ()
+    folders: StandingFolders = StandingFolders()
     unstored: tuple[bytes, ...] = ()
     reads: tuple[ReadPart, ...] = ()
     findings: tuple[Finding, ...] = ()

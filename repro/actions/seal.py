@@ -82,6 +82,7 @@ def seal(
         missing_outputs=missing,
         metrics=values,
         unstored=after.unstored,
+        folders=after.folders.written,
         reads=after.reads,
         recipe=_final_recipe(project, manifest, declared, made, after),
         observations=replace(
@@ -167,7 +168,7 @@ def _final_recipe(
     code = tree_without(project.root, manifest.code.commit, paths)
     data = tuple(sorted(after.data, key=lambda item: item.path))
     outside = tuple(sorted(after.outside, key=lambda item: item.path))
-    return replace(manifest.recipe, data=data, outside=outside, folders=after.folders, code=code)
+    return replace(manifest.recipe, data=data, outside=outside, folders=after.folders.listed, code=code)
 
 
 def _taint_findings(tainted: Sequence[bytes]) -> list[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
+from repro.actions.aftermath import StandingFolders
 from repro.actions.found_inputs import Watch
 from repro.execution.birth_time import born_ns
 from repro.model.names import RelPath, UnsafePath, check_path, is_within
@@ -13,7 +14,7 @@ from repro.model.watching.noise import is_noise
 from repro.model.watching.watch_rules import is_of_python
 
 
-def standing_folders(watch: Watch, items: Iterable[bytes]) -> tuple[RelPath, ...]:
+def standing_folders(watch: Watch, items: Iterable[bytes]) -> StandingFolders:
     """Return the directories inside the project that the run put something into, listed or went to, that stood there
     before, and that neither code nor one of its inputs (`items`) brings.
 
@@ -32,8 +33,14 @@ def standing_folders(watch: Watch, items: Iterable[bytes]) -> tuple[RelPath, ...
         mine = any(is_within(inner, name) for name in OWN_FOLDERS) or not own.isdisjoint(_above([folder]))
         if not mine and not _is_environments(folder, known) and _stood(folder, watch.since) and _is_path(inner):
             found.append(inner)
+    listed = [path for path in found if known.root + b"/" + path in trace.listed]
     outer = _above(os.path.dirname(path) for path in found)
-    return tuple(RelPath(path) for path in sorted(found) if path not in outer)
+    written = [path for path in found if path not in outer and path not in listed]
+    outer = _above(os.path.dirname(path) for path in listed)
+    return StandingFolders(
+        tuple(RelPath(path) for path in sorted(listed) if path not in outer),
+        tuple(RelPath(path) for path in sorted(written)),
+    )
 
 
 def _above(paths: Iterable[bytes]) -> set[bytes]:

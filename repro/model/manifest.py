@@ -66,7 +66,7 @@ class Manifest:
 
     `tainted` lists the paths that changed under it, so that nobody can vouch for what it read. `unstored` are paths of
     `recipe.outside` of which the digest alone is kept; `reads` says which part of a directory of
-    `recipe.data` was read.
+    `recipe.data` was read. `folders` had to be there to be written into: the rest is in `recipe.folders`.
     """
 
     run: RunId
@@ -80,6 +80,7 @@ class Manifest:
     outputs: tuple[Output, ...] = ()
     missing_outputs: tuple[RelPath, ...] = ()
     unstored: tuple[bytes, ...] = ()
+    folders: tuple[RelPath, ...] = ()
     reads: tuple[ReadPart, ...] = ()
     metrics: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
@@ -95,6 +96,8 @@ def render_manifest(manifest: Manifest) -> bytes:
     }
     if manifest.unstored:
         facts["unstored"] = [name_to_text(path) for path in sorted(manifest.unstored)]
+    if manifest.folders:
+        facts["folders"] = [name_to_text(path) for path in sorted(manifest.folders)]
     if manifest.reads:
         facts["reads"] = [read_part_to_plain(part) for part in sorted(manifest.reads, key=lambda p: p.path)]
     if manifest.missing_outputs:
@@ -139,6 +142,7 @@ def parse_manifest(data: bytes, what: str) -> Manifest:
         outputs=outputs,
         missing_outputs=facts.checked_texts("missing_outputs", parse_path),
         unstored=facts.checked_texts("unstored", parse_outside),
+        folders=facts.checked_texts("folders", parse_path),
         reads=facts.records("reads", read_part_from_fields),
         metrics=facts.plain_map("metrics"),
         observations=observations_from_fields(fields.fields("observations")),

@@ -53,7 +53,7 @@ def _inputs(manifest: Manifest) -> Iterator[str]:
     for outside in manifest.recipe.outside:
         kept = "  (not stored)" if outside.path in manifest.unstored else ""
         yield f"input       {name_to_text(outside.path)}  {_content(outside.content)}{kept}"
-    for folder in manifest.recipe.folders:
+    for folder in sorted((*manifest.recipe.folders, *manifest.folders)):
         yield f"input       {name_to_text(folder)}/  (had to be there)"
 
 

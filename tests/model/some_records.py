@@ -104,6 +104,7 @@ WATCHED = Manifest(
         "0.1.0", "2026-11-23T02:13:00Z", Machine("h", "u", "s", None, 1), watched="strace", watch=WATCH
     ),
     unstored=(b"~/large",),
+    folders=(RelPath(b"out/made"),),
     reads=(ReadPart(RelPath(b"data"), 3, ObjectRef(digest("7"), 30)),),
 )
 

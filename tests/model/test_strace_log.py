@@ -193,8 +193,19 @@ def test_pipes_sockets_and_files_without_a_name_are_no_files() -> None:
         '7 openat(AT_FDCWD</p>, "/dev/fd/63", O_RDONLY) = 3<pipe:[12]>',
         '7 openat(AT_FDCWD</p>, "/tmp", O_RDWR|O_EXCL|O_TMPFILE, 0600) = 3</tmp/#12>(deleted)',
         '7 openat(AT_FDCWD</p>, "gone", O_RDONLY) = 3</p/gone>(deleted)',
+        '7 openat(AT_FDCWD</p>, "gone (deleted)", O_RDONLY) = 3</p/gone (deleted)>(deleted)',
+        '7 openat(AT_FDCWD</p>, "by-an-older-strace", O_RDONLY) = 3</p/by-an-older-strace (deleted)>',
+        '7 openat(AT_FDCWD</p>, "/proc/self/fd/3", O_RDONLY) = 4</p/another (deleted)>',
     )
     assert trace.reads | trace.writes | trace.updates == set()
+
+
+def test_a_file_may_be_called_as_if_it_were_deleted() -> None:
+    trace = read(
+        '7 openat(AT_FDCWD</p>, "x (deleted)", O_RDONLY) = 3</p/x (deleted)>',
+        '7 openat(AT_FDCWD</p>, "link", O_RDONLY) = 3</p/y (deleted)>',
+    )
+    assert trace.reads == {b"/p/x (deleted)", b"/p/y (deleted)"}
 
 
 def escaped(raw: bytes) -> str:

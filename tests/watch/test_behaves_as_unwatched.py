@@ -176,7 +176,7 @@ def test_without_strace_the_audit_hook_watches_and_says_what_it_cannot_see(watch
     assert any("C or C++" in text for text in seen["watch"]["blind"])
     assert "a.ignored" in watched.inputs()
     assert (watched.outputs()[-1], (ann.cwd / "result").read_text()) == ("result", "11")
-    assert watched.manifest()["facts"]["recipe"]["folders"] == ["ignored/stood"]
+    assert watched.manifest()["facts"]["folders"] == ["ignored/stood"]
     recorded = watched.manifest()["facts"]["recipe"]["variables"]["PYTHONPATH"]
     assert "audit_hook" not in recorded
     ann.repro("run", "--watch", "strace", "--", "cat", expect=125)

@@ -273,8 +273,8 @@ def test_directories_that_had_to_be_there_are_recorded_and_there_in_a_rebuild(wa
     script = "import os; open('out/deep/er/model', 'w').write(str(os.listdir('ignored/inbox')))\n"
     script += "open('ignored/scratch/t', 'w').close(); os.unlink('ignored/scratch/t'); os.chdir('ignored/cwd')\n"
     manifest = watched.run(script)
-    folders = ["ignored/cwd", "ignored/inbox", "ignored/scratch", "out/deep/er"]
-    assert manifest["facts"]["recipe"]["folders"] == folders
+    assert manifest["facts"]["recipe"]["folders"] == ["ignored/inbox"]
+    assert manifest["facts"]["folders"] == ["ignored/cwd", "ignored/scratch", "out/deep/er"]
     assert (watched.inputs(), watched.outputs()) == ([], ["out/deep/er/model"])
     assert "input       out/deep/er/  (had to be there)" in watched.ann.repro("show", "@last").stdout
     assert watched.rebuilt() == "identical"
@@ -287,6 +287,15 @@ def test_a_directory_that_the_run_would_make_itself_is_no_part_of_the_recipe(wat
     recipes = [watched.run(script)["facts"]["recipe"] for _ in range(2)]
     assert "folders" not in recipes[0]
     assert recipes[0]["id"] == recipes[1]["id"]
+    assert watched.rebuilt() == "identical"
+
+
+def test_a_program_that_makes_its_folder_where_it_is_missing_has_one_recipe(watched: Watched) -> None:
+    script = "import os\nif not os.path.isdir('out/a'): os.makedirs('out/a')\n"
+    script += "os.chdir('out'); open('a/model', 'w').write('x')\n"
+    first, second = (watched.run(script)["facts"] for _ in range(2))
+    assert first["recipe"]["id"] == second["recipe"]["id"]
+    assert ("folders" in first, second["folders"]) == (False, ["out/a"])
     assert watched.rebuilt() == "identical"
 
 
@@ -367,10 +376,11 @@ def test_what_the_shell_redirects_is_said(watched: Watched) -> None:
 
 
 def test_names_of_any_bytes_are_read_and_made(watched: Watched) -> None:
-    script = "import os; x = open(b'a\\xff\\n\".ignored').read()\n"
+    script = "import os; x = open(b'a\\xff\\n\".ignored').read() + open('ignored/b (deleted)').read()\n"
+    watched.ann.write("ignored/b (deleted)", "2")
     (watched.ann.cwd / os.fsdecode(b'a\xff\n".ignored')).write_text("1")
     watched.run(script + "open(b'o\\xfe<>\\\\', 'w').write(x)\n")
-    assert watched.inputs() == ['a\\xff\\x0a".ignored']
+    assert watched.inputs() == ['a\\xff\\x0a".ignored', "ignored/b (deleted)"]
     assert watched.outputs() == ["o\\xfe<>\\\\"]
     assert watched.rebuilt() == "identical"
 

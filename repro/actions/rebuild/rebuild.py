@@ -240,7 +240,7 @@ def _restore(source: RunSource, plan: RebuildPlan, room: Room, say: Callable[[st
         only = plan.partial.wanted.get(item.path)
         say(f"data: {name_to_text(item.path)}" + ("" if only is None else ", as far as the run read it"))
         place(item.content, root, item.path, cache, True, progress, room.staging, only=only)
-    for folder in manifest.recipe.folders:
+    for folder in (*manifest.recipe.folders, *manifest.folders):
         make_directory(root, folder)
     place_outside(manifest, room, cache)
 

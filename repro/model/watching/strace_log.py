@@ -29,6 +29,7 @@ from repro.model.watching.strace_syntax import (
     access_of,
     address_of,
     is_loopback,
+    looks_deleted,
     unescape,
 )
 from repro.model.watching.trace import Access, Trace, join
@@ -151,7 +152,7 @@ class StraceReader:
                 self.trace.missing.setdefault(literal, error.decode())
             return
         real = unescape(result)
-        if not real.startswith(b"/") or deleted or real.endswith(b" (deleted)"):
+        if not real.startswith(b"/") or deleted or looks_deleted(real, literal):
             return  # a pipe, a socket, or a file that has no name any more
         if literal != real:
             self._learn(literal, real)

@@ -22,6 +22,7 @@ FIRST = re.compile(_PLACE)
 _INET = re.compile(rb'sin_port=htons\((\d{1,5})\), sin_addr=inet_addr\("([0-9.]+)"\)')
 _INET6 = re.compile(rb'sin6_port=htons\((\d{1,5})\).*?inet_pton\(AF_INET6, "([0-9A-Fa-f:.]+)"')
 _ESCAPE = re.compile(rb"\\(?:([0-7]{1,3})|(.))", re.DOTALL)
+_DELETED = b" (deleted)"
 _LETTERS = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"v": b"\v", b"f": b"\f"}
 
 CALLS = (
@@ -82,3 +83,11 @@ def address_of(arguments: bytes) -> tuple[str, int] | None:
 def is_loopback(host: str) -> bool:
     """Whether an address is this machine's own."""
     return host.startswith("127.") or host in ("::1", "0.0.0.0", "::") or host.startswith("::ffff:127.")
+
+
+def looks_deleted(real: bytes, literal: bytes) -> bool:
+    """Whether a strace that does not mark deleted files has written down the kernel's name for one.
+
+    A file without a name is reached through /proc only, or is removed just after it was opened.
+    """
+    return real.endswith(_DELETED) and (literal.startswith((b"/proc/", b"/dev/")) or literal + _DELETED == real)
