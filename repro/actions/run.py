@@ -102,7 +102,8 @@ def _completes(manifest: Manifest, ending: Ending) -> str:
 
 def _execute(project: Project, options: RunOptions, manifest: Manifest, watching: Watching) -> Ending:
     recipe = manifest.recipe
-    inherited = started_in(manifest.observations.environment, project.environ)
+    observed = manifest.observations.environment
+    inherited, command = started_in(observed, project.environ, options.command, project.cwd)
     environ = run_environment(inherited, recipe.variables, project.root)
     environ |= parameter_variables(recipe.parameters)
     environ |= {"REPRO_RUN_ID": manifest.run, "REPRO_ROOT": project.root}
@@ -113,7 +114,7 @@ def _execute(project: Project, options: RunOptions, manifest: Manifest, watching
     mark_start(project, manifest.run)
     started = datetime.now(UTC)
     try:
-        outcome = watching.execute(options.command, project.cwd, environ)
+        outcome = watching.execute(command, project.cwd, environ)
     except (CommandNotFound, CommandNotExecutable):
         _discard(project, manifest)
         raise

@@ -129,6 +129,8 @@ class PrefixEnvironment:
         prefix: absolute path of its root.
         bin_dir: absolute path of the folder that goes first on PATH.
         further_bin_dirs: absolute paths of folders that go behind it.
+        starter: words that go before a command: a program that sets what only code of the environment can, and becomes
+            the command.
         variables: what the child must have set besides PATH.
         removed: variables that the child must not inherit. PYTHONHOME and PYTHONPATH are among them: this
             machine's would put other code before the environment's. A recorded PYTHONPATH is the recipe's, and
@@ -140,6 +142,7 @@ class PrefixEnvironment:
     variables: Mapping[str, str] = field(default_factory=dict)
     removed: tuple[str, ...] = ()
     further_bin_dirs: tuple[str, ...] = ()
+    starter: tuple[str, ...] = ()
 
     def child_environ(self, environ: Mapping[str, str]) -> dict[str, str]:
         """Return `environ` as a command inside this environment must see it."""

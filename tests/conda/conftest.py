@@ -21,6 +21,15 @@ KEPT = Path(sys.prefix) / "tests-keep"
 """Where things stay from one session to the next that cost a download."""
 
 
+_ACTIVATED = {
+    "etc/conda/env_vars.d/settings.json": '{"SOME_SETTING": "on"}',
+    "etc/conda/activate.d/settings.sh": (
+        "function set_it() {\n    export FROM_A_SCRIPT=$CONDA_PREFIX/share/$1\n}\nset_it data\necho noise\n"
+    ),
+}
+"""As compilers have it: only Bash and its kind can read the script."""
+
+
 def channel_packages(minor: str, version: str, here: str) -> list[Package]:
     """What the channel has, for this machine and for one that it is not."""
     site = {"python_site_packages_path": f"lib/python{minor}/site-packages"}
@@ -61,7 +70,7 @@ def build_channel(folder: Path) -> None:
     add_package(folder, hello, module("hello", "1.0", says))
     add_package(folder, gpu, {"share/gpu": "gpu\n"})
     add_package(folder, hashless, {"share/hashless": "?\n"})
-    add_package(folder, settings, {"etc/conda/env_vars.d/settings.json": '{"SOME_SETTING": "on"}'})
+    add_package(folder, settings, _ACTIVATED)
     add_package(folder, mac, {"bin/python3": "#!/bin/sh\n"})
     index_channel(folder, packages, without_hash=["hashless"])
 

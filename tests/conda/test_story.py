@@ -181,6 +181,40 @@ def test_a_secret_reaches_no_lock_no_record_and_no_message(story: Story, bob: Pe
     assert bool(asked) == (how == "token")
 
 
+ACTIVATED = """\
+import os, sys
+set_up = os.environ["FROM_A_SCRIPT"], os.environ["SOME_SETTING"], os.environ["CONDA_PREFIX"]
+open("out.txt", "w").write(repr([value.replace(sys.prefix, "PREFIX") for value in set_up]))
+print("done", sys.argv[1:])
+sys.exit(int(sys.argv[1]))
+"""
+
+
+def test_scripts_of_packages_set_their_variables_in_a_run_and_in_a_rebuild(
+    story: Story, bob: Person, tmp_path: Path
+) -> None:
+    ann = story.ann
+    channel = ann.cwd / "environment.yml"
+    channel.write_text(channel.read_text().replace("[words]", "[words, settings]"))
+    ann.repro("env", "lock")
+    prefix = ann.repro("env", "create").stdout.strip()
+    ann.write("train.py", ACTIVATED)
+    done = ann.repro("run", "-n", "scripted", "--", "python", "train.py", "0", "two words")
+    assert done.stdout == "done ['0', 'two words']\n", "what a script prints is no output of the command"
+    expected = "['PREFIX/share/data', 'on', 'PREFIX']"
+    assert (ann.cwd / "out.txt").read_text() == expected
+    assert ann.manifest()["facts"]["recipe"]["command"] == ["python", "train.py", "0", "two words"]
+    ann.repro("run", "--", "python", "train.py", "7", expect=7)
+    ann.repro("run", "--", "no-such-command", expect=127)
+    ann.repro("run", "-n", "by-path", "--", f"{prefix}/bin/python", "train.py", "0")
+    assert (ann.cwd / "out.txt").read_text() == expected, "as a rebuild will have it"
+    ann.repro("push", "-r", str(tmp_path / "remote"))
+    shutil.rmtree(prefix)
+    for run, sandbox in (("scripted", "auto"), ("scripted", "none"), ("by-path", "auto")):
+        answer = rebuild(bob, run, tmp_path / "remote", 0, "--sandbox", sandbox)
+        assert answer["verdict"] == "identical"
+
+
 def test_a_lock_for_another_platform_is_refused_by_name(story: Story) -> None:
     story.ann.repro("env", "lock", "--platform", "osx-arm64")
     error = story.ann.repro_json("env", "create", expect=3)["error"]

@@ -11,7 +11,7 @@ from repro.code.published_checkout import published_commit
 from repro.env.kind_modules import kind_named
 from repro.env.kinds import LockRequest, Realised, RealiseRequest
 from repro.env.which_kind import find_kind
-from repro.env.which_python import NoPython
+from repro.env.which_python import NoPython, which
 from repro.model.environments.environment import Environment
 from repro.model.environments.environment_settings import EnvironmentSettings
 from repro.model.finding import Finding
@@ -58,16 +58,23 @@ def capture_environment(
     )
 
 
-def started_in(observed: Mapping[str, object], environ: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the variables that a run's command starts with, in the environment that was recorded.
+def started_in(
+    observed: Mapping[str, object], environ: Mapping[str, str], command: Sequence[str], cwd: str
+) -> tuple[Mapping[str, str], list[str]]:
+    """Return the variables and the words that a run's command starts with, in the environment that was recorded.
 
-    They are the user's own, unless the environment was found by its lock and is not active where the user stands.
+    They are the user's own, unless the environment was found by its lock, or is not active where the user stands and
+    its packages set what only activation does.
     """
     if not observed.get("activated"):
-        return environ
+        return environ, list(command)
     from repro.env.conda.realise import standing_at
 
-    return standing_at(str(observed["prefix"])).child_environ(environ)
+    standing = standing_at(str(observed["prefix"]))
+    child = standing.child_environ(environ)
+    if which(command[0], cwd, child["PATH"]) is None:
+        return child, list(command)  # whoever starts it says that it is not there
+    return child, [*standing.starter, *command]
 
 
 def lock_request(

@@ -55,7 +55,8 @@ def execute_recipe(
     umask = int(recipe.umask, 8)
     try:
         # The command's stdout is talk here: a rebuild's own stdout is its verdict.
-        command = listening(setting, manifest, recipe.command)
+        starter = realised.starter if realised else ()
+        command = listening(setting, manifest, [*starter, *recipe.command])
         return setting.sandbox.execute(command, cwd, environ, umask=umask, cpus=cpus, stdout=_STDERR)
     except (CommandNotFound, CommandNotExecutable) as error:
         findings.append(Finding(error.id, error.message, hint=error.hint))

@@ -280,7 +280,8 @@ def _moved(realised: PrefixEnvironment | None, view: View) -> PrefixEnvironment 
         return realised
     seen = os.fsdecode(view.prefix)
     variables = {name: value.replace(realised.prefix, seen) for name, value in realised.variables.items()}
-    return replace(realised, prefix=seen, bin_dir=os.path.join(seen, "bin"), variables=variables)
+    starter = tuple(word.replace(realised.prefix, seen) for word in realised.starter)
+    return replace(realised, prefix=seen, bin_dir=os.path.join(seen, "bin"), variables=variables, starter=starter)
 
 
 def _working_directory(manifest: Manifest, view: View) -> bytes:

@@ -49,10 +49,18 @@ def lock(request: LockRequest) -> Captured:
     observed: dict[str, object] = {"prefix": place.path}
     if pinned.python is not None:
         observed |= {"executable": pinned.python.observations.executable, "build": pinned.python.observations.build}
-    if not place.active:
+    if not place.active or _sets_more(place.path, request.environ):
         observed["activated"] = True  # `run` starts the command in it
     recorded = command_for_record(request.command, place.path, request.cwd)
     return Captured(pinned.environment, recorded, observed, pinned.findings)
+
+
+def _sets_more(prefix: str, environ: Mapping[str, str]) -> bool:
+    """Whether its packages have activation scripts, and the user has not activated it: a rebuild will have."""
+    from repro.env.conda.activation import starter
+
+    active = environ.get("CONDA_PREFIX")
+    return bool(starter(prefix)) and (not active or os.path.realpath(active) != os.path.realpath(prefix))
 
 
 def check(environment: Environment, request: LockRequest) -> tuple[Finding, ...]:

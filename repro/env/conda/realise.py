@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from repro.env.conda.activation import starter
 from repro.env.conda.install import MAX_PREFIX, CondaSource, install_packages
 from repro.env.conda.platform import platform_here
 from repro.env.environment_cache import cached_environment, make_environment
@@ -98,7 +99,8 @@ def standing_at(prefix: str) -> PrefixEnvironment:
     Raises:
         EnvironmentNotMade: a package's file with variables cannot be read.
     """
-    return PrefixEnvironment(prefix, os.path.join(prefix, "bin"), _variables(prefix), _REMOVED)
+    bin_dir = os.path.join(prefix, "bin")
+    return PrefixEnvironment(prefix, bin_dir, _variables(prefix), _REMOVED, starter=starter(prefix))
 
 
 def check_platform(lock: CondaLock, what: str) -> str:
@@ -158,8 +160,8 @@ class _Builder:
 def _variables(prefix: str) -> Mapping[str, str]:
     """Return what conda would set when it activates the environment, as far as it is written down as values.
 
-    Scripts (`etc/conda/activate.d`) are not run: they are code of packages, and nothing of an environment runs before
-    the command does. Source: conda's `activate.py` (`env_vars.d`, `conda-meta/state`).
+    What scripts set is not here: `repro.env.conda.activation`. Source: conda's `activate.py` (`env_vars.d`,
+    `conda-meta/state`).
     """
     found = {"CONDA_PREFIX": prefix}
     folder = os.path.join(prefix, "etc", "conda", "env_vars.d")
