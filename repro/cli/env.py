@@ -10,11 +10,8 @@ from repro.cli.options import (
     here,
     json_option,
     offline_option,
-    project_or_workspace,
     python_option,
 )
-from repro.errors import UsageError
-from repro.project import Project
 from repro.report import environment as report
 
 
@@ -47,28 +44,17 @@ def lock(
       repro env lock
       repro env lock --platform linux-64 --platform osx-arm64
     """
-    project = here()
-    if python is None and not universal:
-        from repro.actions.environments.lock_conda import lock_wish, wish_to_lock
+    from repro.cli.without_click import env_lock
 
-        source = wish_to_lock(project)
-        if source is not None:
-            solved = lock_wish(project, source, output, platforms, offline=offline)
-            report.show_solved(
-                solved.source,
-                solved.platforms,
-                solved.packages,
-                solved.findings,
-                solved.text if output == "-" else None,
-                as_json=as_json,
-            )
-            return
-    if len(platforms) + universal > 1:
-        raise UsageError("a lock of pip is for one platform, or with --universal for all", "name one of them")
-    from repro.actions.environments.lock import lock_environment
-
-    locked = lock_environment(project, output, python, "universal" if universal else next(iter(platforms), None))
-    report.show_locked(locked.environment, locked.findings, locked.text, locked.output, as_json=as_json)
+    env_lock(
+        (),
+        as_json=as_json,
+        output=output,
+        platforms=platforms,
+        universal=universal,
+        python=python,
+        offline=offline,
+    )
 
 
 @env.command()
@@ -108,18 +94,9 @@ def create(run: str | None, source: str | None, python: str | None, offline: boo
       repro env create
       source "$(repro env create @last)/bin/activate"
     """
-    workspace = project_or_workspace()
-    if run is None and source is None and isinstance(workspace, Project):
-        from repro.actions.environments.create_conda import create_from_lock
+    from repro.cli.without_click import env_create
 
-        directory = create_from_lock(workspace, offline=offline)
-        if directory is not None:
-            report.show_created(directory, None, (), as_json=as_json)
-            return
-    from repro.actions.environments.lock import create_environment
-
-    created = create_environment(workspace, run or "@last", source, python, offline=offline)
-    report.show_created(created.directory, created.environment, created.findings, as_json=as_json)
+    env_create((run,) if run else (), as_json=as_json, source=source, python=python, offline=offline)
 
 
 @env.command()

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
+from repro.cli.whereabouts import here as here
+from repro.cli.whereabouts import project_or_workspace as project_or_workspace
 from repro.errors import ReproError
-from repro.project import Project, Workspace, find_project, find_root, open_workspace
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-def here() -> Project:
-    """Return the project of the current directory."""
-    return find_project(os.getcwd(), dict(os.environ))
-
-
-def project_or_workspace() -> Project | Workspace:
-    """Return the project of the current directory, or what there is without one."""
-    cwd, environ = os.getcwd(), dict(os.environ)
-    return find_project(cwd, environ) if find_root(cwd) else open_workspace(cwd, environ)
 
 
 def complete_run(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

@@ -8,16 +8,13 @@ process left is removed by a later one, after a day.
 from __future__ import annotations
 
 import contextlib
-import errno
-import hashlib
 import json
 import os
-import shutil
-import tempfile
-import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from repro.model.environments.environment import PipEnvironment
+if TYPE_CHECKING:
+    from repro.model.environments.environment import PipEnvironment
 
 _MARK = "repro-environment.json"
 _TEMPORARY = "tmp-"
@@ -30,6 +27,8 @@ def environment_key(environment: PipEnvironment, interpreter: str) -> str:
 
     Project installs are not part of it: they are made in a copy.
     """
+    import hashlib
+
     real = os.path.realpath(interpreter)
     stat = os.stat(real)
     facts = {
@@ -74,6 +73,9 @@ def make_environment(envs_dir: str, key: str, build: Callable[[str], None]) -> s
         OSError: the folder cannot be written.
         whatever `build` raises; nothing is left then.
     """
+    import shutil
+    import tempfile
+
     os.makedirs(envs_dir, exist_ok=True)
     _remove_left_overs(envs_dir)
     temporary = tempfile.mkdtemp(prefix=_TEMPORARY, dir=envs_dir)
@@ -90,6 +92,8 @@ def make_environment(envs_dir: str, key: str, build: Callable[[str], None]) -> s
 
 
 def _put_in_place(envs_dir: str, key: str, made: str, temporary: str) -> str:
+    import errno
+
     final = os.path.join(envs_dir, key)
     for attempt in range(3):
         try:
@@ -126,6 +130,9 @@ def _mark(prefix: str) -> dict[str, list[str]]:
 
 
 def _remove_left_overs(envs_dir: str) -> None:
+    import shutil
+    import time
+
     for name in os.listdir(envs_dir):
         path = os.path.join(envs_dir, name)
         with contextlib.suppress(FileNotFoundError):

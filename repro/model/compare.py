@@ -4,24 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol
 
 from repro.model.content import Content, Kind
 from repro.model.tree import Entry
-
-
-class Verdict(StrEnum):
-    """Of an output: the first five. Of a rebuild: its worst output's, or one of the last two."""
-
-    IDENTICAL = "identical"
-    EQUIVALENT = "equivalent"
-    CLOSE = "close"
-    UNDETERMINED = "undetermined"
-    DIFFERENT = "different"
-    FAILED = "failed"
-    UNBUILDABLE = "unbuildable"
-
+from repro.model.verdict import Verdict as Verdict
 
 _SEVERITY = {verdict: rank for rank, verdict in enumerate(Verdict)}
 

@@ -1,7 +1,8 @@
 """The YAML that most settings files are, read without a parser, whose import takes as long as a small command.
 
-It is only ever a shortcut: names with values one below the other, plain words, lists of them, comments. Whatever else
-a text holds, faults among it, is left to the parser (`repro.model.strict_yaml`), and what is read is what that reads.
+It is only ever a shortcut: names with values one below the other, plain words, quoted texts without escapes, lists and
+mappings of them, comments. Whatever else a text holds, faults among it, is left to the parser
+(`repro.model.strict_yaml`), and what is read is what that reads.
 """
 
 from __future__ import annotations
@@ -16,11 +17,18 @@ if TYPE_CHECKING:
 _MOST = 16 * 1024  # characters; beyond, the parser is as fast
 _DEEPEST = 20
 _NOTHING = re.compile(r" *(?:#.*)?")
-_WORD = r"[A-Za-z0-9_./][A-Za-z0-9_./:@+=&?%~-]*(?<!:)"
-_LISTED = r"[A-Za-z0-9_./][A-Za-z0-9_./@+=~-]*"  # between brackets, YAML means more by a colon and a question mark
+_QUOTED = r"\"[^\"\\]*\"|'[^']*'"
+_WORD = rf"[A-Za-z0-9_./][A-Za-z0-9_./:@+=&?%~-]*(?<!:)|{_QUOTED}"
+# Between brackets, YAML means more by a colon and a question mark.
+_LISTED = rf"(?:[A-Za-z0-9_./][A-Za-z0-9_./@+=~-]*|{_QUOTED})"
+_IN_LIST = re.compile(_LISTED)
+_KEY = r"[A-Za-z_][A-Za-z0-9_-]{0,99}"
+_PAIR = rf"{_KEY}: +{_LISTED}"
+_IN_MAPPING = re.compile(rf"({_KEY}): +({_LISTED})")
 _LINE = re.compile(
-    rf"(?P<indent> *)(?:(?P<key>[A-Za-z_][A-Za-z0-9_-]{{0,99}}):|-(?= ))"
-    rf"(?: +(?:(?P<word>{_WORD})|\[(?P<list>{_LISTED}(?:, *{_LISTED})*)\]))? *(?: #.*)?"
+    rf"(?P<indent> *)(?:(?P<key>{_KEY}):|-(?= ))"
+    rf"(?: +(?:(?P<word>{_WORD})|\[(?P<list>{_LISTED}(?:, *{_LISTED})*)\]|\{{(?P<pairs>{_PAIR}(?:, *{_PAIR})*)\}}))?"
+    r" *(?: #.*)?"
 )
 
 
@@ -67,7 +75,7 @@ class _Reading:
             if not isinstance(container, list) or found["word"] is None:
                 return False
             self.positions[(*path, len(container))] = (number, found.start("word") + 1)
-            container.append(self._resolve(found["word"]))
+            container.append(self._meaning(found["word"]))
             return True
         if not isinstance(container, dict) or key in container:
             return False
@@ -100,10 +108,24 @@ class _Reading:
 
     def _value(self, number: int, found: re.Match[str], here: KeyPath) -> object:
         if found["word"] is not None:
-            return self._resolve(found["word"])
+            return self._meaning(found["word"])
+        if found["pairs"] is not None:
+            return self._mapping(number, found, here)
         if found["list"] is None:
             return None
-        words = list(re.finditer(r"[^, ]+", found["list"]))
+        words = list(_IN_LIST.finditer(found["list"]))
         start = found.start("list") + 1
         self.positions.update({(*here, place): (number, start + word.start()) for place, word in enumerate(words)})
-        return [self._resolve(word[0]) for word in words]
+        return [self._meaning(word[0]) for word in words]
+
+    def _mapping(self, number: int, found: re.Match[str], here: KeyPath) -> dict[str, object]:
+        value: dict[str, object] = {}
+        for pair in _IN_MAPPING.finditer(found["pairs"]):
+            if pair[1] in value:
+                raise ValueError(f"{pair[1]} stands there twice")
+            value[pair[1]] = self._meaning(pair[2])
+            self.positions[(*here, pair[1])] = (number, found.start("pairs") + 1 + pair.start())
+        return value
+
+    def _meaning(self, word: str) -> object:
+        return word[1:-1] if word[0] in "\"'" else self._resolve(word)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from repro.model.compare import Verdict
 from repro.model.path_patterns import PathPatterns, branch_pattern
+from repro.model.verdict import Verdict
 
 DEFAULT_REMOTE = ""
 """Stands for the default remote where a remote's name is expected: `pushed: true`."""

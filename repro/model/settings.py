@@ -16,7 +16,7 @@ from repro.model.remote_settings import read_encryption, read_remotes
 from repro.model.settings_reader import BadSettings as BadSettings
 from repro.model.settings_reader import SettingsReader
 from repro.model.strict_yaml import BadYaml, load_yaml_marked, nearest
-from repro.model.watching.sandbox import SandboxKind
+from repro.model.watching.sandbox_kind import SandboxKind
 from repro.model.watching.watch_settings import NETWORK, WISHES, parse_size
 
 T = TypeVar("T")

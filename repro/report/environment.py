@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from repro.model.environments.archive import ArchivedFile
-from repro.model.environments.environment import (
-    CondaEnvironment,
-    Environment,
-    ImageEnvironment,
-    Interpreter,
-    PipEnvironment,
-)
-from repro.model.environments.environment_diff import Changed, EnvironmentDifference
-from repro.model.environments.environment_record import environment_to_plain
-from repro.model.finding import Finding
-from repro.model.watching.observations import finding_to_plain
 from repro.report.terminal import amount, put, put_json, say, say_findings
+
+if TYPE_CHECKING:  # an environment that stands is shown by its path alone
+    from repro.model.environments.archive import ArchivedFile
+    from repro.model.environments.environment import Environment, Interpreter
+    from repro.model.environments.environment_diff import Changed, EnvironmentDifference
+    from repro.model.finding import Finding
 
 
 def show_environment(environment: Environment | None, findings: Sequence[Finding], *, as_json: bool) -> None:
@@ -33,6 +28,8 @@ def show_environment(environment: Environment | None, findings: Sequence[Finding
 
 
 def _lines(environment: Environment) -> Iterator[str]:
+    from repro.model.environments.environment import CondaEnvironment, ImageEnvironment, PipEnvironment
+
     packages = list(environment.packages)
     match environment:
         case PipEnvironment():
@@ -54,6 +51,8 @@ def _python(python: Interpreter) -> str:
 
 
 def _origins(environment: Environment) -> dict[str, str]:
+    from repro.model.environments.environment import ImageEnvironment
+
     special = dict.fromkeys(environment.unlocked, "not pinned")
     if isinstance(environment, ImageEnvironment):
         return special
@@ -73,7 +72,7 @@ def show_locked(
     if output == "-":
         put(text.rstrip("\n"))
     else:
-        what = "the image" if isinstance(environment, ImageEnvironment) else f"{len(environment.packages)} packages"
+        what = "the image" if environment.kind == "image" else f"{len(environment.packages)} packages"
         say(f"locked {what} in {output}")
 
 
@@ -88,7 +87,7 @@ def show_solved(
 ) -> None:
     """Say what was solved; print the lock where it was not written."""
     if as_json:
-        plain = [finding_to_plain(finding) for finding in findings]
+        plain = _findings(findings)
         put_json({"source": source, "platforms": list(platforms), "packages": packages, "findings": plain})
         return
     say_findings(findings)
@@ -103,8 +102,7 @@ def show_created(
 ) -> None:
     """Print where an environment stands."""
     if as_json:
-        plain = environment_to_plain(environment) if environment else None
-        put_json({"directory": directory, "environment": plain})
+        put_json({"directory": directory, "environment": _environment(environment)})
         return
     say_findings(findings)
     put(directory)
@@ -114,7 +112,7 @@ def show_checked(findings: Sequence[Finding], run: str | None, *, as_json: bool)
     """Show in what the environment here differs from what it is held against, and return the exit code."""
     code = int(bool(findings))
     if as_json:
-        put_json({"findings": [finding_to_plain(finding) for finding in findings]})
+        put_json({"findings": _findings(findings)})
         return code
     say_findings(findings)
     if not findings:
@@ -175,5 +173,16 @@ def _difference_to_plain(difference: EnvironmentDifference) -> dict[str, object]
 
 
 def _to_plain(environment: Environment | None, findings: Sequence[Finding]) -> dict[str, object]:
-    plain = environment_to_plain(environment) if environment else None
-    return {"environment": plain, "findings": [finding_to_plain(finding) for finding in findings]}
+    return {"environment": _environment(environment), "findings": _findings(findings)}
+
+
+def _environment(environment: Environment | None) -> object:
+    from repro.model.environments.environment_record import environment_to_plain
+
+    return environment_to_plain(environment) if environment else None
+
+
+def _findings(findings: Sequence[Finding]) -> list[object]:
+    from repro.model.watching.observations import finding_to_plain
+
+    return [finding_to_plain(finding) for finding in findings]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _FILE = re.compile(r"([0-9]{8}-[0-9]{6}-[a-z2-7]{8})\.yaml")
 _FETCHED = os.path.join("local", "fetched")
-_NAME = re.compile(rb"^name: (.*)$", re.MULTILINE)
+_NAME = re.compile(rb"^name: .*$", re.MULTILINE)
 _HEAD = 4096  # a manifest's name stands in its first lines
 
 
@@ -70,6 +70,9 @@ class Records:
         ids = self.run_ids()
         if text in ids:
             return RunId(text)
+        if text.startswith("@"):  # counted from the newest: names matter only in the answer that there are fewer
+            with contextlib.suppress(NoSuchRun):
+                return select_run(text, [RunName(run, None) for run in ids])
         return select_run(text, [RunName(run, self._name(run)) for run in ids])
 
     def path(self, run: RunId) -> str:
@@ -229,7 +232,7 @@ class Records:
         try:
             with open(self.path(run), "rb") as file:
                 match = _NAME.search(file.read(_HEAD))
-            return str(load_yaml(match[1], "name")) if match else None
+            return str(load_yaml(match[0], "name")["name"]) if match else None
         except (FileNotFoundError, BadYaml):
             return None  # a damaged manifest has no name; whoever reads it gets the error
 

@@ -14,6 +14,7 @@ import pytest
 
 from repro.data.rows import RACY_NS
 from tests.command_line import Person
+from tests.conda.conda_packages import Package, add_package, index_channel
 
 VERSION = {"__future__", "repro", "repro.__main__"}
 
@@ -80,6 +81,16 @@ CHECK = {
     "repro.store.run_outputs_file",
 }
 """Of the layers where a heavy import would come from: what a check that asks no remote needs of them."""
+
+ENV_CREATE = {
+    "repro.env",
+    "repro.env.conda",
+    "repro.env.conda.file_names",
+    "repro.env.environment_cache",
+    "repro.env.which_kind",
+    "repro.env.which_python",
+}
+"""Of the kinds of environments: what one that stands needs to be found."""
 
 FOREIGN = {"blake3", "click", "dulwich", "fsspec", "packaging", "urllib3", "uv", "yaml"}
 SLOW = {"asyncio", "concurrent.futures", "datetime", "email", "hashlib", "http", "importlib.metadata", "json"}
@@ -173,6 +184,30 @@ def test_a_run_imports_nothing_that_only_a_rebuild_or_a_remote_needs(settled: Pe
     modules = imported(settled, "run", "--", "true")
     assert among(modules, NETWORK) == set()
     assert among(modules, {"repro.env.pip.realise", "repro.store.remote", "repro.store.transfer"}) == set()
+
+
+def test_an_environment_that_stands_is_found_without_what_makes_one(settled: Person) -> None:
+    settled.repro("env", "create")
+    modules = imported(settled, "env", "create")
+    assert among(modules, FOREIGN) == {"blake3", "blake3.blake3"}
+    assert among(modules, SLOW - {"datetime", "json"}) == set()
+    assert among(modules, {"repro.env"}) == ENV_CREATE
+    unneeded = {"repro.model.manifest", "repro.store.remote", "repro.store.cache"}
+    assert among(modules, unneeded | {"repro.model.environments.environment"}) == set()
+
+
+def test_a_conda_lock_is_made_without_a_parser_and_without_what_only_installs(ann: Person, tmp_path: Path) -> None:
+    package = Package("alpha", "1.0", "noarch", noarch="generic")
+    add_package(tmp_path / "channel", package, {"share/alpha.txt": "alpha"})
+    index_channel(tmp_path / "channel", [package])
+    ann.git("init", "--quiet")
+    ann.write("repro.yaml", "environment: {file: environment.yml}\n")
+    ann.write("environment.yml", f"channels: ['{tmp_path / 'channel'}']\ndependencies: [alpha]\n")
+    modules = imported(ann, "env", "lock")
+    assert (ann.cwd / "conda-lock.yml").exists()
+    assert among(modules, FOREIGN) == {"blake3", "blake3.blake3"}
+    unneeded = {"repro.env.kinds", "repro.model.manifest", "repro.store.cache", "tempfile"}
+    assert among(modules, unneeded | {"repro.model.environments.environment"}) == set()
 
 
 def test_a_rebuild_from_the_store_imports_no_network(settled: Person) -> None:

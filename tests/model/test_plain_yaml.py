@@ -24,12 +24,18 @@ outputs:
   - 7
 watch: off
 capture_outside: 500
-store:
+store: "/srv/our store"
+parts: ['a, b', "c"]
+place: {file: environment.yml, lock: "a lock"}
+name:
 """
 
 WORDS = [
     "a", "b", "key", "null", "true", "7", "0x1F", "1e3", ".5", "...", "a:b", "a:", "http://x/?y=1&z", "a#b", "-", "~",
-    "[]", "[a, b]", "[a,b ,c]", "[a: b]", "[a:b]", "[a", "{}", "'q'", '"q"', "|", "&a", "*a", "!t", "?", "é", "=", "<<",
+    "[]", "[a, b]", "[a,b ,c]", "[a: b]", "[a:b]", "[a", "{}", "{a: b}", "{a: 1,b:  'x, y'}", "{a: 1, a: 2}",
+    "{a:b}", "{a: b, c}", "{a: }", "{a: b:c}", "{a: b }", "'q'", '"q"', '"7"', "'é #, x'", "'it''s'", '"a\\nb"',
+    '"a', "'a' b", "'a'#b", '["a b", c, \'d,e\']', "['a'b]", '["a: b",\'\']',
+    "|", "&a", "*a", "!t", "?", "é", "=", "<<",
     "a b", "#", "%d", "@x", "99999999999999999999",
 ]  # fmt: skip
 _words = st.sampled_from(WORDS)
@@ -69,9 +75,11 @@ def test_settings_as_most_are_need_no_parser() -> None:
     assert found is not None
     assert found == by_the_parser(text)
     assert found[0]["outputs"] == ["out/model.bin", 7]
+    assert found[0]["parts"] == ["a, b", "c"]
+    assert found[0]["place"] == {"file": "environment.yml", "lock": "a lock"}
     assert found[1]["link", 1] == (6, 17)
 
 
-@pytest.mark.parametrize("text", [SETTINGS, "a: 'b'", "a: b c", "a: é", "a:\tb", "- a", "a: &x b", "a: 1\r\nb: 2"])
+@pytest.mark.parametrize("text", [SETTINGS, "a: 'it''s'", "a: b c", "a: é", "a:\tb", "- a", "a: &x b", "a: 1\r\nb: 2"])
 def test_what_is_not_plain_is_left_to_the_parser(text: str) -> None:
     assert read_plain_yaml(text, resolve_plain) is None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from repro.actions.environments.create import NoEnvironment
 from repro.actions.environments.environment import capture_environment, kind_here, lock_request
-from repro.actions.environments.lock import NoEnvironment
 from repro.env.conda.platform import platform_by_name
 from repro.env.kind_modules import kind_named
 from repro.env.pip.project_lock import UnreadableProjectLock, read_project_lock

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import os
 
+from repro.actions.environments.remembered import remember, remembered
 from repro.env.conda.file_names import cache_dir, find_lock, may_be_conda
-from repro.env.conda.platform import platform_by_name
-from repro.env.environment_cache import cached_environment
 from repro.errors import CannotProceed
 from repro.project import Project
-from repro.store.whole_file import replace_text
 
 
 class MachineLacks(CannotProceed):
@@ -36,30 +32,11 @@ def create_from_lock(project: Project, *, offline: bool) -> str | None:
         return None
     with open(os.path.join(project.root, name), "rb") as file:
         data = file.read()
-    memo = _memo(project, data)
-    standing = _remembered(project, memo)
-    if standing is not None:
-        return standing
-    prefix = _make(project, name, data, offline=offline)
-    with contextlib.suppress(OSError):  # a memo that cannot be written costs time, not correctness
-        os.makedirs(os.path.dirname(memo), exist_ok=True)
-        replace_text(memo, os.path.basename(prefix))
-    return prefix
-
-
-def _memo(project: Project, lock: bytes) -> str:
-    digest = hashlib.sha256(platform_by_name().encode() + b"\0" + lock).hexdigest()[:32]
-    return os.path.join(project.places.memos, "conda-locks", digest)
-
-
-def _remembered(project: Project, memo: str) -> str | None:
-    try:
-        with open(memo, encoding="ascii") as file:
-            key = file.read()
-    except (FileNotFoundError, UnicodeDecodeError):
-        return None
-    known = len(key) == 32 and key.isalnum()
-    return cached_environment(project.places.environments, key) if known else None
+    standing = remembered(project.places, "conda-lock", data)
+    if standing is None:
+        standing = _make(project, name, data, offline=offline)
+        remember(project.places, "conda-lock", data, standing)
+    return standing
 
 
 def _make(project: Project, name: str, data: bytes, *, offline: bool) -> str:

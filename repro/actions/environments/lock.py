@@ -1,21 +1,17 @@
-"""`repro env`: the lock as a file, an environment shown, an environment made."""
+"""`repro env`: the lock as a file, an environment shown."""
 
 from __future__ import annotations
 
 import os
-import tempfile
 from dataclasses import dataclass
 
-from repro.actions.environments.archives import archived_files
-from repro.actions.environments.environment import CapturedEnvironment, capture_environment, realise_environment
-from repro.actions.run_source import bring, open_run
-from repro.env.kind_modules import kind_named
-from repro.env.kinds import ContainerEnvironment
+from repro.actions.environments.create import NoEnvironment
+from repro.actions.environments.environment import CapturedEnvironment, capture_environment
 from repro.errors import CannotProceed, UsageError
-from repro.model.environments.environment import Environment, ImageEnvironment, PipEnvironment, named_objects
+from repro.model.environments.environment import Environment, ImageEnvironment, PipEnvironment
 from repro.model.environments.image_lock import LOCK_FILE, render_image_lock
 from repro.model.finding import Finding
-from repro.project import Project, Workspace
+from repro.project import Project
 from repro.store.whole_file import replace_text
 
 _FILES = {"pip": "requirements.lock", "conda": "conda-lock.yml", "image": LOCK_FILE}
@@ -27,12 +23,6 @@ class NotLockable(CannotProceed):
     id = "not-lockable"
 
 
-class NoEnvironment(CannotProceed):
-    """A run was recorded without an environment, or the one it had cannot be made here."""
-
-    id = "no-environment"
-
-
 @dataclass(frozen=True, slots=True)
 class Locked:
     """A lock and its environment. `text` is the lock file's text, `output` where it went, as it is shown."""
@@ -41,15 +31,6 @@ class Locked:
     findings: tuple[Finding, ...]
     text: str
     output: str
-
-
-@dataclass(frozen=True, slots=True)
-class Created:
-    """An environment that stands at `directory`; of an image that the engine has, this is its id."""
-
-    directory: str
-    environment: Environment
-    findings: tuple[Finding, ...]
 
 
 def environment_here(project: Project, python: str | None) -> CapturedEnvironment:
@@ -126,29 +107,3 @@ def _lock_text(project: Project, environment: Environment) -> str:
     if environment.lock is None:
         return ""
     return project.cache().read(environment.lock).decode()
-
-
-def create_environment(
-    workspace: Workspace, text: str, source: str | None, python: str | None, *, offline: bool
-) -> Created:
-    """Make the environment of a run, or find it made. Installs from inside the project are left out.
-
-    Raises:
-        NoEnvironment: the run has none, or it cannot be made here; the reasons are named.
-    """
-    run = open_run(workspace, text, source)
-    environment = run.manifest.recipe.environment
-    if environment is None:
-        raise NoEnvironment(f"the run {run.manifest.run} was recorded without an environment")
-    archived = bool(archived_files(run.records, environment))
-    plan = kind_named(environment.kind).plan(environment, environ=workspace.environ, python=python, archived=archived)
-    if plan.blocking:
-        hint = next((finding.hint for finding in plan.blocking), None)
-        detail = "; ".join(finding.detail for finding in plan.blocking)
-        raise NoEnvironment(f"the environment of {run.manifest.run} cannot be made here: {detail}", hint)
-    bring(run, [named for _, named in named_objects(environment)])
-    with tempfile.TemporaryDirectory() as folder:
-        realised = realise_environment(workspace, run, environment, plan.means, None, folder, offline=offline)
-    if isinstance(realised, ContainerEnvironment):
-        return Created(f"sha256:{realised.image}", environment, plan.warnings)
-    return Created(realised.prefix, environment, plan.warnings)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -124,8 +124,11 @@ def client_for(channels: Sequence[Channel], environ: Mapping[str, str]) -> Clien
     # JSON's texts and lists are TOML's as well.
     lines = ["[mirrors]", *(f"{json.dumps(url)} = {json.dumps(to)}" for url, to in mirrors.items())]
     # Not by AddHeadersMiddleware: a thread of py-rattler that asks Python for a header while Python ends takes it down.
-    with tempfile.TemporaryDirectory() as folder:
+    with contextlib.ExitStack() as until_made:
         if passwords:
+            import tempfile
+
+            folder = until_made.enter_context(tempfile.TemporaryDirectory())
             path = os.path.join(folder, "accounts.json")  # read when the client is made; the folder is this user's only
             with open(path, "w", encoding="utf-8") as file:
                 json.dump(_known_accounts(environ) | passwords, file)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import platform as machine
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,7 @@ _OVERRIDES = {"CONDA_OVERRIDE_GLIBC": "__glibc", "CONDA_OVERRIDE_CUDA": "__cuda"
 
 def platform_by_name() -> str:
     """Return conda's name of this machine's platform; what py-rattler says, without importing it."""
-    here = machine.machine()
+    here = os.uname().machine
     return f"{_SYSTEMS.get(sys.platform, sys.platform)}-{_MACHINES.get(here, here)}"
 
 

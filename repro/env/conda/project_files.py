@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from repro.env.conda.channels import Channel, NoChannelSecret, open_channel
 from repro.env.conda.file_names import find_lock, find_wish
 from repro.env.conda.lock_maker import channels_of, wish_digest
-from repro.env.kinds import LockRequest
 from repro.errors import CannotProceed
 from repro.model.environments.conda_environment_yml import BadEnvironmentYml, CondaWish, parse_environment_yml
 from repro.model.environments.conda_lock_file import BadCondaLock, CondaLock, LockedFile, parse_conda_lock
-from repro.model.environments.environment import CondaEnvironment
 from repro.model.environments.environment_settings import EnvironmentSettings
 from repro.model.finding import Finding
+
+if TYPE_CHECKING:  # a lock that is made knows neither
+    from repro.env.kinds import LockRequest
+    from repro.model.environments.environment import CondaEnvironment
 
 
 class NoCondaFile(CannotProceed):

@@ -9,23 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
+from repro.model.watching.sandbox_kind import SandboxKind as SandboxKind
 from repro.model.watching.sandbox_rules import TAKEN
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,62}")  # neither `:` nor a new line: it comes to stand in /etc/passwd
 _MAX_ID = 2**32 - 2  # -1 is no user
-
-
-class SandboxKind(StrEnum):
-    """What a rebuild's command runs in; `AUTO` is the first of the others that works, or, for an environment of kind
-    image, the container."""
-
-    AUTO = "auto"
-    BWRAP = "bwrap"
-    LANDLOCK = "landlock"
-    CONTAINER = "container"
-    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
