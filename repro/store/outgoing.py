@@ -11,18 +11,17 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from repro.errors import RemoteError
 from repro.model.digest import Digest, digest_of
 from repro.model.pack import PACK_SIZE, RecordKind
 from repro.model.pack_index import PackFile, encode_index, place_bytes
+from repro.store.packs.in_making import PackInMaking, PacksInMaking
 from repro.store.packs.records import Packed
-from repro.store.packs.writer import PackWriter, Spot
+from repro.store.packs.writer import Spot
 from repro.store.remote_names import index_name, pack_name
 from repro.store.remote_objects import RemoteObjects
-from repro.store.remote_reaching import reaching
 
 _PACKS_AT_ONCE = 16
 _RECORDS_AT_ONCE = 131_072
@@ -35,20 +34,12 @@ _RECORDS_OF_A_PACK = 65_536
 
 @dataclass(slots=True, eq=False)
 class _Sent:
-    """A pack on its way, what in it is wanted, and which of that are trees."""
+    """A pack on its way, what in it is wanted, and which of that are trees; its name is known when it has arrived."""
 
-    pack: PackFile
     spots: Mapping[Digest, Spot]
     trees: set[Digest]
-    arrives: Future[None]
-
-
-@dataclass(slots=True, eq=False)
-class _Writing:
-    """A pack in the making."""
-
-    writer: PackWriter
-    trees: set[Digest] = field(default_factory=set)
+    arrives: Future[PackFile]
+    made: PackInMaking | None = None
 
 
 class Outgoing:
@@ -65,12 +56,10 @@ class Outgoing:
         """
         self._objects = objects
         self._remote = objects.remote
-        self._workshop = workshop
-        self._folder = workshop or folder
         self._uploads = ThreadPoolExecutor(jobs, "repro-push")
         self._publisher = ThreadPoolExecutor(1, "repro-index")
         self._slots = threading.BoundedSemaphore(jobs + 1)  # packs on the disk that wait
-        self._writing: dict[bool, _Writing] = {}
+        self._packs = PacksInMaking(workshop or folder, None if workshop is None else objects.remote.shown)
         self._pending: dict[Digest, RecordKind] = {}
         self._unpublished: list[_Sent] = []
         self._batch: list[_Sent] = []
@@ -112,16 +101,11 @@ class Outgoing:
             RemoteError: something before it could not be sent.
             OSError: the disk is full, or refuses.
         """
-        with self._making():
-            writing = self._writing.get(of_large)
-            if writing is None:
-                writing = self._writing[of_large] = _Writing(PackWriter(self._folder, beside=of_large))
-            writing.writer.add(digest, packed)
+        pack = self._packs.add(digest, packed, is_tree=is_tree, of_large=of_large)
         self._pending[digest] = packed.kind
         if is_tree:
-            writing.trees.add(digest)
             self._begun.append(digest)
-        if writing.writer.length >= PACK_SIZE or len(writing.writer.spots) >= _RECORDS_OF_A_PACK:
+        if pack.writer.length >= PACK_SIZE or len(pack.writer.spots) >= _RECORDS_OF_A_PACK:
             self._close_pack(of_large)
 
     def send_pack(
@@ -138,7 +122,13 @@ class Outgoing:
         """
         self._pending.update((digest, spot[3]) for digest, spot in spots.items())
         self._begun += trees
-        self._send(pack, path, spots, trees, move=False, told=told)
+
+        def upload() -> PackFile:
+            self._remote.put_file(pack_name(pack.digest), path)
+            told()
+            return pack
+
+        self._send(upload, spots, trees)
 
     def complete(self) -> None:
         """Say that everything was added that the trees which were added need."""
@@ -152,7 +142,7 @@ class Outgoing:
             RemoteError: the remote cannot be reached, or refuses.
             OSError: the disk is full, or refuses.
         """
-        for of_large in list(self._writing):
+        for of_large in (False, True):
             self._close_pack(of_large)
         self._cut(with_trees=True)
         for published in self._published:
@@ -165,7 +155,9 @@ class Outgoing:
         self._publisher.shutdown(wait=True, cancel_futures=True)
         arrived = [sent for sent in self._unpublished if _has_arrived(sent)]
         spots = {
-            sent.pack: {d: spot for d, spot in sent.spots.items() if d not in sent.trees and spot[3] is not _LIST}
+            sent.arrives.result(): {
+                d: spot for d, spot in sent.spots.items() if d not in sent.trees and spot[3] is not _LIST
+            }
             for sent in arrived
         }
         with contextlib.suppress(RemoteError):  # that may be why: the first error is the one to hear of
@@ -175,41 +167,43 @@ class Outgoing:
         """End the threads, and remove what is left on the disk."""
         self._uploads.shutdown(wait=True, cancel_futures=True)
         self._publisher.shutdown(wait=True, cancel_futures=True)
-        for writing in self._writing.values():
-            writing.writer.abandon()
-        self._writing = {}
-
-    def _making(self) -> AbstractContextManager[None]:
-        """Let the remote be what refuses, if its disk does."""
-        if self._workshop is None:
-            return contextlib.nullcontext()
-        return reaching(self._remote.shown, "making a pack", writing=True)
+        for sent in self._unpublished:
+            if sent.made is not None and sent.arrives.cancelled():
+                sent.made.writer.abandon()
+        self._packs.close()
 
     def _close_pack(self, of_large: bool) -> None:
-        writing = self._writing.pop(of_large)
-        with self._making():
-            written = writing.writer.close()
-        self._send(written.file, written.path, written.spots, writing.trees, move=True, told=lambda: None)
+        made = self._packs.take(of_large)
+        if made is None:
+            return
+
+        def upload() -> PackFile:
+            written = self._packs.finish(made)
+            try:
+                self._remote.put_file(pack_name(written.file.digest), written.path, move=True)
+            finally:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(written.path)
+            return written.file
+
+        self._send(upload, made.writer.spots, made.trees, made)
 
     def _send(
         self,
-        pack: PackFile,
-        path: str,
+        upload: Callable[[], PackFile],
         spots: Mapping[Digest, Spot],
         trees: set[Digest],
-        *,
-        move: bool,
-        told: Callable[[], None],
+        made: PackInMaking | None = None,
     ) -> None:
         try:
             self._raise_failures()
             self._slots.acquire()
-            arrives = self._uploads.submit(self._upload, pack, path, move, told)
+            arrives = self._uploads.submit(self._upload, upload)
         except BaseException:
-            if move:
-                os.unlink(path)
+            if made is not None:
+                made.writer.abandon()
             raise
-        sent = _Sent(pack, spots, trees, arrives)
+        sent = _Sent(spots, trees, arrives, made)
         self._unpublished.append(sent)
         self._batch.append(sent)
         if trees:
@@ -221,15 +215,11 @@ class Outgoing:
         ):
             self._cut()
 
-    def _upload(self, pack: PackFile, path: str, move: bool, told: Callable[[], None]) -> None:
+    def _upload(self, upload: Callable[[], PackFile]) -> PackFile:
         try:
-            self._remote.put_file(pack_name(pack.digest), path, move=move)
+            return upload()
         finally:
             self._slots.release()
-            if move:
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(path)
-        told()
 
     def _raise_failures(self) -> None:
         """Raise what went wrong in a thread."""
@@ -254,12 +244,11 @@ class Outgoing:
         for before in self._published:
             if before.done():
                 before.result()  # what comes after it may need what could not be named
-        for sent in batch:
-            sent.arrives.result()
-        spots = {sent.pack: {d: s for d, s in sent.spots.items() if d not in sent.trees} for sent in batch}
+        spots = {sent.arrives.result(): {d: s for d, s in sent.spots.items() if d not in sent.trees} for sent in batch}
         for sent in with_trees:
             ready = {digest: sent.spots[digest] for digest in sent.trees if digest in self._complete}
-            spots[sent.pack] = spots.get(sent.pack, {}) | ready
+            pack = sent.arrives.result()
+            spots[pack] = spots.get(pack, {}) | ready
         self._write_index(spots)
         for sent in batch:
             self._unpublished.remove(sent)

@@ -264,6 +264,47 @@ def test_a_push_that_broke_off_is_finished_by_the_next_which_sends_the_rest(
     assert fetch_objects(elsewhere, remote, [tree]).objects == 41
 
 
+@pytest.mark.usefixtures("small_packs")
+@pytest.mark.parametrize("after", [0, 2])
+def test_a_push_of_large_files_that_broke_off_leaves_no_pack_behind_and_is_finished_by_the_next(
+    cache: Cache, elsewhere: Cache, remote: Remote, tmp_path: Path, after: int
+) -> None:
+    refs = [cache.add_bytes(os.urandom(SMALL_LIMIT + 1)) for _ in range(20)]
+    with pytest.raises(RemoteError):
+        push_objects(cache, Remote(Dying(str(tmp_path / "remote"), after), "dying"), refs, jobs=1)
+    assert os.listdir(tmp_path / "remote/.repro-tmp-workshop") == []
+    assert push_objects(cache, remote, refs).objects == 20 - after
+    assert fetch_objects(elsewhere, remote, refs).objects == 20
+
+
+class Slow(DirectoryStorage):
+    """A directory to which the first pack takes a while."""
+
+    def put_file(self, name: str, path: str, move: bool = False) -> None:
+        time.sleep(0.3)
+        super().put_file(name, path, move)
+
+
+class Impatient(Silent):
+    """Progress that is broken off when two objects were dealt with."""
+
+    left = 2
+
+    def __call__(self, size: int, /) -> None:
+        self.left -= 1
+        if not self.left:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.usefixtures("small_packs")
+def test_packs_that_wait_to_be_sent_are_removed_when_a_push_is_interrupted(cache: Cache, tmp_path: Path) -> None:
+    refs = [cache.add_bytes(os.urandom(SMALL_LIMIT + 1)) for _ in range(3)]
+    with pytest.raises(KeyboardInterrupt):
+        push_objects(cache, Remote(Slow(str(tmp_path / "remote")), "slow"), refs, 1, Impatient())
+    assert len(os.listdir(tmp_path / "remote/packs")) == 1
+    assert os.listdir(tmp_path / "remote/.repro-tmp-workshop") == []
+
+
 def test_what_is_missing_everywhere_is_named_before_anything_is_sent(
     cache: Cache, remote: Remote, tmp_path: Path
 ) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,13 +16,12 @@ from repro.store.packs.records import Packed
 from repro.store.temp_files import naming_the_disk, open_temp, write_parts
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future, ThreadPoolExecutor
+    from concurrent.futures import Future
+
+    from repro.store.packs.write_behind import PackThread
 
 Spot = tuple[int, int, int, RecordKind]
 """Of a record in a pack being written: offset, the object's size, the payload's length, kind."""
-
-_AHEAD = 8
-"""Blocks that wait to be written: whoever makes the records delivers many at once, and is to go on meanwhile."""
 
 _FEW_PARTS = 16  # so few make a block only if they are large: to join them would copy them for nothing
 
@@ -44,23 +42,24 @@ class WrittenPack:
 class PackWriter:
     """One pack in the making. It must be closed or abandoned."""
 
-    def __init__(self, folder: str, *, beside: bool = False) -> None:
+    def __init__(self, folder: str, thread: PackThread | None = None) -> None:
         """Open a temporary file in a folder, which is made where there is none.
 
-        With `beside`, a thread of its own hashes and writes, while the caller makes the next records: that pays
-        where they are large.
+        With a thread, that hashes and writes while the caller makes the next records: it pays where they are large.
         """
         self._folder = folder
-        self._thread = _one_thread() if beside else None
-        self._written: deque[Future[None]] = deque()
+        self._thread = thread
+        self._doing: list[Future[None]] = []
         self._descriptor, self._path = open_temp(folder)
+        self._past_cache = thread.open(self._descriptor) if thread else None
         self._hasher = new_hasher()
         self._parts: list[bytes | memoryview] = [pack_header(os.urandom(4))]
         self._buffered = self.length = len(PACK_HEADER)
+        self._ended = False
         self.spots: dict[Digest, Spot] = {}
 
     def add(self, digest: Digest, packed: Packed) -> None:
-        """Append a record, whose payload may be kept until the next call. One digest is added once.
+        """Append a record, whose payload may be kept until `close`. One digest is added once.
 
         Raises:
             OSError: the disk is full, or refuses.
@@ -73,56 +72,72 @@ class PackWriter:
         if self._buffered >= BLOCK:
             self._write()
 
+    def end(self) -> None:
+        """Write what is left; nothing is added any more. With a thread, it is only begun.
+
+        Raises:
+            OSError: as `add`; the pack is to be abandoned then.
+        """
+        if not self._ended:
+            self._ended = True
+            self._write()
+            if self._thread is not None and self._past_cache is not None:
+                self._doing.append(self._thread.submit(self._naming(self._past_cache.end)))
+
     def close(self) -> WrittenPack:
-        """Write what is left; the caller names the file, or removes it.
+        """Return the pack when all is written; the caller names the file, or removes it.
 
         Raises:
             OSError: the disk is full, or refuses; the file is gone then.
         """
         try:
-            self._write()
-            self._wait()
+            self.end()
+            for done in self._doing:
+                done.result()
             os.fchmod(self._descriptor, 0o444)
         except BaseException:
             self.abandon()
             raise
-        self._end()
+        os.close(self._descriptor)
         return WrittenPack(PackFile(finish(self._hasher), self.length), self._path, self.spots)
 
     def abandon(self) -> None:
         """Remove what was written."""
-        self._end()
+        if self._doing:
+            from concurrent.futures import wait
+
+            wait(self._doing)
+        if self._past_cache is not None:
+            self._past_cache.abandon()
+        os.close(self._descriptor)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._path)
 
     def _write(self) -> None:
         parts, self._parts, self._buffered = self._parts, [], 0
+        put = self._naming(lambda: self._put(parts))
         if self._thread is None:
-            self._put(parts)
+            put()
             return
-        self._wait(_AHEAD)
-        self._written.append(self._thread.submit(self._put, parts))
+        while self._doing and self._doing[0].done():
+            self._doing.pop(0).result()
+        self._doing.append(self._thread.submit(put))
+
+    def _naming(self, work: Callable[[], None]) -> Callable[[], None]:
+        """Let an error of a full disk name the folder."""
+
+        def named() -> None:
+            with naming_the_disk(self._folder):
+                work()
+
+        return named
 
     def _put(self, parts: Sequence[bytes | memoryview]) -> None:
         if len(parts) > _FEW_PARTS:
             parts = [b"".join(parts)]
-        with naming_the_disk(self._folder):
-            for part in parts:
-                self._hasher.update(part)
+        for part in parts:
+            self._hasher.update(part)
+            if self._past_cache is not None:
+                self._past_cache.write(part)
+        if self._past_cache is None:
             write_parts(self._descriptor, parts)
-
-    def _wait(self, left: int = 0) -> None:
-        """Return when at most so many blocks wait to be written."""
-        while len(self._written) > left:
-            self._written.popleft().result()
-
-    def _end(self) -> None:
-        if self._thread is not None:
-            self._thread.shutdown(wait=True)
-        os.close(self._descriptor)
-
-
-def _one_thread() -> ThreadPoolExecutor:
-    from concurrent.futures import ThreadPoolExecutor
-
-    return ThreadPoolExecutor(1, "repro-pack")
