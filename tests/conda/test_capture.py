@@ -16,6 +16,7 @@ from uv import find_uv_bin
 from repro.env.conda import kind as conda
 from repro.env.conda.archive import archived_name
 from repro.env.kinds import ArchiveRequest, Captured, LockRequest, RealiseRequest
+from repro.env.pip.install_failures import EnvironmentOffline
 from repro.model.environments.archive import ArchivedFile
 from repro.model.environments.conda_lock_file import LockedFile, parse_conda_lock
 from repro.model.environments.environment import CondaEnvironment
@@ -202,6 +203,45 @@ def test_an_archive_makes_the_environment_when_channel_and_index_have_nothing(
     said = subprocess.run([again / "bin" / "alpha"], capture_output=True, text=True).stdout
     assert said == "alpha 1.0\n"
     assert all(isinstance(file, ArchivedFile) for file in answer.files)
+
+
+def test_what_builds_the_projects_own_package_is_archived_and_then_no_index_is_asked(
+    install: Install, wheels: SmallIndex, request_here: LockRequest, tmp_path: Path
+) -> None:
+    project = Path(request_here.project_root)
+    backend = make_wheel(wheels.root / "files", "own-backend", "1.0", body=BACKEND)
+    wheels.list_wheels("own-backend")
+    (project / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["own-backend"]\nbuild-backend = "own_backend"\n'
+        '[project]\nname = "own"\nversion = "0.1"\n'
+    )
+    (project / "own.py").write_text("WHO = 'own'\n")
+    install("--editable", str(project))
+    environment, _ = captured(request_here)
+    folder = tmp_path / "archiving"
+    folder.mkdir()
+    cache = request_here.sink
+    assert isinstance(cache, Cache)
+    asked = replace(_archive_request(cache, tmp_path, folder, request_here), project_root=str(project))
+    answer = conda.archive(environment, asked)
+    assert answer.findings == ()
+    assert backend.name in [file.name for file in answer.files]
+
+    wheels.remove("own-backend", "1.0")
+    forgetful = {**request_here.environ, "UV_CACHE_DIR": str(tmp_path / "another-cache")}
+    request = replace(request_here, environ=forgetful)
+    again = realised(
+        environment, request, tmp_path / "elsewhere", archive=answer.files, checkout_root=str(project), offline=True
+    )
+    done = subprocess.run(
+        [again / "bin" / "python", "-c", "import own; print(own.WHO)"], capture_output=True, text=True
+    )
+    assert done.stdout == "own\n"
+    with pytest.raises(EnvironmentOffline):
+        realised(environment, request, tmp_path / "third", checkout_root=str(project), offline=True)
+    gone = conda.archive(environment, replace(asked, environ=forgetful))
+    assert [finding.kind for finding in gone.findings] == ["environment-unarchived"]
+    assert "what builds the project's own packages" in gone.findings[0].detail
 
 
 def test_another_platform_and_a_machine_without_a_gpu_are_refused_before_anything_is_fetched(

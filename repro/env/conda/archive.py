@@ -12,12 +12,16 @@ from urllib.parse import unquote, urlsplit
 
 from repro.env.conda.channels import Channel, client_for
 from repro.env.conda.install import install_failure
+from repro.env.conda.pip_files import PipTarget, find_wheels
+from repro.env.conda.platform import virtual_packages
 from repro.env.kinds import ArchiveRequest
+from repro.env.pip.build_requirements import build_requirements
 from repro.env.pip.install_failures import EnvironmentOffline, PackageGone, PackageHashMismatch
 from repro.env.pip.wheel_download import download
 from repro.errors import ReproError
 from repro.model.environments.archive import ArchivedFile
 from repro.model.environments.conda_lock_file import LockedFile
+from repro.model.environments.environment import CondaEnvironment
 from repro.model.finding import Finding
 from repro.model.objects import ObjectSink
 
@@ -64,6 +68,24 @@ def collect(
             detail = f"{package.file_name} is not archived: {error.message}"
             findings.append(Finding("environment-unarchived", detail, hint=error.hint))
     return tuple(sorted(files, key=lambda file: file.name)), tuple(findings)
+
+
+def build_files(environment: CondaEnvironment, request: ArchiveRequest) -> tuple[tuple[LockedFile, ...], list[Finding]]:
+    """Return the wheels of what builds the project's own packages: a rebuild installs these from their code."""
+    if not environment.project or environment.python is None or request.project_root is None:
+        return (), []
+    asked = build_requirements(environment.project, request.project_root)
+    if not asked:
+        return (), []
+    virtual = virtual_packages(environment.platform, request.environ)
+    target = PipTarget(environment.platform, environment.python.version, virtual)
+    try:
+        return find_wheels(
+            asked, target, (), environ=request.environ, cwd=request.project_root, offline=request.offline
+        ), []
+    except ReproError as error:
+        detail = f"what builds the project's own packages is not archived: {error.message}"
+        return (), [Finding("environment-unarchived", detail, hint=error.hint)]
 
 
 def _here(package: LockedFile, client: Client, request: ArchiveRequest) -> str:

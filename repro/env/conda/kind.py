@@ -133,7 +133,7 @@ def archive(environment: Environment, request: ArchiveRequest) -> Archived:
         PackageHashMismatch: a channel serves another file than it did.
         BadCondaLock: the lock is none.
     """
-    from repro.env.conda.archive import collect
+    from repro.env.conda.archive import build_files, collect
     from repro.env.conda.project_files import known_channels
     from repro.model.environments.conda_lock_file import parse_conda_lock
 
@@ -143,19 +143,20 @@ def archive(environment: Environment, request: ArchiveRequest) -> Archived:
     if request.project_root is not None:
         settings = request.settings or EnvironmentSettings()
         channels = known_channels(request.project_root, settings, None, request.environ)
-    files, findings = collect(locked.of(own.platform), channels, request)
-    return Archived(files, findings)
+    build, more = build_files(own, request)
+    packages = {(package.manager, package.file_name): package for package in (*locked.of(own.platform), *build)}
+    files, findings = collect(tuple(packages.values()), channels, request)
+    return Archived(files, (*findings, *more))
 
 
 def _source(environment: CondaEnvironment, request: RealiseRequest) -> CondaSource:
     """Return where packages come from. What was archived is written out only now, when it is needed."""
     from repro.env.conda.file_names import cache_dir
     from repro.env.conda.install import CondaSource
+    from repro.env.pip.archive_folder import lay_out
 
-    request.bring([file.object for file in request.archive])
-    paths: dict[str, str] = {}
-    for file in request.archive:
-        paths[file.sha256] = _write(request, os.path.join("archive", file.name), file.object)
+    folder = lay_out(request, request.archive)
+    paths = {file.sha256: os.path.join(folder, file.name) for file in request.archive}
     for wheel in environment.wheels:
         paths[wheel.sha256] = _write(request, os.path.join("wheels", wheel.file), wheel.object)
     return CondaSource(

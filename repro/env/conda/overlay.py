@@ -6,7 +6,8 @@ import os
 from dataclasses import replace
 
 from repro.env.kinds import PrefixEnvironment, RealiseRequest
-from repro.env.pip.install_failures import failure_of
+from repro.env.pip.archive_folder import lay_out
+from repro.env.pip.install_failures import EnvironmentOffline, PackageGone, failure_of
 from repro.env.pip.project_installs import install_project
 from repro.env.pip.uv_process import index_arguments, run_uv
 from repro.model.environments.environment import ProjectInstall
@@ -28,8 +29,23 @@ def with_project(
     result = run_uv([*command, "--python", python, prefix], request.environ, request.folder)
     if result.returncode:
         raise failure_of(result, "make a virtual environment for the project's own packages")
-    flags = index_arguments(request.environ, request.offline)
-    install_project(installs, prefix, request.checkout_root, request.environ, flags)
+    _install(installs, prefix, request)
     variables = {**made.variables, "VIRTUAL_ENV": prefix}
     bin_dir = os.path.join(prefix, "bin")
     return replace(made, prefix=prefix, bin_dir=bin_dir, further_bin_dirs=(made.bin_dir,), variables=variables)
+
+
+def _install(installs: tuple[ProjectInstall, ...], prefix: str, request: RealiseRequest) -> None:
+    """Install the project's packages, with what builds them from the archive, else, where it may be asked, an index."""
+    assert request.checkout_root is not None
+    wheels = [file for file in request.archive if file.name.endswith(".whl")]
+    if wheels:
+        flags = ["--offline", "--no-index", "--find-links", lay_out(request, wheels)]
+        try:
+            return install_project(installs, prefix, request.checkout_root, request.environ, flags)
+        except (PackageGone, EnvironmentOffline):
+            if request.offline:  # an archive of an older repro has not what builds them
+                raise
+    flags = index_arguments(request.environ, request.offline)
+    install_project(installs, prefix, request.checkout_root, request.environ, flags)
+    return None

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from repro.env.kinds import Archived, ArchiveRequest
+from repro.env.pip.build_requirements import build_requirements
 from repro.env.pip.install_failures import PackageHashMismatch, failure_of
 from repro.env.pip.installed_wheel import NotAWheel, wheel_name, write_wheel
 from repro.env.pip.lock_file import LockedPackage, canonical_version, parse_lock
@@ -24,11 +25,8 @@ from repro.env.pip.wheel_files import sha256_of
 from repro.model.environments.archive import ArchivedFile
 from repro.model.environments.environment import PipEnvironment, ProjectInstall, VcsInstall
 from repro.model.finding import Finding
-from repro.model.names import parse_path
 
 _AT_ONCE = 8
-_SETUPTOOLS = ("setuptools >= 40.8.0",)
-"""What PEP 518 says of a project that does not say what builds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,21 +92,11 @@ def _to_build_the_project(
     """Return the wheels of what builds the project's own packages: a rebuild installs these from their code."""
     if not installs or request.project_root is None:
         return [], []
-    asked = sorted({line for install in installs for line in _build_requirements(install, request.project_root)})
+    asked = build_requirements(installs, request.project_root)
     entries = _ask("\n".join(asked), request, [], "find what builds the project's own packages")
     files = {entry["name"]: _file_of(entry) for entry in entries}
     findings = [_unarchived(name, "the index has no wheel of it") for name, file in files.items() if file is None]
     return [file for file in files.values() if file is not None], findings
-
-
-def _build_requirements(install: ProjectInstall, root: str) -> Sequence[str]:
-    folder = root if install.path == "." else os.path.join(root, os.fsdecode(parse_path(install.path)))
-    try:
-        with open(os.path.join(folder, "pyproject.toml"), "rb") as file:
-            requires = tomllib.load(file).get("build-system", {}).get("requires", _SETUPTOOLS)
-    except (FileNotFoundError, tomllib.TOMLDecodeError):
-        return _SETUPTOOLS
-    return [str(line) for line in requires]
 
 
 def _ask(requirements: str, request: ArchiveRequest, flags: list[str], doing: str) -> Iterator[dict[str, Any]]:
