@@ -55,6 +55,15 @@ def test_arguments_and_a_stage_are_built_and_recorded_and_another_value_is_drift
     assert imaged.manifest()["facts"]["recipe"]["id"] != first["id"]
 
 
+def test_a_dockerfile_that_takes_everything_does_not_take_its_own_lock(imaged: Person) -> None:
+    imaged.write("Dockerfile", f"FROM {BASE}\nCOPY . /opt/project\nENV PYTHONPATH=/opt/project/lib\n")
+    imaged.repro("env", "lock")
+    first = (imaged.cwd / "image.lock").read_bytes()
+    assert imaged.repro_json("env", "check")["findings"] == []
+    imaged.repro("env", "lock")
+    assert (imaged.cwd / "image.lock").read_bytes() == first
+
+
 def test_two_builds_by_buildkit_give_one_image(engine: TestEngine, tmp_path: Path) -> None:
     found = connect({"DOCKER_HOST": engine.address})
     project = tmp_path / "project"

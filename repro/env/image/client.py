@@ -117,16 +117,15 @@ def _create(engine: Engine, spec: ContainerSpec, terminal: bool) -> str:
     from docker.types import DeviceRequest, Mount
 
     api: Any = engine.client.api
+    podman = engine.name.startswith("Podman")
     options: dict[str, Any] = {}
     if spec.gpus:
         count = -1 if spec.gpus == "all" else int(spec.gpus)
         options["device_requests"] = [DeviceRequest(count=count, capabilities=[["gpu"]])]
     if spec.cpus is not None:
         options["cpuset_cpus"] = ",".join(map(str, spec.cpus))
-    if engine.name.startswith("Podman") and spec.user.uid:
-        options["userns_mode"] = "keep-id"  # else a container of a user's has other owners than the user
     of_image = _variables(api, spec.image)
-    environ, tmpfs = _home(spec, of_image)
+    environ, tmpfs = _home(spec, of_image, podman=podman)
     if spec.python_path:
         python_path = [*spec.python_path, *filter(None, [environ.get("PYTHONPATH", of_image.get("PYTHONPATH"))])]
         environ["PYTHONPATH"] = ":".join(python_path)
@@ -139,6 +138,9 @@ def _create(engine: Engine, spec: ContainerSpec, terminal: bool) -> str:
         group_add=[str(group) for group in spec.user.groups],
         **options,
     )
+    if podman and spec.user.uid:
+        # Else a container of a user's has other owners than the user. The SDK knows Docker's words only.
+        host["UsernsMode"] = "keep-id"
     created = api.create_container(
         spec.image,
         entrypoint=_command(spec),
@@ -169,7 +171,7 @@ def _variables(api: Any, image: str) -> dict[str, str]:
     return {name: value for name, _, value in (str(pair).partition("=") for pair in pairs)}
 
 
-def _home(spec: ContainerSpec, of_image: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+def _home(spec: ContainerSpec, of_image: Mapping[str, str], *, podman: bool) -> tuple[dict[str, str], dict[str, str]]:
     """Return the variables, and what is mounted for HOME.
 
     The image's HOME wins, and root's is the image's; anybody else gets an empty one where the run's user has it.
@@ -180,7 +182,8 @@ def _home(spec: ContainerSpec, of_image: Mapping[str, str]) -> tuple[dict[str, s
     if user.uid == 0:
         return {**spec.environ, "HOME": "/root"}, {}
     covered = any(user.home == m.target or user.home.startswith(m.target.rstrip("/") + "/") for m in spec.mounts)
-    tmpfs = {} if covered or user.home == "/" else {user.home: f"rw,exec,uid={user.uid},gid={user.gid},mode=0700"}
+    owner = "mode=1777" if podman else f"uid={user.uid},gid={user.gid},mode=0700"  # Podman knows no owner here
+    tmpfs = {} if covered or user.home == "/" else {user.home: f"rw,exec,{owner}"}
     return {**spec.environ, "HOME": user.home}, tmpfs
 
 

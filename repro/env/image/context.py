@@ -1,7 +1,8 @@
 """What a build of an image is given: the Dockerfile and the files that it takes, as one tar.
 
-Of the context's folder only what `COPY` and `ADD` name is sent, minus `.dockerignore`, git's folder and repro's: then
-the tar's digest says from what the image was built, and data beside the Dockerfile costs nothing.
+Of the context's folder only what `COPY` and `ADD` name is sent, minus `.dockerignore`, git's folder, repro's, and the
+lock, which is made of the image: then the tar's digest says from what the image was built, and data beside the
+Dockerfile costs nothing.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from repro.errors import CannotProceed
 from repro.model.determinism import EPOCH
 from repro.model.digest import Digest, parse_digest
 from repro.model.environments.dockerfile import Dockerfile
+from repro.model.environments.image_lock import LOCK_FILE
 
-_OWN = (".git", ".repro")
+_OWN = (".git", ".repro", LOCK_FILE)
 _IGNORE = ".dockerignore"
 
 

@@ -96,6 +96,14 @@ def _beyond_classic(word: str, rest: str) -> str | None:
     return None
 
 
+def _binds(rest: str) -> bool:
+    """Whether a RUN sees files of the context: by a mount of type bind, the default, that is not of a stage."""
+    flags = itertools.takewhile(lambda part: part.startswith("--"), rest.split())
+    mounts = [flag.removeprefix("--mount=") for flag in flags if flag.startswith("--mount=")]
+    options = [dict(pair.partition("=")[::2] for pair in mount.split(",")) for mount in mounts]
+    return any(option.get("type", "bind") == "bind" and "from" not in option for option in options)
+
+
 def _taken(
     instructions: list[tuple[str, str]], arguments: Mapping[str, str]
 ) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
@@ -119,7 +127,7 @@ def _taken(
             taken = _sources(rest)
             everything |= taken is None
             sources.update(taken or ())
-        elif word == "ONBUILD" or (word == "RUN" and "--mount" in rest):
+        elif word == "ONBUILD" or (word == "RUN" and _binds(rest)):
             everything = True
     return tuple(bases), None if everything else tuple(sorted(sources))
 
