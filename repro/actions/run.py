@@ -46,11 +46,14 @@ class NotSealed(CannotProceed):
     id = "not-sealed"
 
 
-def run(project: Project, options: RunOptions, on_frozen: Callable[[Manifest], None]) -> Manifest:
+def run(
+    project: Project, options: RunOptions, on_frozen: Callable[[Manifest], None], say: Callable[[str], None]
+) -> Manifest:
     """Record the ingredients, execute the command, record what it made, and return the sealed manifest.
 
     Args:
         on_frozen: is told the open manifest before the command starts.
+        say: is told, in words, what holds the command up.
 
     Raises:
         CommandNotFound, CommandNotExecutable: it did not start; no record is left.
@@ -68,7 +71,7 @@ def run(project: Project, options: RunOptions, on_frozen: Callable[[Manifest], N
         if isinstance(manifest.recipe.environment, ImageEnvironment):
             ending = _execute_in_container(project, options, manifest, watching)
         else:
-            ending = _execute(project, options, manifest, watching)
+            ending = _execute(project, options, manifest, watching, say)
         try:
             return seal(project, manifest, ending)
         except ReproError as error:
@@ -100,7 +103,9 @@ def _completes(manifest: Manifest, ending: Ending) -> str:
     return f"`repro seal {manifest.run}{code}` completes the record"
 
 
-def _execute(project: Project, options: RunOptions, manifest: Manifest, watching: Watching) -> Ending:
+def _execute(
+    project: Project, options: RunOptions, manifest: Manifest, watching: Watching, say: Callable[[str], None]
+) -> Ending:
     recipe = manifest.recipe
     observed = manifest.observations.environment
     inherited, command = started_in(observed, project.environ, options.command, project.cwd)
@@ -114,7 +119,7 @@ def _execute(project: Project, options: RunOptions, manifest: Manifest, watching
     mark_start(project, manifest.run)
     started = datetime.now(UTC)
     try:
-        outcome = watching.execute(command, project.cwd, environ)
+        outcome = watching.execute(command, project.cwd, environ, say)
     except (CommandNotFound, CommandNotExecutable):
         _discard(project, manifest)
         raise

@@ -90,7 +90,7 @@ def run(
         said.extend(frozen.observations.findings)
         say_frozen(frozen)
 
-    manifest = execute(project, options, begin)
+    manifest = execute(project, options, begin, terminal.say)
     say_sealed(manifest, said)
     _archive(project, manifest, offline)
     if twice and manifest.state is State.COMPLETE:

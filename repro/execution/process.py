@@ -40,11 +40,13 @@ class Start:
         pass_fds: file descriptors that the command inherits.
         recipient: given the process that was started, the process that signals are handed on to: the command
             itself, where what was started only holds it.
+        look: shown the process that was started about each second while it runs.
     """
 
     prepare: Callable[[], None] | None = None
     pass_fds: tuple[int, ...] = ()
     recipient: Callable[[int], int] | None = None
+    look: Callable[[int], None] | None = None
 
 
 _PLAIN = Start()
@@ -98,7 +100,10 @@ def execute(
         process = _start(command, cwd, environ, umask, stdout, prepare, start.pass_fds)
         try:
             while process.poll() is None:
-                interrupted |= _hand_on(process, start.recipient) in _ENDING
+                handed_on = _hand_on(process, start.recipient)
+                interrupted |= handed_on in _ENDING
+                if start.look is not None and handed_on is None:
+                    start.look(process.pid)
         except BaseException:
             process.kill()
             process.wait()

@@ -7,16 +7,17 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from repro.errors import CannotProceed
 from repro.execution.handed_streams import HandedStreams, streams_can_be_waited_for
 from repro.execution.pinning import PINNING_SITE
 from repro.execution.portable_strace import PortableStrace, take_along
-from repro.execution.process import Outcome, execute
+from repro.execution.process import Outcome, Start, execute
 from repro.execution.programs import TRACERS, Program, look_up
 from repro.execution.strace import Strace, find_strace, read_log
+from repro.execution.tracer_guard import TracerGuard
 from repro.model.watching.audit_log import read_audit_log
 from repro.model.watching.trace import Trace
 from repro.model.watching.watch_record import Means
@@ -62,16 +63,18 @@ class Watching:
         """The program that watches, and its version."""
         return f"strace {self.strace.version}" if self.strace else None
 
-    def execute(self, command: Sequence[str], cwd: str, environ: Mapping[str, str]) -> Outcome:
-        """Run a command to its end, as `repro.execution.process.execute`."""
+    def execute(
+        self, command: Sequence[str], cwd: str, environ: Mapping[str, str], say: Callable[[str], None]
+    ) -> Outcome:
+        """Run a command to its end, as `repro.execution.process.execute`; `say` is told of a tracer that hangs."""
         if self.strace is None:
             return execute(command, cwd, self._environ(environ))
         log = os.path.join(self.folder, _STRACE_LOG)
         if not streams_can_be_waited_for():
-            return execute(self.strace.watching(log, command), cwd, environ)
+            return execute(self.strace.watching(log, command), cwd, environ, start=Start(look=TracerGuard(say)))
         with HandedStreams() as streams:
             line = self.strace.watching(log, streams.command(command))
-            return execute(line, cwd, environ, start=streams.start)
+            return execute(line, cwd, environ, start=replace(streams.start, look=TracerGuard(say)))
 
     def _environ(self, environ: Mapping[str, str]) -> dict[str, str]:
         if self.means is not Means.AUDIT:

@@ -30,16 +30,17 @@ class Times:
     wall: float
 
 
-def measure_in_turn(commands: tuple[Command, Command], repeat: int) -> tuple[Times, Times]:
+def measure_in_turn(commands: tuple[Command, Command], repeat: int, *, warm_up: bool = True) -> tuple[Times, Times]:
     """Return the medians of two commands.
 
-    They take turns, so that what else the machine does meets both alike. Each is called once before it counts.
+    They take turns, so that what else the machine does meets both alike. With `warm_up` each is called once before
+    it counts.
     """
     samples: tuple[list[Times], list[Times]] = ([], [])
-    for turn in range(repeat + 1):
+    for turn in range(repeat + warm_up):
         for command, kept in zip(commands, samples, strict=True):
             times = _once(command)
-            if turn:
+            if turn or not warm_up:
                 kept.append(times)
     return _median(samples[0]), _median(samples[1])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -24,6 +25,24 @@ total = sum(int(line) for line in open("data/numbers.csv"))
 out = pathlib.Path("out")
 out.mkdir(exist_ok=True)
 (out / "model.txt").write_text(str(total))
+"""
+
+
+LEARN = """\
+import glob, os, numpy as np
+data = np.concatenate([np.loadtxt(path, delimiter=",") for path in sorted(glob.glob("data/*.csv"))])
+random = np.random.default_rng(1)
+one, two = random.normal(size=(19, 256)) / 5, random.normal(size=(256, 1)) / 16
+os.makedirs("out", exist_ok=True)
+for epoch in range(780):
+    for batch in np.split(random.permutation(data), 100):
+        x, y = batch[:, :-1], batch[:, -1:]
+        hidden = np.tanh(x @ one)
+        error = hidden @ two - y
+        back = (error @ two.T) * (1 - hidden**2)
+        two -= 0.01 * hidden.T @ error / len(x)
+        one -= 0.01 * x.T @ back / len(x)
+    np.savez(f"out/{epoch:03}.npz", one=one, two=two)
 """
 
 
@@ -61,6 +80,25 @@ def small_project(folder: Path, venv: Path) -> Person:
     settle()
     call(person, REPRO, "run", "-n", "made", "-o", "out", "--", "python", "train.py")
     call(person, REPRO, "status")
+    return person
+
+
+def training_project(folder: Path) -> Person:
+    """Tracked data in 100 files, and a network of two layers that learns it with NumPy: a checkpoint each epoch."""
+    folder.mkdir(parents=True)
+    venv = make_venv(folder / "venv", [find_uv_bin()])
+    install = [find_uv_bin(), "pip", "install", "--quiet", "--python", str(venv / "bin" / "python"), "numpy"]
+    subprocess.run(install, check=True)
+    person = new_person(folder, venv)
+    numbers = random.Random(1)
+    for shard in range(100):
+        rows = (",".join(f"{numbers.random():.4f}" for _ in range(20)) for _ in range(200))
+        person.write(f"data/{shard:03}.csv", "\n".join(rows))
+    person.write("train.py", LEARN)
+    call(person, REPRO, "add", "data")
+    call(person, "git", "add", "--all")
+    call(person, "git", "commit", "--quiet", "--message", "begin")
+    settle()
     return person
 
 

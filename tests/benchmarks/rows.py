@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from uv import find_uv_bin
@@ -32,13 +33,15 @@ assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 200 * 1024
 class Row:
     """One line of the table.
 
-    `difference`: what counts is how much longer `subject` takes than `base`, not how many times as long.
+    `difference`: what counts is how much longer `subject` takes than `base`, not how many times as long. `rounds`: of
+    what takes long, so many are measured, all of which count; 0: what the command line says, and one before.
     """
 
     subject: Command
     base: Command
     target: str = ""
     difference: bool = False
+    rounds: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,8 @@ def run(place: Place) -> Iterator[Row]:
 def watch(place: Place) -> Iterator[Row]:
     """What watching costs a program that opens 10,000 files, and one that computes; and reading a log of 100,000.
 
-    Of the two, the wall time counts: the CPU time of strace, which is nobody's child, is not in the other.
+    Of the two, the wall time counts: the CPU time of strace, which is nobody's child, is not in the other. On one
+    processor nobody waits for another one to wake up.
     """
     person = projects.small_project(place.folder / "watch", place.venv)
     person.write("data/thousand.csv", "".join(f"{n}\n" for n in range(1_000)))
@@ -108,6 +112,8 @@ def watch(place: Place) -> Iterator[Row]:
     for script, target in (("open.py", "1.5 times"), ("compute.py", "1.05 times")):
         watched, off = (_repro(person, "run", "--watch", means, "--", "python", script) for means in ("strace", "off"))
         yield Row(watched, off, target)
+        if script == "open.py":
+            yield Row(_on_one_processor(watched), _on_one_processor(off))
     person.write(
         "trace.log", "".join(f'7 openat(AT_FDCWD</p>, "d/{n}", O_RDONLY) = 3</p/d/{n}>\n' for n in range(100_000))
     )
@@ -115,6 +121,13 @@ def watch(place: Place) -> Iterator[Row]:
     yield Row(
         Command("reading a log of 100,000 opens", person, (sys.executable, "read.py")), bare, "2 s", difference=True
     )
+
+
+def training(place: Place) -> Iterator[Row]:
+    """What watching costs a training with NumPy of some 30 s. It is measured where it is asked for."""
+    person = projects.training_project(place.folder / "training")
+    watched, off = (_repro(person, "run", "--watch", means, "--", "python", "train.py") for means in ("strace", "off"))
+    yield Row(watched, off, "1.05 times", rounds=2)
 
 
 def packages(place: Place) -> Iterator[Row]:
@@ -218,6 +231,7 @@ GROUPS: dict[str, Callable[[Place], Iterator[Row]]] = {
     "sandbox": sandbox,
     "run": run,
     "watch": watch,
+    "training": training,
     "packages": packages,
     "environments": environments,
     "files": files,
@@ -227,8 +241,17 @@ GROUPS: dict[str, Callable[[Place], Iterator[Row]]] = {
 }
 
 
+LONG = frozenset({"training"})
+"""Groups that are measured only where they are named."""
+
+
 def _repro(person: Person, *arguments: str, note: str = "", prepare: Callable[[], None] | None = None) -> Command:
     return Command(f"repro {' '.join(arguments)}{note}", person, (REPRO, *arguments), prepare)
+
+
+def _on_one_processor(command: Command) -> Command:
+    one = ("taskset", "--cpu-list", str(min(os.sched_getaffinity(0))))
+    return replace(command, shown=f"taskset {command.shown}", arguments=(*one, *command.arguments))
 
 
 def _train(person: Person) -> Command:

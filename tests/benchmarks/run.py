@@ -16,7 +16,7 @@ from pathlib import Path
 from uv import find_uv_bin
 
 from tests.benchmarks.measure import Times, measure_in_turn
-from tests.benchmarks.rows import GROUPS, Row, new_place
+from tests.benchmarks.rows import GROUPS, LONG, Row, new_place
 
 LEAST = 5
 
@@ -28,7 +28,8 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=11, metavar="N", help=f"at least {LEAST}")
     parser.add_argument("--no-peers", action="store_true", help="leave out what needs DVC, which is installed else")
     given = parser.parse_args()
-    chosen = given.only or [name for name in GROUPS if not (given.no_peers and name == "peers")]
+    left_out = LONG | ({"peers"} if given.no_peers else set())
+    chosen = given.only or [name for name in GROUPS if name not in left_out]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "repro-benchmarks"
     _say(_machine())
     _say("")
@@ -38,7 +39,8 @@ def main() -> None:
         place = new_place(Path(folder), cache, find_uv_bin())
         for name in chosen:
             for row in GROUPS[name](place):
-                times = measure_in_turn((row.subject, row.base), max(given.repeat, LEAST))
+                rounds = row.rounds or max(given.repeat, LEAST)
+                times = measure_in_turn((row.subject, row.base), rounds, warm_up=not row.rounds)
                 _say(_line(row, *times))
 
 

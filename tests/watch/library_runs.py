@@ -26,25 +26,6 @@ PACKAGES = (
 TORCH = "torch==2.13.0"
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
 
-_TORCH = """\
-import json, numpy as np, torch
-torch.manual_seed(1)
-data = torch.from_numpy(np.loadtxt("torch.ignored.csv", delimiter=",", skiprows=1)).float() / 50
-layers = torch.nn.Sequential(torch.nn.Linear(1, 8), torch.nn.Tanh(), torch.nn.Linear(8, 1))
-optimizer = torch.optim.Adam(layers.parameters())
-for _ in range(20):
-    optimizer.zero_grad()
-    torch.nn.functional.mse_loss(layers(data[:, :1]), data[:, 1:]).backward()
-    optimizer.step()
-torch.save(layers.state_dict(), "result.pt")
-json.dump({
-    "deterministic": torch.are_deterministic_algorithms_enabled(),
-    "cudnn": [torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32],
-    "capability": torch.backends.cpu.get_cpu_capability(),
-    "threads": torch.get_num_threads(),
-}, open("result.json", "w"))
-"""
-
 NOTEBOOK = {
     "nbformat": 4,
     "nbformat_minor": 5,
@@ -70,6 +51,7 @@ ARRAYS = {
     "scikit-learn": ("sklearn.ignored.csv", ("result.pickle",)),
     "matplotlib": ("matplotlib.ignored.csv", ("result.pdf", "result.png", "result.svg")),
     "joblib": ("joblib.ignored.csv", ("result.txt",)),
+    "PyTorch": ("torch.ignored.csv", ("result.json", "result.pt")),
 }
 _ARRAYS = """\
 import pickle, numpy as np
@@ -93,6 +75,23 @@ if __name__ == "__main__":
     from joblib import Parallel, delayed
     found = Parallel(n_jobs=2)(delayed(text)(name) for name in ["joblib.ignored.csv"] * 4)
     open("result.txt", "w").write(str(found))
+    import json, torch
+    torch.manual_seed(1)
+    data = torch.from_numpy(load("torch.ignored.csv")).float() / 50
+    layers = torch.nn.Sequential(torch.nn.Linear(1, 8), torch.nn.Tanh(), torch.nn.Linear(8, 1))
+    optimizer = torch.optim.Adam(layers.parameters())
+    for _ in range(20):
+        optimizer.zero_grad()
+        torch.nn.functional.mse_loss(layers(data[:, :1]), data[:, 1:]).backward()
+        optimizer.step()
+    torch.save(layers.state_dict(), "result.pt")
+    cudnn, cuda = torch.backends.cudnn, torch.backends.cuda
+    json.dump({
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "cudnn": [cudnn.benchmark, cudnn.allow_tf32, cuda.matmul.allow_tf32],
+        "capability": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
+    }, open("result.json", "w"))
 """
 
 
@@ -108,7 +107,6 @@ class Run:
 
 RUNS = (
     Run(_ARRAYS, ARRAYS, options=("--pin",)),
-    Run(_TORCH, {"PyTorch": ("torch.ignored.csv", ("result.json", "result.pt"))}, options=("--pin",)),
     Run(
         json.dumps(NOTEBOOK),
         {"nbconvert": ("notebook.ignored.csv", ("result.ipynb",))},
@@ -161,7 +159,8 @@ def _project(folder: Path, venv: Path) -> Person:
     table = "a,b\n" + "".join(f"{n},{n * n}\n" for n in range(50))
     for name, _ in LIBRARIES.values():
         ann.write(name, table)
-    convert = "import pandas as p; p.read_csv('pandas.ignored.csv').to_parquet('pandas.ignored.parquet')"
+    convert = "from pyarrow import csv, parquet as p; t = csv.read_csv('pandas.ignored.csv')\n"
+    convert += "p.write_table(t, 'pandas.ignored.parquet')"
     ann.call("python", "-c", convert)
     return ann
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -209,6 +211,30 @@ def test_a_strace_that_writes_nothing_down_is_found_out_in_the_end(watched: Watc
     ann.repro("run", "--", "python", "-c", "open('result', 'w').write('x')")
     assert (watched.manifest()["observations"]["watched"], watched.outputs()) == ("none", ["result"])
     assert "wrote nothing" in str(watched.manifest()["observations"]["findings"])
+
+
+def test_a_strace_that_was_stopped_is_told_of_and_can_go_on(watched: Watched) -> None:
+    process = subprocess.Popen(
+        [*REPRO, "run", "--", "sh", "-c", "touch ready; until [ -e go.ignored ]; do sleep .05; done"],
+        cwd=watched.ann.cwd,
+        env=watched.ann.environ,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    _wait_for(watched, "ready")
+    [command] = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    [tracer] = re.findall(r"TracerPid:\t(\d+)", Path(f"/proc/{command}/status").read_text())
+    os.kill(int(tracer), signal.SIGSTOP)
+    try:
+        said = next(line for line in process.stderr if "does not go on" in line)
+        assert f"kill -CONT {tracer}" in said
+        watched.ann.write("go.ignored", "")
+    finally:
+        os.kill(int(tracer), signal.SIGCONT)
+    process.communicate(timeout=60)
+    assert (process.returncode, watched.outputs()) == (0, ["ready"])
 
 
 def test_a_run_that_is_not_watched_is_recorded_as_such(watched: Watched) -> None:

@@ -1,7 +1,7 @@
 """Real libraries, which open files in their own ways: C, C++, threads, worker processes, a notebook's kernel.
 
 Each run is recorded, and rebuilt with the original gone, in another home, as another user and on one processor. It is
-one test, as the environment is what costs (some 70 s of one processor in all); a failure says which library it was.
+one test, as the environment is what costs (most of a minute of one processor in all); a failure says which library.
 """
 
 from __future__ import annotations

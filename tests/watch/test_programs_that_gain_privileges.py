@@ -23,7 +23,7 @@ for command in (["./privileged-id", "-u"], ["sh", "-c", "./privileged-id -u"]):
     watching = choose_watching("auto", command, os.getcwd(), dict(os.environ))
     watching = dataclasses.replace(watching, folder=os.getcwd() + "/watch")
     begin_watching(watching, ())
-    watching.execute(command, os.getcwd(), dict(os.environ))
+    watching.execute(command, os.getcwd(), dict(os.environ), print)
     watched = read_watching(watching.folder, os.getcwd())
     refused = [os.fsdecode(path) for path in watched.trace.executed if is_privileged(path)]
     seen.append([watching.means, watching.reason, refused])
