@@ -116,11 +116,16 @@ def test_what_was_installed_from_a_commit_is_archived_as_it_is_installed(desk: D
     desk.install(f"git+file://{source}")
     desk.ann.write("train.py", "import alpha, gamma; open('who', 'w').write(alpha.WHO + gamma.WHO)\n")
     run = desk.run()
+    desk.ann.repro("push", "-r", str(desk.remote))
     said = desk.ann.repro_json("env", "archive", run)["runs"][0]
     assert [file["name"] for file in said["files"]] == ["alpha-1.0-py3-none-any.whl", "gamma-0.3-py3-none-any.whl"]
-    desk.ann.repro("push", "-r", str(desk.remote))
     shutil.rmtree(source)
+    answer = rebuild(desk, run, code=3)
+    assert answer["verdict"] == "unbuildable", "the git host has forgotten it, and the archive is not there yet"
+    assert "gamma" in answer["findings"][0]["detail"]
+    assert "the git host" in answer["findings"][0]["hint"]
     desk.index.stop()
+    desk.ann.repro("push", "-r", str(desk.remote), run)
     assert rebuild(desk, run)["verdict"] == "identical"
     made = desk.bob.repro("env", "create", run, "--from", str(desk.remote)).stdout.strip()
     (direct,) = Path(made).glob("lib/*/site-packages/gamma-0.3.dist-info/direct_url.json")

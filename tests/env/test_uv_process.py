@@ -29,6 +29,23 @@ def test_failures_are_told_apart(failure: UvFailure) -> None:
     assert error.hint
 
 
+@pytest.mark.parametrize(
+    ("words", "failure"),
+    [
+        ("fatal: remote error: upload-pack: not our ref 1234", UvFailure.ABSENT),
+        ("fatal: '/srv/gamma' does not appear to be a git repository", UvFailure.ABSENT),
+        ("fatal: repository 'https://example.org/none.git/' not found", UvFailure.ABSENT),
+        ("fatal: could not read Username for 'https://example.org': terminal prompts disabled", UvFailure.REFUSED),
+        ("fatal: unable to access 'https://example.org/': Couldn't connect to server", UvFailure.UNREACHABLE),
+        ("fatal: unable to access 'https://example.org/': Could not resolve host: example.org", UvFailure.UNREACHABLE),
+    ],
+)
+def test_what_git_says_of_a_commit_is_told_apart(words: str, failure: UvFailure) -> None:
+    result = UvResult(2, "", f"error: Failed to download and build `x`\n  cause: Git operation failed\n    {words}\n")
+    assert result.failure is failure
+    assert (failure is UvFailure.ABSENT) == ("the git host" in str(failure_of(result, "install").hint))
+
+
 def test_the_reason_is_uvs_last_error_without_warnings_and_hints() -> None:
     stderr = "warning: old\nUsing Python 3\nerror: Failed to fetch: x\n  cause: not found\n\nhint: do this\n"
     assert UvResult(1, "", stderr).reason == "Failed to fetch: x; not found"

@@ -81,6 +81,8 @@ def failure_of(result: UvResult, doing: str, *, from_archive: bool = False) -> R
             return IndexUnreachable(message, "give uv credentials for the index (uv auth login, UV_INDEX, netrc)")
         case UvFailure.OFFLINE:
             return EnvironmentOffline(message, "try again without --offline, where the network is")
+        case UvFailure.ABSENT if result.of_git:
+            return PackageGone(message, f"the git host has it no more, or shows it to its users only: {_ELSEWHERE}")
         case UvFailure.ABSENT:
             return PackageGone(
                 message, f"name the index that has it (UV_INDEX=URL, UV_FIND_LINKS=DIR, uv.toml), or {_ELSEWHERE}"

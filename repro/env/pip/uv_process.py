@@ -76,13 +76,24 @@ class UvFailure(StrEnum):
     OTHER = "other"
 
 
-# The first that matches decides. Wordings of uv 0.8 to 0.13; a wording that is not here gives OTHER, with uv's text.
+# The first that matches decides. Wordings of uv 0.8 to 0.13, and of git 2.39, which uv passes on; a wording that is not
+# here gives OTHER, with uv's text.
 _SIGNS: tuple[tuple[UvFailure, re.Pattern[str]], ...] = (
     (UvFailure.DISK_FULL, re.compile(r"No space left on device|os error 28|Disk quota exceeded|os error 122")),
     (UvFailure.HASH, re.compile(r"Hash mismatch|hash mismatch|[Hh]ashes? (?:do|does) not match")),
     (UvFailure.OFFLINE, re.compile(r"network was disabled|not found in the cache|network connectivity is disabled")),
-    (UvFailure.REFUSED, re.compile(r"\(?40[13] |401 Unauthorized|403 Forbidden|407 Proxy")),
+    (
+        UvFailure.REFUSED,
+        re.compile(
+            r"\(?40[13] |401 Unauthorized|403 Forbidden|407 Proxy|could not read Username|Authentication failed"
+        ),
+    ),
     (UvFailure.ABSENT, re.compile(r"404 Not Found|410 Gone|no version of|not found in the package registry")),
+    (
+        UvFailure.ABSENT,
+        re.compile(r"not our ref|does not appear to be a git repository|fatal: repository '[^']*' not found"),
+    ),
+    (UvFailure.UNREACHABLE, re.compile(r"Couldn't connect to server|Could not resolve host")),
     (
         UvFailure.UNREACHABLE,
         re.compile(r"error sending request|dns error|tcp connect|[Cc]onnection (?:refused|reset)|timed? ?out|\b50\d "),
@@ -103,6 +114,11 @@ class UvResult:
     def failure(self) -> UvFailure:
         """Why it failed; only meaningful where `returncode` is not 0."""
         return next((kind for kind, sign in _SIGNS if sign.search(self.stderr)), UvFailure.OTHER)
+
+    @property
+    def of_git(self) -> bool:
+        """Whether it was git that failed, which uv starts for what is installed from a commit."""
+        return "Git operation failed" in self.stderr
 
     @property
     def reason(self) -> str:
