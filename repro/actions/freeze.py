@@ -76,6 +76,7 @@ def freeze(project: Project, options: RunOptions) -> Manifest:
     parameters = _parameters(project, options.parameters)
     outputs = declared_outputs(project, options.outputs)
     cache = project.cache()
+    cache.settle()
     ingredients = _capture(project, options, outputs)
     recipe = _recipe(project, ingredients, parameters, outputs)
     code = pack_code(project, ingredients.code, cache)

@@ -37,6 +37,7 @@ def push(project: Project, runs: Sequence[str], source: str | None, jobs: int, p
     remote = remote_of(project, source)
     records = project.records()
     selected = [records.select(run) for run in runs] or records.run_ids()
+    project.cache().settle()
     with Push(project.cache(), remote, jobs, progress) as pushing:
         sending = _Sending(records, remote, pushing, named=bool(runs))
         try:

@@ -57,6 +57,7 @@ def open_run(workspace: Workspace, text: str, source: str | None) -> RunSource:
         BadRecord, NewerFormat: the manifest cannot be read.
     """
     cache = workspace.cache()
+    cache.settle()
     if source is not None:
         remote = remote_of(workspace, source)
         run = select_remote_run(remote, text)

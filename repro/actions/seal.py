@@ -64,6 +64,7 @@ def seal(
     """
     if manifest.state is not State.OPEN:
         raise AlreadySealed(f"the run {manifest.run} is sealed: {manifest.state}", "`repro run` makes a new one")
+    project.cache().settle()
     declared = tuple(dict.fromkeys((*manifest.missing_outputs, *declared_outputs(project, outputs))))
     since = started_ns(project, manifest)
     after = _aftermath(project, manifest, declared, since)

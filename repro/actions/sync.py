@@ -69,6 +69,7 @@ def fetch(
 
     remote = remote_of(project, source)
     cache, records = project.cache(), project.records()
+    cache.settle()
     if not runs and not everything:
         roots = [item.content for item in tracked_items(project) if item.content.digest]
         brought = fetch_objects(cache, remote, roots, jobs, progress)
@@ -106,8 +107,10 @@ def pull(
     remote = remote_of(project, source)
     items = tracked_items(project, paths)
     roots = [item.content for item in items if item.content.digest]
-    brought = fetch_objects(project.cache(), remote, roots, jobs, progress)
-    project.cache().flush()
+    cache = project.cache()
+    cache.settle()
+    brought = fetch_objects(cache, remote, roots, jobs, progress)
+    cache.flush()
     done = checkout(project, items, link=True, force=force, progress=progress)
     return Synced(remote.shown, (), brought.objects, brought.bytes), done
 

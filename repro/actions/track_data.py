@@ -51,6 +51,7 @@ def add(project: Project, paths: Sequence[str], progress: Progress = SILENT) -> 
     wanted = [inside(project, path) for path in paths]
     _refuse_tracked(project, wanted)
     cache = project.cache()
+    cache.settle()
     known = [entry.path for entry in tracked_data(project)]
     captured = []
     for path in wanted:
@@ -58,8 +59,7 @@ def add(project: Project, paths: Sequence[str], progress: Progress = SILENT) -> 
         if outer is not None:
             shown = name_to_text(outer)
             raise UsageError(f"{name_to_text(path)} is part of {shown}, which is tracked", f"`repro add {shown}`")
-        sink = cache if _linker(project, path) is None else AdoptingCache(cache)
-        captured.append((path, capture_remembered(project, path, sink, progress)))
+        captured.append((path, _captured(project, path, cache, progress)))
     cache.flush()
     added = [_publish(project, path, content, files) for path, (content, files) in captured]
     for path, _ in captured:
@@ -70,6 +70,15 @@ def add(project: Project, paths: Sequence[str], progress: Progress = SILENT) -> 
             if memo is not None:
                 link_in_place(project.root, path, memo, cache, linker, project.staging)
     return added
+
+
+def _captured(project: Project, path: RelPath, cache: Cache, progress: Progress) -> tuple[Content, int]:
+    if _linker(project, path) is not None:
+        return capture_remembered(project, path, AdoptingCache(cache), progress)
+    if project.settings.sync == "now":
+        return capture_remembered(project, path, cache, progress)
+    with cache.putting_off():  # the work tree keeps the file
+        return capture_remembered(project, path, cache, progress)
 
 
 def _linker(project: Project, path: RelPath) -> Linker | None:
@@ -148,6 +157,7 @@ def checkout(
         CorruptObject, BadTree, UnsafeLink: what is stored, or the way to it, is not safe.
     """
     cache = project.cache()
+    cache.settle()  # what stands in the work tree may be given up for it
     standing = {item.path for item in items if _stands(project, item)}
     wanted = [item for item in items if item.path not in standing]
     if not force:

@@ -39,6 +39,7 @@ class Settings:
     remote: str | None = None
     store: str | None = None
     link: tuple[Way, ...] = ()
+    sync: str | None = None
     watch: str | None = None
     capture_outside: int | None = None
     network: str | None = None
@@ -54,6 +55,8 @@ class Settings:
         return Policy(self.results, self.require, self.rules)
 
 
+SYNC = ("later", "now")
+
 KEYS = (
     "inputs",
     "outputs",
@@ -66,6 +69,7 @@ KEYS = (
     "remote",
     "store",
     "link",
+    "sync",
     "watch",
     "capture_outside",
     "network",
@@ -106,6 +110,7 @@ def parse_settings(data: bytes, what: str, committed: bool = False) -> Settings:
         remote=reader.text(top, ("remote",)),
         store=reader.text(top, ("store",)),
         link=_ways(reader, top.get("link")),
+        sync=reader.word(top, ("sync",), SYNC),
         watch=reader.word(top, ("watch",), WISHES),
         capture_outside=_size(reader, top.get("capture_outside")),
         network=reader.word(top, ("network",), NETWORK),
@@ -135,6 +140,7 @@ def merge_settings(nearer: Settings, farther: Settings) -> Settings:
         remote=nearer.remote or farther.remote,
         store=nearer.store or farther.store,
         link=nearer.link or farther.link,
+        sync=nearer.sync or farther.sync,
         watch=nearer.watch or farther.watch,
         capture_outside=farther.capture_outside if nearer.capture_outside is None else nearer.capture_outside,
         network=nearer.network or farther.network,

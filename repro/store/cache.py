@@ -24,7 +24,6 @@ from repro.store.object_faults import CorruptObject as CorruptObject
 from repro.store.object_faults import MissingObject as MissingObject
 from repro.store.object_faults import SizeLie as SizeLie
 from repro.store.packs.objects import PackedObjects
-from repro.store.reflink import is_read_from_start, reflink
 from repro.store.set_aside import set_aside
 from repro.store.shared_folders import make_folder
 from repro.store.stored_objects import StoredObjects
@@ -46,7 +45,7 @@ class Cache(StoredObjects):
             NewerCache: its format is newer than this repro knows, or not a version at all.
         """
         self._tmp = os.path.join(root, "tmp")
-        self._prepared = self._has_new_names = False
+        self._prepared = self._has_new_names = self._puts_off = self._is_settled = False
         freshness = Freshness(root)
         super().__init__(root, LooseObjects(root, freshness), PackedObjects(root, freshness, self._store_beside))
         check_format(root)
@@ -154,6 +153,23 @@ class Cache(StoredObjects):
         """
         self._loose.publish(descriptor, path, ref.digest)
 
+    @contextlib.contextmanager
+    def putting_off(self) -> Iterator[None]:
+        """Within it, `flush` does not wait for large copies of files that stay where they are: `settle` does."""
+        self._puts_off = True
+        try:
+            yield
+        finally:
+            self._puts_off = False
+
+    def settle(self) -> None:
+        """See to it that what others put off is on the disk, and whole, before relying on it. Errors as `flush`."""
+        if not self._is_settled and os.path.isdir(f"{self.root}/unsynced"):
+            from repro.store.unsynced import Unsynced
+
+            Unsynced(self.root, self._loose).settle()
+        self._is_settled = True
+
     def flush(self) -> None:
         """Put on disk what was added since the last flush: call it before publishing a record that names it."""
         self._loose.flush()
@@ -244,22 +260,12 @@ class Cache(StoredObjects):
         Raises:
             OSError: the disk is full, or refuses; nothing is left behind.
         """
-        from repro.store.hashed_copy import copy_and_hash_here
+        from repro.store.copied_objects import store_large
+        from repro.store.unsynced import Unsynced
 
         self.prepare()
-        with temp_file(self._tmp) as (temp, path):
-            # Of a clone, it is the clone that is hashed: the original may be written to.
-            if is_read_from_start(descriptor, len(first)):
-                if reflink(descriptor, temp):
-                    ref = hash_descriptor(temp, told)
-                else:
-                    os.lseek(descriptor, 0, os.SEEK_SET)
-                    ref = copy_and_hash_here(descriptor, temp, told=told)
-            else:
-                ref = copy_and_hash_here(descriptor, temp, first, told)
-            if not self.knows(ref):
-                self._loose.publish(temp, path, ref.digest)
-        return ref
+        unsynced = Unsynced(self.root, self._loose) if self._puts_off else None
+        return store_large(self._loose, self.knows, self._tmp, descriptor, first, told, unsynced)
 
     def take_over(self, descriptor: int, digest: Digest) -> None:
         """Take a file of the work tree as an object's own: it was hashed when nobody could write to it any more.

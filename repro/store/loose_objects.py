@@ -82,8 +82,8 @@ class LooseObjects:
             write_all(temp, data)
             self.publish(temp, path, ref.digest)
 
-    def publish(self, temp: int, temp_path: str, digest: Digest) -> None:
-        """Give a complete temporary file its name."""
+    def publish(self, temp: int, temp_path: str, digest: Digest, *, is_waited_for: bool = True) -> None:
+        """Give a complete temporary file its name; `flush` waits for it, unless a record says that nobody did."""
         path = self.path_of(digest)
         os.fchmod(temp, 0o444)
         try:
@@ -91,7 +91,8 @@ class LooseObjects:
         except FileNotFoundError:
             make_folder(os.path.dirname(path))
             os.rename(temp_path, path)
-        self._unflushed.add(path)
+        if is_waited_for:
+            self._unflushed.add(path)
 
     def take_over(self, descriptor: int, digest: Digest) -> None:
         """Make an open, read-only file an object's file, by a second name for it.
@@ -135,7 +136,8 @@ class LooseObjects:
     def flush(self) -> None:
         """Put on disk what was named, or relied on, since the last time."""
         paths, self._unflushed = self._unflushed, set()
-        flush_files(paths, f"{self._root}/objects")
+        if paths:
+            flush_files(paths, f"{self._root}/objects")
 
     def _keep(self, digest: Digest, found: os.stat_result) -> bool:
         path = self.path_of(digest)

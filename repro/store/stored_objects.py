@@ -11,6 +11,7 @@ from repro.errors import IntegrityError
 from repro.model.content import ObjectRef
 from repro.model.digest import Digest, digest_of
 from repro.model.links import LINK_FROM
+from repro.model.names import name_to_text
 from repro.model.objects import Told
 from repro.model.pack import SMALL_LIMIT
 from repro.model.tree import Entry, decode_tree
@@ -169,7 +170,15 @@ class StoredObjects:
         return descriptor
 
     def _missing(self, digest: Digest) -> MissingObject:
-        return MissingObject(f"the object {digest} is not in the cache {self.root}", "get it with: repro fetch")
+        from repro.store.unsynced import lost_from
+
+        found, file = f"the object {digest} is not in the cache {self.root}", lost_from(self.root, digest)
+        if file is None:
+            return MissingObject(found, "get it with: repro fetch")
+        return MissingObject(
+            f"{found}: it came from {name_to_text(file)}, and did not reach the disk before the machine went down",
+            "add that file again if there is a copy of it, or get it with: repro fetch",
+        )
 
     def _in_packs(self, ref: ObjectRef) -> bytes | None:
         """Return the bytes of an object that is a record of a pack, verified; None where it is none.

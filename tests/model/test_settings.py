@@ -29,6 +29,7 @@ remotes:
 remote: store
 store: ~/store
 link: [reflink, hardlink, copy]
+sync: now
 watch: strace
 capture_outside: 500 MiB
 network: forbid
@@ -48,6 +49,7 @@ def test_every_setting_is_read() -> None:
         remote="store",
         store="~/store",
         link=(Way.REFLINK, Way.HARDLINK, Way.COPY),
+        sync="now",
         watch="strace",
         capture_outside=500 << 20,
         network="forbid",

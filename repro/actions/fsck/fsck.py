@@ -13,6 +13,7 @@ from repro.actions.fsck.records import records_here
 from repro.actions.fsck.remote import Far, check_far
 from repro.actions.fsck.repair import MendHere
 from repro.actions.fsck.repair_packs import PacksMendedHere, set_indexes_aside
+from repro.actions.fsck.unsynced import unsynced_objects
 from repro.actions.sync import remote_of
 from repro.errors import RemoteError
 from repro.model.digest import Digest
@@ -59,6 +60,8 @@ def fsck(
 
 def _check_here(workspace: Workspace, jobs: int, repair: bool, quick: bool, progress: Progress) -> Checked:
     cache = workspace.cache()
+    if repair:
+        cache.settle()
     records = records_here(workspace)  # before the objects: what is recorded later needs what the walk may miss
     files = PacksHere(cache.root)
     sound = SoundObjects()
@@ -83,6 +86,7 @@ def _check_here(workspace: Workspace, jobs: int, repair: bool, quick: bool, prog
             found = Finding(trouble.kind, f"{trouble.what}; it is also here as a sound file", trouble.name)
             (repaired if repair else packs.findings).append(found)
     information = [*_leftovers(cache.root), *packs.information]
+    unsynced = unsynced_objects(cache.root, sound)
     mender: MendHere | None = None
     project = workspace if isinstance(workspace, Project) else None
     if repair:
@@ -101,7 +105,8 @@ def _check_here(workspace: Workspace, jobs: int, repair: bool, quick: bool, prog
         lost, kept = _refs(project, checked.commits, repair)
         findings += lost
         repaired += kept
-    findings += packs.findings
+    findings += [*packs.findings, *unsynced.lost]
+    information += unsynced.pending
     findings += trouble_findings(walk.troubles, None if repair else "`repro fsck --repair` takes it from who has it")
     # A pack without an index is what a killed command left, unless something is missing, or nobody knows.
     (findings if findings or project is None else information).extend(packs.unindexed)

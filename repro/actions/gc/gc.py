@@ -76,6 +76,7 @@ def gc(
     else:
         if delete:
             _refuse(roots)
+            workspace.cache().settle()
         collected, shown = collect_here(workspace.cache(), roots, now, grace, delete=delete, told=progress), store
     collected.findings[:0] = [*_gone(roots), *roots.unread, *roots.skipped]
     return Collected(shown, collected, tuple(name_to_text(path) for path in known_projects(store)))
