@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from repro.env.installed_files_memo import RecordedFile
 from repro.env.pip.edited_files import edited_findings
 from repro.env.pip.probe import probe
 from repro.model.finding import Finding
@@ -68,7 +69,7 @@ def test_unchanged_files_are_not_read_again(two: Desk, monkeypatch: pytest.Monke
 
     real = module._is_as_recorded
 
-    def watched(file: module._Recorded) -> bool:  # no stand-in: it calls the real function
+    def watched(file: RecordedFile) -> bool:  # no stand-in: it calls the real function
         hashed.append(file.name)
         return real(file)
 

@@ -1,0 +1,84 @@
+"""What was found of installed files, remembered: reading all of them takes seconds, their sizes and times do not.
+
+The memo is of one environment. Under each distribution's or package's name it has a signature of its files, and which
+of them were edited: as long as the signature is the same, nothing is read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedFile:
+    """A file that an installer wrote down: its name there, its path, and the hash that it had, in the same writing."""
+
+    name: str
+    path: str
+    expected: str
+
+
+def signature(files: Sequence[RecordedFile], *, follow_symlinks: bool) -> str:
+    """Return what changes when one of the files does: of names, hashes, sizes, times and inodes.
+
+    Args:
+        files: in their order.
+        follow_symlinks: whether what a link leads to is meant, as where packages are linked to an installer's cache,
+            or the link itself, as where a file must be none.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for file in files:
+        try:
+            seen = os.stat(file.path, follow_symlinks=follow_symlinks)
+            told = f"{seen.st_size} {seen.st_mtime_ns} {seen.st_ino}"
+        except OSError:
+            told = "-"
+        digest.update(f"{file.name}\0{file.expected}\0{told}\0".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+class FilesMemo:
+    """What was found of one environment: by `dist-info` folder, a signature and the names of edited files."""
+
+    def __init__(self, memo_dir: str, prefix: str) -> None:
+        name = hashlib.sha256(os.fsencode(prefix)).hexdigest()[:32]
+        self._path = os.path.join(memo_dir, "installed-files", f"{name}.json")
+        self._before: dict[str, tuple[str, list[str]]] = {}
+        self._now: dict[str, tuple[str, list[str]]] = {}
+        # What cannot be read is not known: it is looked at again.
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+            with open(self._path, encoding="utf-8") as file:
+                plain = json.load(file)
+            if plain["format"] == _FORMAT:
+                self._before = {str(k): (str(v[0]), [str(name) for name in v[1]]) for k, v in plain["seen"].items()}
+
+    def known(self, info: str, signature: str) -> list[str] | None:
+        """Return the names of edited files, None where the files are not those that were looked at."""
+        found = self._before.get(info)
+        if found is None or found[0] != signature:
+            return None
+        self._now[info] = found
+        return found[1]
+
+    def learn(self, info: str, signature: str, edited: list[str]) -> None:
+        """Remember what was found."""
+        self._now[info] = (signature, edited)
+
+    def write(self) -> None:
+        """Put it on disk, if something is new. A memo that cannot be written costs time, not correctness."""
+        if self._now == self._before:
+            return
+        with contextlib.suppress(OSError):
+            os.makedirs(os.path.dirname(self._path), exist_ok=True)
+            descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(self._path), prefix="tmp-")
+            with open(descriptor, "w", encoding="utf-8") as file:
+                json.dump({"format": _FORMAT, "seen": self._now}, file)
+            os.replace(temporary, self._path)
