@@ -41,6 +41,20 @@ def environment_key(environment: PipEnvironment, interpreter: str) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
 
 
+def interpreter_place(interpreter: str) -> str:
+    """Return what `make_environment` takes as place for a venv of an interpreter.
+
+    uv asks a Python that it does not know what it is, which takes as long as to install a hundred small packages, and
+    keeps the answer by the path (and the time stamp of the file that the path leads to). The path of a venv that is
+    made for the same file is therefore the same.
+    """
+    import hashlib
+
+    real = os.path.realpath(interpreter)
+    stat = os.stat(real)
+    return hashlib.sha256(f"{real}\0{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}".encode()).hexdigest()[:16]
+
+
 def cached_environment(envs_dir: str, key: str) -> str | None:
     """Return the prefix of a complete environment, None where there is none or it is not what it was when made.
 
@@ -58,13 +72,15 @@ def cached_environment(envs_dir: str, key: str) -> str | None:
     return None
 
 
-def make_environment(envs_dir: str, key: str, build: Callable[[str], None]) -> str:
+def make_environment(envs_dir: str, key: str, build: Callable[[str], None], place: str | None = None) -> str:
     """Build an environment under a temporary name, and give it its own when it is complete.
 
     Args:
         envs_dir: made when needed.
         key: of `environment_key`.
         build: makes the environment at the path it is given, which does not exist yet.
+        place: what the temporary name is made of, where the same name each time saves work; while another process
+            uses it, or if one was killed there, the name is another.
 
     Returns:
         The prefix: of this environment, or of one that another process made meanwhile.
@@ -74,11 +90,10 @@ def make_environment(envs_dir: str, key: str, build: Callable[[str], None]) -> s
         whatever `build` raises; nothing is left then.
     """
     import shutil
-    import tempfile
 
     os.makedirs(envs_dir, exist_ok=True)
     _remove_left_overs(envs_dir)
-    temporary = tempfile.mkdtemp(prefix=_TEMPORARY, dir=envs_dir)
+    temporary = _temporary_folder(envs_dir, place)
     try:
         made = os.path.join(temporary, "env")
         build(made)
@@ -89,6 +104,17 @@ def make_environment(envs_dir: str, key: str, build: Callable[[str], None]) -> s
         return _put_in_place(envs_dir, key, made, temporary)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _temporary_folder(envs_dir: str, place: str | None) -> str:
+    if place is not None:
+        path = os.path.join(envs_dir, _TEMPORARY + place)
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(path, 0o700)
+            return path
+    import tempfile
+
+    return tempfile.mkdtemp(prefix=_TEMPORARY, dir=envs_dir)
 
 
 def _put_in_place(envs_dir: str, key: str, made: str, temporary: str) -> str:

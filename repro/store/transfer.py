@@ -4,39 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from repro.model.digest import Digest
 from repro.model.progress import SILENT, Progress
-from repro.model.tree import Entry
 from repro.store.cache import Cache
 from repro.store.fetch import Fetch as Fetch
+from repro.store.missing import missing_here as missing_here
 from repro.store.push import Push as Push
-from repro.store.reached import Root, Walk
+from repro.store.reached import Root
 from repro.store.remote import Remote
 from repro.store.remote_objects import JOBS as JOBS
 from repro.store.remote_objects import RemoteObjects as RemoteObjects
 from repro.store.transferred import Transferred as Transferred
-
-
-def missing_here(cache: Cache, roots: Sequence[Root], *, files: bool = True) -> tuple[Digest, ...]:
-    """Return the objects that are needed and not in the cache; what a missing tree names is not known.
-
-    `files`: whether more than trees is needed.
-
-    Raises:
-        CorruptObject, BadTree, WrongSize: a tree in the cache is not what it must be.
-    """
-    missing: dict[Digest, None] = {}
-
-    def open_tree(digest: Digest) -> tuple[Entry, ...] | None:
-        if cache.has(digest):
-            return cache.read_tree(digest)
-        missing[digest] = None
-        return None
-
-    for ref in Walk(roots, open_tree).files():
-        if files and not cache.has(ref.digest):
-            missing[ref.digest] = None
-    return tuple(missing)
 
 
 def push_objects(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from repro.errors import IntegrityError
 from repro.model.environments.archive import ArchivedFile
 from repro.model.environments.environment import Environment
@@ -11,8 +13,9 @@ from repro.model.pieces import Part, Piece
 from repro.model.strict_yaml import MAX_BYTES
 from repro.store.archive_records import FOLDER, ArchiveRecords, checked_archive, is_archive_name
 from repro.store.records import Records
-from repro.store.remote import Remote
-from repro.store.storages.errors import RemoteListsNothing
+
+if TYPE_CHECKING:
+    from repro.store.remote import Remote
 
 
 class StrangeArchive(IntegrityError):
@@ -45,6 +48,8 @@ def fetch_archives(records: Records, remote: Remote, environment: Environment | 
         IntegrityError, NewerFormat: one is not what its name says.
         RemoteError: the remote cannot be reached.
     """
+    from repro.store.storages.errors import RemoteListsNothing
+
     if environment is None:
         return
     own = ArchiveRecords(records.folder)

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from repro.code.published_checkout import published_commit
 from repro.env.kind_modules import kind_named
 from repro.env.kinds import LockRequest, Realised, RealiseRequest
 from repro.env.which_kind import find_kind
@@ -81,6 +80,8 @@ def lock_request(
     project: Project, command: Sequence[str], *, python: str | None, offline: bool = False, refresh: bool = False
 ) -> LockRequest:
     """Return what an environment of this project is looked for with."""
+    from repro.code.published_checkout import published_commit
+
     return LockRequest(
         command=command,
         cwd=project.cwd,

@@ -21,8 +21,8 @@ from repro.model.pieces import Part, pieces_of
 from repro.model.processor import ask_for, lacking
 from repro.model.progress import SILENT, Progress
 from repro.model.run_state import State
+from repro.store.missing import missing_here
 from repro.store.storages.errors import MissingOnRemote
-from repro.store.transfer import missing_here
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,6 @@ from repro.actions.rebuild.plan import RebuildPlan, plan_rebuild
 from repro.actions.rebuild.room import Room, make_room
 from repro.actions.rebuild.sandbox import check_kind, set_up
 from repro.actions.run_source import RunSource, open_run
-from repro.actions.sync import push_rebuild
 from repro.code.filtered_tree import tree_without
 from repro.code.restore import SubmodulePack, restore_commit
 from repro.data.checkout import make_directory, place
@@ -155,6 +154,8 @@ def _running(kind: SandboxKind) -> str:
 def _keep_record(source: RunSource, record: RebuildRecord, options: RebuildOptions) -> None:
     path = source.records.add_rebuild(record)
     if options.push and source.remote is not None:
+        from repro.actions.sync import push_rebuild
+
         push_rebuild(source.records, source.remote, source.manifest.run, os.path.basename(path))
 
 

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from repro.env.environment_cache import cached_environment, environment_key, make_environment
+from repro.env.environment_cache import cached_environment, environment_key, interpreter_place, make_environment
 from repro.env.kinds import PrefixEnvironment
 from repro.env.pip.install_failures import EnvironmentNotMade, TamperedWheel, UnsafeInstall, failure_of
 from repro.env.pip.installed import without_credentials
@@ -78,7 +78,7 @@ def realise(
     if prefix is None:
         cwd = checkout_root or envs_dir
         builder = _Builder(environment, lock, wheels, interpreter, environ, cwd, offline, archive)
-        prefix = make_environment(envs_dir, key, builder.build)
+        prefix = make_environment(envs_dir, key, builder.build, interpreter_place(interpreter))
     if environment.project and checkout_root is not None:
         if project_env_dir is None:
             raise ValueError("an environment with project installs needs project_env_dir")
