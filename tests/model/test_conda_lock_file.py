@@ -39,6 +39,25 @@ def test_any_text_survives(version: str, name: str) -> None:
     assert yaml.safe_load(data)["package"][0]["dependencies"] == {name: version}
 
 
+def test_what_repro_wrote_is_read_without_a_parser(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(data: bytes, what: str) -> object:
+        raise AssertionError("a YAML parser was asked")
+
+    # In place of the parser, whose answer would be the same: only so it shows that it was not asked.
+    monkeypatch.setattr("repro.model.environments.conda_lock_file.load_yaml", refuse)
+    assert parse_conda_lock(dump_conda_lock(CONDA_LOCK), "x") == CONDA_LOCK
+    one = part_of(CONDA_LOCK, "linux-64")
+    assert dump_conda_lock(parse_conda_lock(one, "x")) == one
+
+
+def test_what_somebody_edited_is_read_as_yaml_has_it() -> None:
+    data = dump_conda_lock(CONDA_LOCK)
+    key = b"category: main"
+    for edited in (data.replace(key, b"category: 'main'"), data + b"# a comment\n", data.replace(b"\n", b"\r\n")):
+        assert edited != data
+        assert parse_conda_lock(edited, "x") == CONDA_LOCK
+
+
 def test_the_order_of_packages_does_not_matter() -> None:
     assert dump_conda_lock(dataclasses.replace(CONDA_LOCK, packages=(ALPHA, SIX))) == dump_conda_lock(CONDA_LOCK)
 

@@ -6,18 +6,21 @@ key that they do not know, so what repro has to say beside it stands in `metadat
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from repro.errors import IntegrityError
 from repro.model.canonical import canonical_digest
+from repro.model.environments.conda_lock_shape import list_lines, mapping_lines, scalar
 from repro.model.environments.conda_url import is_plain_url
 from repro.model.record import BadRecord, Fields
 from repro.model.strict_yaml import BadYaml, load_yaml
 
 HEADER = "# conda-lock.yml, version 1, written by repro: conda-lock and repro read it. Do not edit.\n"
 VERSION = 1
+_AGAIN = "lock it again: `repro env lock`"
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 _WORD = re.compile(r"[A-Za-z0-9_.+!~-]+")
@@ -28,8 +31,6 @@ _FILE = re.compile(r"[A-Za-z0-9_.+!%~-]+\.(?:conda|tar\.bz2)")
 _WHEEL = re.compile(r"[A-Za-z0-9_.+!%~-]+\.whl")
 _VIRTUAL = re.compile(r"__[a-z0-9_]+=[^=\s]+(?:=[^=\s]+)?")
 _MAX_TEXT = 4096
-_PLAIN = re.compile(r"[A-Za-z_](?:[A-Za-z0-9_./+%=<>~-]|:(?=[A-Za-z0-9/]))*")
-_NOT_TEXT = frozenset(["null", "true", "false", "yes", "no", "on", "off", "y", "n"])
 
 
 class BadCondaLock(IntegrityError):
@@ -140,14 +141,14 @@ def dump_conda_lock(lock: CondaLock) -> bytes:
     custom |= {f"virtual-needs.{p}": "; ".join(lock.needs[p]) for p in sorted(lock.needs)}
     custom |= {f"site-packages.{p}": lock.site_packages[p] for p in sorted(lock.site_packages)}
     lines = [f"version: {VERSION}", "metadata:"]
-    lines += _mapping("content_hash", sorted(lock.content_hash.items()), "  ")
+    lines += mapping_lines("content_hash", sorted(lock.content_hash.items()), "  ")
     lines.append("  channels:" if lock.channels else "  channels: []")
     for url, names in lock.channels:
-        lines.append(f"  - url: {_scalar(url)}")
-        lines += _list("used_env_vars", names, "    ")
-    lines += _list("platforms", sorted(lock.platforms), "  ")
-    lines += _list("sources", lock.sources, "  ")
-    lines += _mapping("custom_metadata", custom.items(), "  ")
+        lines.append(f"  - url: {scalar(url)}")
+        lines += list_lines("used_env_vars", names, "    ")
+    lines += list_lines("platforms", sorted(lock.platforms), "  ")
+    lines += list_lines("sources", lock.sources, "  ")
+    lines += mapping_lines("custom_metadata", custom.items(), "  ")
     lines.append("package:" if lock.packages else "package: []")
     for package in _sorted(lock.packages):
         lines += _package_lines(package)
@@ -161,8 +162,32 @@ def parse_conda_lock(data: bytes, what: str) -> CondaLock:
         BadCondaLock: not YAML, another version, a package without a SHA-256, a URL with a secret in it, or not http,
             https or file.
     """
+    found = _as_written(data, what)
+    if found is not None:
+        return found
     try:
-        fields = Fields(load_yaml(data, what), what)
+        plain = load_yaml(data, what)
+    except BadYaml as error:
+        raise BadCondaLock(error.message, _AGAIN) from None
+    return _lock(plain, what)
+
+
+def _as_written(data: bytes, what: str) -> CondaLock | None:
+    """Return the lock that is written as these very bytes, None where there is none, or where it is not found."""
+    from repro.model.environments.conda_lock_shape import by_shape
+
+    plain = by_shape(data)
+    if plain is None:
+        return None
+    with contextlib.suppress(BadCondaLock):  # the parser says what is wrong
+        lock = _lock(plain, what)
+        return lock if dump_conda_lock(lock) == data else None
+    return None
+
+
+def _lock(plain: object, what: str) -> CondaLock:
+    try:
+        fields = Fields(plain, what)
         version = fields.take("version")
         if version != VERSION:
             raise BadCondaLock(f"{what} is of version {version!r}; version {VERSION} is read", "lock it again")
@@ -181,8 +206,8 @@ def parse_conda_lock(data: bytes, what: str) -> CondaLock:
             sources=metadata.texts("sources"),
             written_by_repro="repro" in custom,
         )
-    except (BadRecord, BadYaml) as error:
-        raise BadCondaLock(error.message, "lock it again: `repro env lock`") from None
+    except BadRecord as error:
+        raise BadCondaLock(error.message, _AGAIN) from None
     _check_doubles(lock, what)
     return lock
 
@@ -192,37 +217,18 @@ def _sorted(packages: tuple[LockedFile, ...]) -> tuple[LockedFile, ...]:
 
 
 def _package_lines(package: LockedFile) -> Iterator[str]:
-    yield f"- name: {_scalar(package.name)}"
-    yield f"  version: {_scalar(package.version)}"
+    yield f"- name: {scalar(package.name)}"
+    yield f"  version: {scalar(package.version)}"
     yield f"  manager: {package.manager}"
-    yield f"  platform: {_scalar(package.platform)}"
-    yield from _mapping("dependencies", package.dependencies, "  ")
-    yield f"  url: {_scalar(package.url)}"
+    yield f"  platform: {scalar(package.platform)}"
+    yield from mapping_lines("dependencies", package.dependencies, "  ")
+    yield f"  url: {scalar(package.url)}"
     hashes = [("md5", package.md5)] if package.md5 else []
-    yield from _mapping("hash", [*hashes, ("sha256", package.sha256)], "  ")
+    yield from mapping_lines("hash", [*hashes, ("sha256", package.sha256)], "  ")
     if package.build:
-        yield f"  build: {_scalar(package.build)}"
+        yield f"  build: {scalar(package.build)}"
     yield "  category: main"
     yield "  optional: false"
-
-
-def _mapping(name: str, items: Iterable[tuple[str, str]], indent: str) -> list[str]:
-    lines = [f"{indent}  {_scalar(key)}: {_scalar(value)}" for key, value in items]
-    return [f"{indent}{name}:", *lines] if lines else [f"{indent}{name}: {{}}"]
-
-
-def _list(name: str, items: Iterable[str], indent: str) -> list[str]:
-    lines = [f"{indent}- {_scalar(item)}" for item in items]
-    return [f"{indent}{name}:", *lines] if lines else [f"{indent}{name}: []"]
-
-
-def _scalar(text: str) -> str:
-    """Return a text as YAML, 1.1 and 1.2, takes it for that text."""
-    if _PLAIN.fullmatch(text) and text.lower() not in _NOT_TEXT:
-        return text
-    if text.isprintable():
-        return f"'{text.replace(chr(39), chr(39) * 2)}'"
-    return '"' + "".join(c if c.isprintable() and c not in '"\\' else f"\\U{ord(c):08x}" for c in text) + '"'
 
 
 def _package(fields: Fields) -> LockedFile:
