@@ -98,6 +98,16 @@ def test_two_places_hold_the_same_bytes(desk: Desk) -> None:
     assert tree(one.prefix) == tree(two.prefix)
 
 
+def test_environments_share_files_by_link_and_none_can_be_written_through_another(desk: Desk) -> None:
+    alone = captured(desk, "alpha")
+    first, second = desk.realise(alone), desk.realise(captured(desk, "beta"))
+    assert first.prefix != second.prefix
+    one, two = (next(Path(made.prefix).rglob("site-packages/alpha.py")) for made in (first, second))
+    assert one.samefile(two)
+    files = [path for path in Path(second.prefix).rglob("*") if path.is_file() and not path.is_symlink()]
+    assert [path for path in files if path.stat().st_nlink > 1 and path.stat().st_mode & 0o222] == []
+
+
 def test_nothing_is_compiled_or_seeded(desk: Desk) -> None:
     made = desk.realise(captured(desk, "alpha"), UV_COMPILE_BYTECODE="1", UV_VENV_SEED="1")
     names = os.listdir(next(Path(made.prefix).glob("lib/python*/site-packages")))

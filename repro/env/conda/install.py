@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import json
 import os
-import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,8 +66,7 @@ def install_packages(
     """Make `prefix` hold exactly these packages, with `final` as the path that they find in their files.
 
     A file whose SHA-256 is not the lock's is refused as it arrives, and a cached one whose files have changed is
-    fetched again. Files that the prefix shares with the cache are made read-only: an edit in place would reach every
-    environment.
+    fetched again.
 
     Args:
         packages: of one platform; those of pip are left out.
@@ -92,7 +90,6 @@ def install_packages(
         _check_offline(wanted, records, source)
     asyncio.run(_install(records, prefix, final, source))
     _name_origin(prefix, local)
-    _protect(prefix)
 
 
 def _verify_local(package: LockedFile, path: str | None) -> None:
@@ -218,17 +215,3 @@ def _name_origin(prefix: str, local: Mapping[str, LockedFile]) -> None:
         record |= {"url": package.url, "channel": package.channel}
         with open(path, "w", encoding="utf-8") as file:
             json.dump(record, file, indent=2)
-
-
-def _protect(prefix: str) -> None:
-    """Make files that are shared with the cache read-only. Those that were written for this prefix alone stay."""
-    stack = [prefix]
-    while stack:
-        with os.scandir(stack.pop()) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    stack.append(entry.path)
-                    continue
-                found = entry.stat(follow_symlinks=False)
-                if found.st_nlink > 1 and stat.S_ISREG(found.st_mode) and found.st_mode & 0o222:
-                    os.chmod(entry.path, stat.S_IMODE(found.st_mode) & ~0o222)
