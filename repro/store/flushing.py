@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Collection
 
-_FEW = 32  # up to here, one fsync per file is cheaper than flushing every file system of the machine
+_FEW = 32  # up to here, one fsync per file is cheaper than flushing a whole file system
 
 
 def flush_file(path: str) -> None:
@@ -23,11 +23,39 @@ def flush_file(path: str) -> None:
 
 
 def flush_files(paths: Collection[str], folder: str) -> None:
-    """Put files on disk, with the folders that they are in; `folder` holds those. A file that is gone is none."""
-    if len(paths) > _FEW:
-        os.sync()
-        return
+    """Put files on disk, with the folders that they are in; `folder` holds those. A file that is gone is none.
+
+    Raises:
+        OSError: the disk refuses.
+    """
     folders = {os.path.dirname(path) for path in paths}
+    if len(paths) > _FEW:
+        places = {os.stat(one).st_dev: one for one in folders}
+        for place in places.values():
+            flush_file_system(place)
+        return
     for path in [*paths, *folders, *({folder} if folders else ())]:
         with contextlib.suppress(FileNotFoundError):  # set aside or collected in the meantime
             flush_file(path)
+
+
+def flush_file_system(path: str) -> None:
+    """Put all on disk that the file system of a file or folder holds: syncfs(2), which waits for no other disk.
+
+    Raises:
+        OSError: it is not there, or the disk refuses.
+    """
+    import ctypes
+
+    try:
+        syncfs = ctypes.CDLL(None, use_errno=True).syncfs
+    except (OSError, AttributeError):  # not on every system, nor with every C library
+        os.sync()
+        return
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if syncfs(descriptor):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), path)
+    finally:
+        os.close(descriptor)
