@@ -24,7 +24,7 @@ from repro.store.remote_names import index_name, pack_name
 from repro.store.remote_objects import RemoteObjects
 
 _PACKS_AT_ONCE = 16
-_RECORDS_AT_ONCE = 131_072
+_RECORDS_AT_ONCE = 32_768
 _SECONDS_AT_MOST = 60.0
 """What an index names at the most, and how old its oldest pack becomes: what is killed finds its work again."""
 
@@ -252,6 +252,8 @@ class Outgoing:
         self._write_index(spots)
         for sent in batch:
             self._unpublished.remove(sent)
+            # What is left to be named; the rest would only fill memory.
+            sent.spots, sent.made = {digest: sent.spots[digest] for digest in sent.trees}, None
         for named in spots.values():
             for digest in named:
                 self._pending.pop(digest, None)
