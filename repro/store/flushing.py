@@ -45,11 +45,11 @@ def flush_file_system(path: str) -> None:
     Raises:
         OSError: it is not there, or the disk refuses.
     """
-    import ctypes
-
     try:
+        import ctypes
+
         syncfs = ctypes.CDLL(None, use_errno=True).syncfs
-    except (OSError, AttributeError):  # not on every system, nor with every C library
+    except (ImportError, OSError, AttributeError):  # not in every Python, on every system, nor with every C library
         os.sync()
         return
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

@@ -286,8 +286,8 @@ def test_a_process_that_is_killed_while_it_uploads_leaves_nothing_to_be_seen(
 ) -> None:
     local = _file(tmp_path, size)
     script = (
-        "import os, sys\nfrom repro.store import remote_s3\nfrom repro.store.open_remote import open_remote\n"
-        "remote_s3.PART = 5 * 1024 * 1024\nopen_remote(sys.argv[1], os.environ).put_file(*sys.argv[2:])\n"
+        "import os, sys\nfrom repro.store.storages import s3\nfrom repro.store.open_remote import open_remote\n"
+        "s3.PART = 5 * 1024 * 1024\nopen_remote(sys.argv[1], os.environ).put_file(*sys.argv[2:])\n"
     )
     writes = _REQUESTS[line.kind]["put"]
     line.spoil("put", "stall", times=100)

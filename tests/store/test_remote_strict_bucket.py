@@ -104,8 +104,8 @@ def test_the_parts_of_an_upload_that_was_killed_are_found_and_removed_by_a_gc(
     local = tmp_path / "large"
     local.write_bytes(os.urandom(11 * 1024 * 1024))
     script = (
-        "import sys\nfrom repro.store import remote_s3\nfrom repro.store.open_remote import open_remote\n"
-        "remote_s3.PART = 5 * 1024 * 1024\nopen_remote(sys.argv[1]).put_file(*sys.argv[2:])\n"
+        "import sys\nfrom repro.store.storages import s3\nfrom repro.store.open_remote import open_remote\n"
+        "s3.PART = 5 * 1024 * 1024\nopen_remote(sys.argv[1]).put_file(*sys.argv[2:])\n"
     )
     with faulty_proxy(port) as proxy:
         proxy.plan = [("PUT", ""), ("PUT", "stall")]
