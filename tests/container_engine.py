@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -27,6 +29,8 @@ from tests.base_image import write_base_image
 
 BASE = "repro-test-base:1"
 _READY_S = 60.0
+_TWO_STORES = 25  # the first version of Docker that has containerd's store beside its own
+_NEWER = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "repro-tests/docker-debian-13"
 
 
 @dataclass(frozen=True)
@@ -49,20 +53,24 @@ class TestEngine:
 class Dockerd:
     """A Docker engine in a folder: without bridge, without rules for the network, with its own containerd."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, containerds_store: bool = False) -> None:
         self.folder = folder
-        (folder / "none.json").write_text("{}")
+        settings = {"features": {"containerd-snapshotter": True}} if containerds_store else {}
+        (folder / "settings.json").write_text(json.dumps(settings))
+        self._path = _path_of_two_stores() if containerds_store else os.environ.get("PATH", os.defpath)
         self._start()
 
     def _start(self) -> None:
+        program = str(shutil.which("dockerd", path=self._path))
         command = [
-            *("dockerd", "--data-root", str(self.folder / "data"), "--exec-root", str(self.folder / "exec")),
+            *(program, "--data-root", str(self.folder / "data"), "--exec-root", str(self.folder / "exec")),
             *("--host", f"unix://{self.folder}/docker.sock", "--pidfile", str(self.folder / "pid")),
-            *("--config-file", str(self.folder / "none.json"), "--iptables=false", "--ip6tables=false"),
+            *("--config-file", str(self.folder / "settings.json"), "--iptables=false", "--ip6tables=false"),
             *("--bridge=none", "--ip-masq=false", "--userland-proxy=false", "--log-level=error"),
         ]
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+            environ = {**os.environ, "PATH": str(self._path)}
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, env=environ)
         deadline = time.monotonic() + _READY_S
         while not _answers(self.folder / "docker.sock"):
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -112,13 +120,23 @@ def private_engine() -> Iterator[tuple[TestEngine, Dockerd]]:
 def shared_engine(shared: Path) -> TestEngine:
     """The session's engine with the base image in it; the first who asks starts it. `shared` is all workers' folder."""
     _require()
-    with (shared / "engine.lock").open("w") as lock:
+    return _shared(shared / "engine")
+
+
+def shared_engine_with_containerds_store(shared: Path, other: TestEngine) -> TestEngine:
+    """Another, which keeps images as new installations of Docker do; it has the base image of the `other`."""
+    if _path_of_two_stores() is None:
+        _missing(f"neither is dockerd {_TWO_STORES} or later, nor is there one in {_NEWER} (tests/run puts it there)")
+    return _shared(shared / "engine-with-containerds-store", str(other.base_archive))
+
+
+def _shared(place: Path, *base: str) -> TestEngine:
+    with place.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        place = shared / "engine"
         if not place.exists():
             folder = _short_folder()
             watched = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
-            command = [sys.executable, "-m", "tests.container_engine", str(folder), str(watched)]
+            command = [sys.executable, "-m", "tests.container_engine", str(folder), str(watched), *base]
             root = Path(__file__).parents[1]
             process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
             assert process.stdout
@@ -168,6 +186,20 @@ def _require() -> None:
             _missing(f"{program} is not installed")
 
 
+def _path_of_two_stores() -> str | None:
+    """A PATH whose `dockerd` has containerd's store; None where there is none."""
+    usual = os.environ.get("PATH", os.defpath)
+    for path in (usual, f"{_NEWER}/bin:{usual}"):
+        program = shutil.which("dockerd", path=path)
+        if program is None:
+            continue
+        said = subprocess.run([program, "--version"], capture_output=True, text=True).stdout
+        version = re.search(r"version (\d+)\.", said)
+        if version and int(version[1]) >= _TWO_STORES:
+            return path
+    return None
+
+
 def _missing(what: str) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(what)
@@ -189,16 +221,16 @@ def _answers(path: Path) -> bool:
             return False
 
 
-def _keep(folder: Path, watched: int) -> None:
-    """Keep an engine until a process is gone."""
+def _keep(folder: Path, watched: int, base: Path | None = None) -> None:
+    """Keep an engine until a process is gone; one that gets another's base image has containerd's store."""
     os.setsid()
     for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(one, signal.SIG_IGN)
-    dockerd = Dockerd(folder)
+    dockerd = Dockerd(folder, containerds_store=base is not None)
     try:
         made = folder / "made"
         made.mkdir()
-        archive, _ = write_base_image(made, BASE)
+        archive = base or write_base_image(made, BASE)[0]
         (folder / "base").write_text(str(archive))
         import docker
 
@@ -214,4 +246,4 @@ def _keep(folder: Path, watched: int) -> None:
 
 
 if __name__ == "__main__":
-    _keep(Path(sys.argv[1]), int(sys.argv[2]))
+    _keep(Path(sys.argv[1]), int(sys.argv[2]), *map(Path, sys.argv[3:]))

@@ -66,7 +66,7 @@ class InContainer:
         few = cpus is not None and len(cpus) < (os.cpu_count() or 1)
         spec = ContainerSpec(
             engine=self.engine,
-            image=f"sha256:{self.image}",
+            image=self.image,
             name=container_name(),
             command=tuple(command),
             directory=directory,

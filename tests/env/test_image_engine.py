@@ -8,7 +8,7 @@ import docker.errors
 import pytest
 import requests
 
-from repro.env.image.engine import EngineRefused, EngineStopped, engine_errors, names_images_otherwise
+from repro.env.image.engine import EngineRefused, EngineStopped, engine_errors, names_by_manifest
 
 
 def test_what_an_engine_says_in_the_middle_of_an_answer_is_its_no_and_a_full_disk_is_named() -> None:
@@ -30,9 +30,7 @@ def test_a_full_disk_of_ours_is_not_blamed_on_the_engine() -> None:
 
 
 def test_an_engine_with_containerds_store_is_told_by_its_own_words() -> None:
-    """Answers of `GET /info`, shortened: the tests' engine, Docker 20.10, has one store only."""
-    assert names_images_otherwise(
-        {"Driver": "overlayfs", "DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]]}
-    )
-    assert not names_images_otherwise({"Driver": "overlay2", "DriverStatus": [["Backing Filesystem", "extfs"]]})
-    assert not names_images_otherwise({"Driver": "vfs", "DriverStatus": None})
+    """Answers of `GET /info`, shortened."""
+    assert names_by_manifest({"Driver": "overlayfs", "DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]]})
+    assert not names_by_manifest({"Driver": "overlay2", "DriverStatus": [["Backing Filesystem", "extfs"]]})
+    assert not names_by_manifest({"Driver": "vfs", "DriverStatus": None})

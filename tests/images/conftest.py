@@ -10,14 +10,31 @@ import docker
 import pytest
 
 from tests.command_line import Person
-from tests.container_engine import BASE, TestEngine, registry, shared_engine
+from tests.container_engine import (
+    BASE,
+    TestEngine,
+    registry,
+    shared_engine,
+    shared_engine_with_containerds_store,
+)
 
 
 @pytest.fixture(scope="session")
 def engine(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> TestEngine:
     """The session's engine, with the base image."""
+    return shared_engine(shared_folder(tmp_path_factory, worker_id))
+
+
+@pytest.fixture(scope="session")
+def other_store(tmp_path_factory: pytest.TempPathFactory, worker_id: str, engine: TestEngine) -> TestEngine:
+    """The session's engine that keeps images in containerd's store, with the same base image."""
+    return shared_engine_with_containerds_store(shared_folder(tmp_path_factory, worker_id), engine)
+
+
+def shared_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The folder that all workers of a session share."""
     folder = tmp_path_factory.getbasetemp()
-    return shared_engine(folder if worker_id == "master" else folder.parent)
+    return folder if worker_id == "master" else folder.parent
 
 
 @pytest.fixture

@@ -147,7 +147,7 @@ def test_an_image_for_another_processor_is_named_before_the_start(
 def test_without_an_engine_a_run_says_so(imaged: Person, tmp_path: Path) -> None:
     alone = imaged.having(DOCKER_HOST=f"unix://{tmp_path}/nobody.sock")
     done = alone.repro("env", "lock", expect=3)
-    assert "no container engine that repro can use answers at DOCKER_HOST" in done.stderr
+    assert "no container engine answers at DOCKER_HOST" in done.stderr
     assert "hint:" in done.stderr
     assert alone.repro("run", "--", "true", expect=125).stderr
     assert alone.runs() == []

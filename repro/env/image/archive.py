@@ -10,16 +10,16 @@ import contextlib
 import hashlib
 import json
 import os
-import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import IO
 
-from repro.env.image.build import TAG, export
-from repro.env.image.engine import Engine, engine_errors
-from repro.env.image.normalise import add_bytes, archive_manifest, read_saved
-from repro.env.image.pull import local_image
+from repro.env.image.build import export
+from repro.env.image.engine import Engine, EngineRefused
+from repro.env.image.identity import find_image, keep
+from repro.env.image.loadable import ImageArchive, load
+from repro.env.image.normalise import read_saved
 from repro.errors import IntegrityError
 from repro.model.content import ObjectRef
 from repro.model.environments.archive import ArchivedFile
@@ -50,9 +50,12 @@ def store_image(
         WrongImage: the engine exports other bytes than the id names.
         EngineRefused, EngineStopped: it cannot be had.
     """
+    attributes = find_image(engine, image)
+    if attributes is None:
+        raise EngineRefused(f"the container engine no longer has the image {image[:12]}", "try again")
     with tempfile.TemporaryFile() as file:
-        export(engine, image, file)
-        saved = read_saved(file)
+        export(engine, str(attributes["Id"]).removeprefix("sha256:"), file)
+        saved = read_saved(file, image)
         _check_config(saved.config_bytes, image)
         files = [ArchivedFile(_NAME.format(image), image, sink.add_bytes(saved.config_bytes))]
         for index, diff_id in enumerate(saved.diff_ids):
@@ -96,28 +99,13 @@ def load_image(
         raise WrongImage(f"the archive of the image {image[:12]} lacks the layer {lacking[0][:12]}")
     bring([by_digest[layer] for layer in dict.fromkeys(layers)])
     with tempfile.TemporaryFile() as made:
-        with tarfile.open(fileobj=made, mode="w") as archive:
-            for layer in dict.fromkeys(layers):
-                with _verified(objects, by_digest[layer], layer) as file:
-                    info = tarfile.TarInfo(f"{layer}.tar")
-                    info.size = by_digest[layer].size
-                    archive.addfile(info, file)
-            add_bytes(archive, f"{image}.json", config)
-            add_bytes(archive, "manifest.json", archive_manifest(image, layers))
-        made.seek(0)
-        with engine_errors("load the archived image"):
-            engine.client.images.load(made)
-    if local_image(engine, f"sha256:{image}") is None:
-        raise WrongImage(f"the engine made another image of the archive of {image[:12]}")
-    keep(engine, image)
-
-
-def keep(engine: Engine, image: str) -> None:
-    """Give an image a name, where it has none: else the engine's next clean-up would take it."""
-    attributes = local_image(engine, f"sha256:{image}")
-    if attributes is not None and not attributes.get("RepoTags"):
-        with engine_errors("name the image"):
-            engine.client.api.tag(f"sha256:{image}", TAG, image[:32])
+        archive = ImageArchive(made, by_manifest=engine.by_manifest)
+        for layer in layers:
+            with _verified(objects, by_digest[layer], layer) as file:
+                archive.add_layer(layer, file)
+        own = archive.finish(config)
+        load(engine, made, own, "load the archived image")
+    keep(engine, image, f"sha256:{own}")
 
 
 def _check_config(config: bytes, image: str) -> None:

@@ -10,7 +10,9 @@ from typing import IO, Any
 
 from repro.env.image.context import ContextPlace, read_text, write_context
 from repro.env.image.engine import Engine, EngineRefused, engine_errors, refused
-from repro.env.image.normalise import normalise, read_saved
+from repro.env.image.identity import find_image, image_id, keep, remember
+from repro.env.image.loadable import load
+from repro.env.image.normalise import Base, normalise, read_saved
 from repro.env.image.pull import local_image, pull
 from repro.errors import CannotProceed
 from repro.model.determinism import EPOCH
@@ -19,8 +21,6 @@ from repro.model.environments.buildkit_trace import log_lines
 from repro.model.environments.dockerfile import Dockerfile, read_dockerfile
 
 _SHOWN_LINES = 12
-TAG = "repro-image"
-"""The name under which images lie in the engine that nothing else names, so that it does not clean them up."""
 
 
 class BuildFailed(CannotProceed):
@@ -90,8 +90,9 @@ def build(engine: Engine, plan: BuildPlan, memo_dir: str, *, fresh: bool = False
         context = write_context(plan.place, plan.dockerfile, tar)
         raw = _run_build(engine, plan, tar, fresh, by_buildkit)
     image = _remembered(engine, memo_dir, raw) or _normalised(engine, raw, list(bases.values()))
-    _remember(memo_dir, raw, image)
-    return Built(image, context, tuple(sorted((name, _id(attributes)) for name, attributes in bases.items())))
+    remember(_memo(memo_dir, raw), image)
+    ids = {name: f"sha256:{image_id(engine, attributes, memo_dir)}" for name, attributes in bases.items()}
+    return Built(image, context, tuple(sorted(ids.items())))
 
 
 def _base(engine: Engine, name: str) -> dict[str, Any]:
@@ -155,6 +156,12 @@ def _lines_of_build(
 def _failed(plan: BuildPlan, said: list[str], error: str) -> CannotProceed:
     if "no space left on device" in error:
         return refused(f"build {plan.place.dockerfile}", error)
+    if "failed to read downloaded context" in error:
+        return BuildFailed(
+            f"{plan.place.dockerfile} needs BuildKit, and Docker before 28 takes no files for it where images are in"
+            f" containerd's store: {error.strip()}",
+            "update Docker; or build with its own program and name the result: `environment.image` in repro.yaml",
+        )
     shown = "\n  ".join([line for line in said if line.strip()][-_SHOWN_LINES:])
     return BuildFailed(
         f"{plan.place.dockerfile} does not build: {error.strip()}" + (f"\n  {shown}" if shown else ""),
@@ -167,18 +174,16 @@ def _normalised(engine: Engine, raw: str, bases: list[dict[str, Any]]) -> str:
     with tempfile.TemporaryFile() as saved:
         export(engine, raw, saved)
         read = read_saved(saved)
-        base = _base_of(read.diff_ids, bases)
-        layers = base["RootFS"]["Layers"] if base else []
-        lines = _history_length(engine, base) if base else 0
-        # Docker finds the base image's layers where they are, and most of an image's bytes are theirs.
-        for whole in (False, True) if engine.name.startswith("Docker") else (True,):
+        attributes = _base_of(read.diff_ids, bases)
+        base = Base(attributes["RootFS"]["Layers"], _history_length(engine, attributes)) if attributes else Base()
+        # Docker's own store finds the base image's layers where they are, and most of an image's bytes are theirs.
+        # Containerd's has to be given them, though it keeps them once: else parts of the image are not in it.
+        for whole in (False, True) if engine.name.startswith("Docker") and not engine.by_manifest else (True,):
             with tempfile.TemporaryFile() as made:
-                image = normalise(read, made, layers, lines, EPOCH, whole=whole)
-                made.seek(0)
+                image, own = normalise(read, made, base, EPOCH, whole=whole, by_manifest=engine.by_manifest)
                 try:
-                    with engine_errors("load the normalised image"):
-                        engine.client.images.load(made)
-                        engine.client.api.tag(f"sha256:{image}", TAG, image[:32])
+                    load(engine, made, own, "load the normalised image")
+                    keep(engine, image, f"sha256:{own}")
                 except EngineRefused:
                     if whole:
                         raise
@@ -187,14 +192,14 @@ def _normalised(engine: Engine, raw: str, bases: list[dict[str, Any]]) -> str:
     return image
 
 
-def export(engine: Engine, image: str, into: IO[bytes]) -> None:
-    """Write an image of the engine into a file, as `docker save` does.
+def export(engine: Engine, own: str, into: IO[bytes]) -> None:
+    """Write an image of the engine into a file, as `docker save` does; `own` is what the engine calls it.
 
     Raises:
         EngineRefused, EngineStopped: it cannot be had.
     """
     with engine_errors("export the image"):
-        for block in engine.client.api.get_image(f"sha256:{image}"):
+        for block in engine.client.api.get_image(f"sha256:{own}"):
             into.write(block)
     into.seek(0)
 
@@ -211,23 +216,14 @@ def _history_length(engine: Engine, base: dict[str, Any]) -> int:
         return len(api.history(base["Id"]))
 
 
-def _id(attributes: Mapping[str, Any]) -> str:
-    return str(attributes["Id"])
-
-
 def _remembered(engine: Engine, memo_dir: str, raw: str) -> str | None:
     try:
-        with open(os.path.join(memo_dir, f"normalised-{raw}"), encoding="ascii") as file:
+        with open(_memo(memo_dir, raw), encoding="ascii") as file:
             image = file.read().strip()
     except FileNotFoundError:
         return None
-    return image if local_image(engine, f"sha256:{image}") is not None else None
+    return image if find_image(engine, image) is not None else None
 
 
-def _remember(memo_dir: str, raw: str, image: str) -> None:
-    os.makedirs(memo_dir, exist_ok=True)
-    path = os.path.join(memo_dir, f"normalised-{raw}")
-    temporary = f"{path}.{os.getpid()}"
-    with open(temporary, "w", encoding="ascii") as file:
-        file.write(image)
-    os.replace(temporary, path)
+def _memo(memo_dir: str, raw: str) -> str:
+    return os.path.join(memo_dir, f"normalised-{raw}")

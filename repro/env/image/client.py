@@ -17,7 +17,8 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from repro.env.image.engine import Engine, EngineStopped, engine_at, engine_errors
+from repro.env.image.engine import Engine, EngineRefused, EngineStopped, engine_at, engine_errors
+from repro.env.image.identity import find_image
 from repro.env.image.reaper import Reaper, owner_labels, remove, remove_left_over
 from repro.env.image.streams import INIT_FAILURES, Streams, has_terminal, raw_terminal, terminal_size
 from repro.errors import ReproError
@@ -124,7 +125,10 @@ def _create(engine: Engine, spec: ContainerSpec, terminal: bool) -> str:
         options["device_requests"] = [DeviceRequest(count=count, capabilities=[["gpu"]])]
     if spec.cpus is not None:
         options["cpuset_cpus"] = ",".join(map(str, spec.cpus))
-    of_image = _variables(api, spec.image)
+    attributes = find_image(engine, spec.image)
+    if attributes is None:
+        raise EngineRefused(f"the container engine no longer has the image sha256:{spec.image[:12]}", "try again")
+    of_image = _variables(attributes)
     environ, tmpfs = _home(spec, of_image, podman=podman)
     if spec.python_path:
         python_path = [*spec.python_path, *filter(None, [environ.get("PYTHONPATH", of_image.get("PYTHONPATH"))])]
@@ -142,7 +146,7 @@ def _create(engine: Engine, spec: ContainerSpec, terminal: bool) -> str:
         # Else a container of a user's has other owners than the user. The SDK knows Docker's words only.
         host["UsernsMode"] = "keep-id"
     created = api.create_container(
-        spec.image,
+        attributes["Id"],
         entrypoint=_command(spec),
         command=[],
         hostname=None if spec.network == "host" else spec.host,
@@ -166,8 +170,8 @@ def _command(spec: ContainerSpec) -> list[str]:
     return ["/bin/sh", "-c", f'umask {spec.umask:04o} && exec "$@"', "sh", *spec.command]
 
 
-def _variables(api: Any, image: str) -> dict[str, str]:
-    pairs = (api.inspect_image(image).get("Config") or {}).get("Env") or ()
+def _variables(image: Mapping[str, Any]) -> dict[str, str]:
+    pairs = (image.get("Config") or {}).get("Env") or ()
     return {name: value for name, _, value in (str(pair).partition("=") for pair in pairs)}
 
 

@@ -16,8 +16,6 @@ from repro.errors import CannotProceed
 if TYPE_CHECKING:
     import docker
 
-_OTHER_STORE = "containerd's store"
-_CLASSIC = 'set "features": {"containerd-snapshotter": false} in the engine\'s daemon.json, or use Podman'
 _SLOW_S = 24 * 3600  # a build or a pull may be silent for long; an engine that has gone closes the connection
 
 
@@ -54,12 +52,15 @@ class Engine:
         address: its URL, `unix:///var/run/docker.sock`.
         name: what it is and its version, `Docker 20.10.24`.
         platform: what its containers run on, `linux/amd64`.
+        by_manifest: whether it keeps images in containerd's store, and calls them by the digests of manifests or
+            indexes; else by those of their configurations.
     """
 
     client: docker.DockerClient
     address: str
     name: str
     platform: str
+    by_manifest: bool = False
 
 
 def connect(environ: Mapping[str, str]) -> Engine:
@@ -79,15 +80,10 @@ def connect(environ: Mapping[str, str]) -> Engine:
             return found
         said.append(f"{address}: {found}")
     if named:
-        raise NoEngine(
-            f"no container engine that repro can use answers at DOCKER_HOST ({said[0]})",
-            _CLASSIC if _OTHER_STORE in said[0] else "start it, or unset DOCKER_HOST",
-        )
+        raise NoEngine(f"no container engine answers at DOCKER_HOST ({said[0]})", "start it, or unset DOCKER_HOST")
     tried = "; ".join(said) if said else "there is no socket of Docker's or Podman's"
     hint = "start Docker, or `systemctl --user start podman.socket`; DOCKER_HOST names one elsewhere"
-    if _OTHER_STORE in tried:
-        hint = _CLASSIC
-    elif "Permission denied" in tried:
+    if "Permission denied" in tried:
         hint = "Docker's users are in the group docker; Podman needs none: `systemctl --user start podman.socket`"
     raise NoEngine(f"no container engine answers: {tried}", hint)
 
@@ -177,25 +173,23 @@ def _answering(address: str, environ: Mapping[str, str]) -> Engine | str:
             version="auto", timeout=_SLOW_S, environment={"DOCKER_HOST": address, **tls}
         )
         said = client.version()
-        others = _may_name_otherwise(str(said.get("Version", ""))) and names_images_otherwise(client.info())
+        by_manifest = _may_have_two_stores(str(said.get("Version", ""))) and names_by_manifest(client.info())
     except (docker.errors.DockerException, requests.RequestException, OSError) as error:
         return _reason(error)
-    if others:
-        client.close()
-        return f"it keeps images in {_OTHER_STORE}, where ids are digests of other things"
     names = {str(part.get("Name", "")) for part in said.get("Components") or ()}
     kind = "Podman" if any("podman" in name.lower() for name in names) else "Docker"
-    return Engine(client, address, f"{kind} {said.get('Version', '')}".strip(), f"{said['Os']}/{said['Arch']}")
+    name = f"{kind} {said.get('Version', '')}".strip()
+    return Engine(client, address, name, f"{said['Os']}/{said['Arch']}", by_manifest)
 
 
-def _may_name_otherwise(version: str) -> bool:
-    """Whether an engine may have the other store: Docker's since 23. Podman, whose numbers are below, has none."""
+def _may_have_two_stores(version: str) -> bool:
+    """Whether an engine may have containerd's store: Docker's since 23. Podman, whose numbers are below, has not."""
     major = version.partition(".")[0]
     return major.isdecimal() and int(major) >= 23
 
 
-def names_images_otherwise(info: Mapping[str, Any]) -> bool:
-    """Whether an engine's ids of images are not the digests of their configurations, by its answer to `GET /info`.
+def names_by_manifest(info: Mapping[str, Any]) -> bool:
+    """Whether an engine keeps images in containerd's store, by its answer to `GET /info`.
 
     Source: Docker's documentation, "containerd image store" (`driver-type` of `docker info`'s driver status).
     """

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from repro.env.image.engine import NoDockerSdk, NoEngine, connect, engine_at
-from repro.env.image.pull import local_image
+from repro.env.image.identity import find_image
 from repro.env.kinds import (
     Archived,
     ArchiveRequest,
@@ -76,7 +76,7 @@ def plan(
     blocking = []
     if not runs_on(wanted.platform, engine.platform):
         blocking.append(_wrong_platform(wanted, engine.platform))
-    elif local_image(engine, f"sha256:{wanted.image}") is None and not wanted.references and not archived:
+    elif not wanted.references and not archived and find_image(engine, wanted.image) is None:
         detail = f"the image sha256:{wanted.image[:12]} is not in the engine, in no known registry and in no archive"
         blocking.append(Finding("image-missing", detail, hint="`repro env archive` and `repro push` where it is"))
     return EnvironmentPlan("" if blocking else engine.address, tuple(blocking))
@@ -91,20 +91,19 @@ def realise(environment: Environment, request: RealiseRequest) -> ContainerEnvir
         EnvironmentOffline: it is not here, and the network is not to be used.
         EngineRefused, EngineStopped: the engine does not take it.
     """
-    from repro.env.image.archive import keep, load_image
+    from repro.env.image.archive import load_image
     from repro.env.image.lock import pull_exactly
 
     wanted = _image(environment)
     made = ContainerEnvironment(request.means, wanted.image)
     with engine_at(request.means, request.environ) as engine:
-        if local_image(engine, f"sha256:{wanted.image}") is not None:
+        if find_image(engine, wanted.image, wanted.references) is not None:
             return made
         if request.archive:
             load_image(engine, wanted.image, request.archive, request.bring, request.objects)
             return made
         errors = None if request.offline else pull_exactly(engine, wanted)
         if errors is None and not request.offline:
-            keep(engine, wanted.image)
             return made
     raise _not_had(wanted, errors)
 
@@ -137,7 +136,7 @@ def archive(environment: Environment, request: ArchiveRequest) -> Archived:
 
     wanted = _image(environment)
     engine = connect(request.environ)
-    if local_image(engine, f"sha256:{wanted.image}") is None:
+    if find_image(engine, wanted.image, wanted.references) is None:
         errors = None if request.offline else pull_exactly(engine, wanted)
         if errors is not None or request.offline:
             return Archived((), (Finding("environment-unarchived", _not_had(wanted, errors).message),))

@@ -6,11 +6,13 @@ import os
 from dataclasses import replace
 from typing import Any
 
-from repro.env.image.build import TAG, Built, build, context_digest, plan_build
+from repro.env.image.build import Built, build, context_digest, plan_build
 from repro.env.image.context import NoDockerfile
 from repro.env.image.engine import Engine
+from repro.env.image.identity import find_image, image_id, keep, platform_of
 from repro.env.image.packages import packages_in
 from repro.env.image.pull import NoSuchImage, RegistryUnreachable, local_image, pull
+from repro.env.image.references import registry_references, remember_pulled
 from repro.env.kinds import LockRequest
 from repro.env.unobtainable import Unobtainable
 from repro.errors import CannotProceed, IntegrityError, ReproError
@@ -65,10 +67,11 @@ def resolve_image(engine: Engine, request: LockRequest) -> ImageEnvironment:
             if request.offline:
                 raise NoSuchImage(f"the engine does not have the image {settings.image}", "without --offline, pull it")
             found = pull(engine, settings.image)
+            remember_pulled(found, settings.image, request.memo_dir)
         return _pinned(engine, found, None, request)
     plan = _plan(request)
     made = build(engine, plan, request.memo_dir)
-    attributes = local_image(engine, f"sha256:{made.image}")
+    attributes = find_image(engine, made.image)
     if attributes is None:
         raise NoSuchImage("the engine has lost the image that was just built", "try again")
     return _pinned(engine, attributes, _built_from(request, plan.text, made), request)
@@ -125,7 +128,7 @@ def bring_locked(engine: Engine, locked: ImageEnvironment, request: LockRequest)
         NoSuchImage: it cannot be had.
         OtherImage: what came is another one.
     """
-    if local_image(engine, f"sha256:{locked.image}") is not None:
+    if find_image(engine, locked.image, locked.references) is not None:
         return
     errors = [] if request.offline else pull_exactly(engine, locked)
     if errors is None:
@@ -156,19 +159,16 @@ def pull_exactly(engine: Engine, environment: ImageEnvironment) -> list[ReproErr
         except (NoSuchImage, RegistryUnreachable) as error:
             reasons.append(error)
             continue
-        if str(found["Id"]).removeprefix("sha256:") != environment.image:
+        came = image_id(engine, found)
+        if came != environment.image:
             raise OtherImage(
-                f"{reference} is the image {str(found['Id'])[:19]}, and the run had sha256:{environment.image[:12]}",
+                f"{reference} is the image sha256:{came[:12]}, and the run had sha256:{environment.image[:12]}",
                 "the record was edited, or was made with another engine; the archive of the run has its image",
             )
+        if engine.by_manifest or not found.get("RepoTags"):
+            keep(engine, came, str(found["Id"]))
         return None
     return reasons
-
-
-def platform_of(attributes: dict[str, Any]) -> str:
-    """Return an image's platform, `linux/amd64`, `linux/arm/v7`."""
-    variant = attributes.get("Variant")
-    return f"{attributes['Os']}/{attributes['Architecture']}" + (f"/{variant}" if variant else "")
 
 
 def _plan(request: LockRequest) -> Any:
@@ -185,16 +185,13 @@ def _plan(request: LockRequest) -> Any:
 def _pinned(
     engine: Engine, attributes: dict[str, Any], built: BuiltFrom | None, request: LockRequest
 ) -> ImageEnvironment:
-    image = str(attributes["Id"]).removeprefix("sha256:")
-    references = sorted(digest for digest in map(str, attributes.get("RepoDigests") or ()) if _is_of_registry(digest))
-    packages = packages_in(engine, image, request.memo_dir)
-    return ImageEnvironment(image, platform_of(attributes), tuple(references), built, packages)
-
-
-def _is_of_registry(reference: str) -> bool:
-    """Whether a registry may have it: Podman gives a digest to what was only loaded, too."""
-    repository = reference.partition("@")[0]
-    return not repository.startswith(("<none>", "localhost/")) and repository.rpartition("/")[2] != TAG
+    own = str(attributes["Id"])
+    image = image_id(engine, attributes, request.memo_dir)
+    if engine.by_manifest:
+        keep(engine, image, own)
+    references = registry_references(engine, attributes, request.memo_dir, offline=request.offline)
+    packages = packages_in(engine, image, own, request.memo_dir)
+    return ImageEnvironment(image, platform_of(attributes), references, built, packages)
 
 
 def _built_from(request: LockRequest, text: str, made: Built) -> BuiltFrom:

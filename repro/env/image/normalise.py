@@ -1,25 +1,28 @@
 """An image rewritten so that its id depends on its content alone: two builds of the same give the same image.
 
 An engine's own builds hold times and names of containers. Of the layers that a build added, entries are sorted, times
-are clamped and owners' names dropped; the configuration keeps what the OCI image specification knows, in the order in
-which Go writes it (then the id survives registries and other tools too), with a fixed time of creation. The base
-image's layers stay as they are: they are pinned by its id, and shared with it.
+are clamped, owners' names dropped and what is gone written in one way; the configuration keeps what the OCI image
+specification knows, in the order in which Go writes it (then the id survives registries and other tools too), with a
+fixed time of creation. The base image's layers stay as they are: they are pinned by its id, and shared with it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
-import os
 import posixpath
+import shutil
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
+from repro.env.image.layer_entries import Below, needs_below, plain_members
+from repro.env.image.loadable import ImageArchive, packing_of
 from repro.errors import CannotProceed
 
 # The fields of `config` in the OCI image specification (v1.0, `specs-go/v1/config.go`), in Go's order.
@@ -59,23 +62,64 @@ class SavedImage:
         return tuple(self.config["rootfs"]["diff_ids"] or ())
 
     def layer(self, index: int) -> Any:
-        """Return a reader of a layer, uncompressed.
+        """Return a reader of a layer, uncompressed, which is read from the beginning to the end.
 
         Raises:
             StrangeImage: it is not there.
         """
-        import gzip
-
-        file = self.archive.extractfile(self.layers[index])
-        if file is None:
-            raise StrangeImage(f"the engine exported no file for the layer {self.layers[index]}")
-        packed = file.read(2) == b"\x1f\x8b"
+        file = self.packed_layer(index)
+        packing = packing_of(file.read(4))
         file.seek(0)
-        return gzip.open(file) if packed else file
+        if packing == "+zstd":
+            import zstandard
+
+            return zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
+        if packing:
+            import gzip
+
+            return gzip.open(file)
+        return file
+
+    @contextlib.contextmanager
+    def tar_of_layer(self, index: int) -> Iterator[tarfile.TarFile]:
+        """Give a layer's entries in any order: a packed one is unpacked into a file, for it could only be read on.
+
+        Raises:
+            StrangeImage: it is not there.
+        """
+        source = self.layer(index)
+        with contextlib.ExitStack() as stack:
+            if isinstance(source, tarfile.ExFileObject):
+                file: Any = source
+            else:
+                file = stack.enter_context(tempfile.TemporaryFile())
+                shutil.copyfileobj(source, file, _BLOCK)
+                file.seek(0)
+            yield stack.enter_context(tarfile.open(fileobj=file, mode="r:"))
+
+    def packed_layer(self, index: int) -> IO[bytes]:
+        """Return a reader of a layer as the engine keeps it.
+
+        Raises:
+            StrangeImage: it is not there: engines with containerd's store can lack parts of what they have unpacked.
+        """
+        try:
+            file = self.archive.extractfile(self.layers[index])
+        except KeyError:
+            file = None
+        if file is None:
+            raise StrangeImage(
+                f"the engine exported no file for the layer {self.layers[index]}", "pull or load the image again"
+            )
+        return file
 
 
-def read_saved(file: IO[bytes]) -> SavedImage:
+def read_saved(file: IO[bytes], image: str | None = None) -> SavedImage:
     """Read what `docker save` wrote of one image; the file stays open.
+
+    Args:
+        file: the archive.
+        image: SHA-256 of the configuration that is meant; None where there is but one. An index may have several.
 
     Raises:
         StrangeImage: it is something else.
@@ -83,8 +127,9 @@ def read_saved(file: IO[bytes]) -> SavedImage:
     try:
         archive = tarfile.open(fileobj=file, mode="r:")  # noqa: SIM115
         listed = json.loads(_member(archive, "manifest.json"))
-        config = _member(archive, str(listed[0]["Config"]))
-        saved = SavedImage(archive, config, tuple(str(name) for name in listed[0]["Layers"] or ()))
+        meant = next((one for one in listed if image and image in str(one["Config"])), listed[0])
+        config = _member(archive, str(meant["Config"]))
+        saved = SavedImage(archive, config, tuple(str(name) for name in meant["Layers"] or ()))
         if len(saved.diff_ids) != len(saved.layers):
             raise StrangeImage("the engine exported another number of layers than the image's configuration has")
     except (tarfile.TarError, ValueError, KeyError, IndexError, TypeError) as error:
@@ -92,67 +137,83 @@ def read_saved(file: IO[bytes]) -> SavedImage:
     return saved
 
 
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What an image was built on, which stays as it is: layers, the lowest first, and how many lines of history."""
+
+    layers: Sequence[str] = ()
+    history: int = 0
+
+
 def normalise(
-    saved: SavedImage, into: IO[bytes], base: Sequence[str], base_history: int, epoch: int, *, whole: bool
-) -> str:
-    """Write the image anew as an archive for `docker load`, and return its id, 64 hex digits.
+    saved: SavedImage, into: IO[bytes], base: Base, epoch: int, *, whole: bool, by_manifest: bool = False
+) -> tuple[str, str]:
+    """Write the image anew as an archive to load, and return its id and what the engine will call it, 64 hex digits.
 
     Args:
         saved: the image as it was built.
         into: an empty file.
-        base: the layers of the image that it was built on, the lowest first: what it begins with stays as it is.
-        base_history: how many lines of its history are the base image's.
+        base: the image that it was built on.
         epoch: the latest time that stays, in seconds since 1970.
         whole: write the base image's layers too; an engine that has them may not need them.
+        by_manifest: of the engine that is to load it.
 
     Raises:
         StrangeImage: a layer cannot be read.
     """
     kept = 0
-    while kept < min(len(base), len(saved.diff_ids)) and base[kept] == saved.diff_ids[kept]:
+    while kept < min(len(base.layers), len(saved.diff_ids)) and base.layers[kept] == saved.diff_ids[kept]:
         kept += 1
+    archive = ImageArchive(into, by_manifest=by_manifest)
     digests: list[str] = []
-    times: dict[str, int] = {}
-    with tarfile.open(fileobj=into, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for index in range(len(saved.layers)):
-            if index < kept and not whole:
-                digests.append(base[index].removeprefix("sha256:"))
-                continue
-            with tempfile.TemporaryFile() as layer:
-                if index < kept:
-                    _copy(saved.layer(index), layer)
-                else:
-                    _rewrite_layer(saved.layer(index), layer, epoch, times)
-                digest = _digest(layer)
-                if digest not in digests:
-                    add_file(archive, f"{digest}.tar", layer)
-                digests.append(digest)
-        config = _go_json(_config(saved.config, digests, base_history if kept else 0, epoch))
-        image = hashlib.sha256(config).hexdigest()
-        add_bytes(archive, f"{image}.json", config)
-        add_bytes(archive, "manifest.json", archive_manifest(image, digests))
-    return image
+    around = _Around(saved)
+    for index in range(len(saved.layers)):
+        if index < kept:
+            digests.append(base.layers[index].removeprefix("sha256:"))
+            _add_kept(archive, saved, index, digests[-1], whole=whole, as_packed=by_manifest)
+            continue
+        with tempfile.TemporaryFile() as layer:
+            _rewrite_layer(saved, index, layer, epoch, around)
+            digests.append(_digest(layer))
+            archive.add_layer(digests[-1], layer)
+    config = _go_json(_config(saved.config, digests, base.history if kept else 0, epoch))
+    return hashlib.sha256(config).hexdigest(), archive.finish(config)
 
 
-def archive_manifest(image: str, digests: Iterable[str]) -> bytes:
-    """Return the `manifest.json` of an archive whose members are called `<image>.json` and `<digest>.tar`."""
-    layers = [f"{digest}.tar" for digest in digests]
-    return json.dumps([{"Config": f"{image}.json", "RepoTags": None, "Layers": layers}]).encode()
+def _add_kept(
+    archive: ImageArchive, saved: SavedImage, index: int, digest: str, *, whole: bool, as_packed: bool
+) -> None:
+    """Add one of the base image's layers; packed as it is, the engine has it already and keeps it once."""
+    if not whole:
+        archive.leave_out_layer(digest)
+        return
+    packing = ""
+    if as_packed:
+        source: Any = saved.packed_layer(index)
+        packing = packing_of(source.read(4))
+        source.seek(0)
+    else:
+        source = saved.layer(index)
+    with tempfile.TemporaryFile() as layer:
+        shutil.copyfileobj(source, layer, _BLOCK)
+        archive.add_layer(_digest(layer), layer, packing)
 
 
-def add_bytes(archive: tarfile.TarFile, name: str, data: bytes) -> None:
-    """Add a member to an archive for an engine."""
-    info = tarfile.TarInfo(name)
-    info.size = len(data)
-    archive.addfile(info, io.BytesIO(data))
+class _Around:
+    """What the layers below one say of it: `times` of the files written anew; what is there is read when asked for."""
 
+    def __init__(self, saved: SavedImage) -> None:
+        self.times: dict[str, int] = {}
+        self._saved = saved
+        self._below = Below()
+        self._read = 0
 
-def add_file(archive: tarfile.TarFile, name: str, file: IO[bytes]) -> None:
-    """Add a whole open file to an archive for an engine."""
-    info = tarfile.TarInfo(name)
-    info.size = file.seek(0, os.SEEK_END)
-    file.seek(0)
-    archive.addfile(info, file)
+    def below(self, index: int) -> Below:
+        for one in range(self._read, index):
+            with self._saved.tar_of_layer(one) as layer:
+                self._below.add(layer)
+        self._read = max(self._read, index)
+        return self._below
 
 
 def _member(archive: tarfile.TarFile, name: str) -> bytes:
@@ -162,18 +223,20 @@ def _member(archive: tarfile.TarFile, name: str) -> bytes:
     return file.read()
 
 
-def _rewrite_layer(source: IO[bytes], target: IO[bytes], epoch: int, times: dict[str, int]) -> None:
-    """Write a layer anew. `times` has the files' times of the layers written anew below it, and gets this one's."""
+def _rewrite_layer(saved: SavedImage, index: int, target: IO[bytes], epoch: int, around: _Around) -> None:
     with (
-        tarfile.open(fileobj=source, mode="r:") as layer,
+        saved.tar_of_layer(index) as layer,
         tarfile.open(fileobj=target, mode="w", format=tarfile.PAX_FORMAT) as made,
     ):
-        members = sorted(layer.getmembers(), key=lambda member: (member.islnk(), member.name))
-        times |= {member.name: int(member.mtime) for member in members}
+        found = layer.getmembers()
+        below = around.below(index) if needs_below(found) else Below()
+        members = sorted(plain_members(found, below, epoch), key=lambda member: (member.islnk(), member.name))
+        around.times.update({member.name: int(member.mtime) for member in members})
         for member in members:
-            content = layer.extractfile(member) if member.isreg() else None
+            content = layer.extractfile(member) if member.isreg() and member.size else None
             if content is not None and member.name.endswith(".pyc") and member.size >= _PYC_HEAD:
-                content = io.BytesIO(_clamped_pyc(content.read(), times.get(_source_of(member.name)), epoch))
+                time_of_source = around.times.get(_source_of(member.name))
+                content = io.BytesIO(_clamped_pyc(content.read(), time_of_source, epoch))
             member.mtime = min(int(member.mtime), epoch)
             member.uname = member.gname = ""
             member.pax_headers = {key: value for key, value in member.pax_headers.items() if key.startswith(_XATTR)}
@@ -225,8 +288,3 @@ def _digest(file: IO[bytes]) -> str:
     while block := file.read(_BLOCK):
         hashed.update(block)
     return hashed.hexdigest()
-
-
-def _copy(source: IO[bytes], target: IO[bytes]) -> None:
-    while block := source.read(_BLOCK):
-        target.write(block)

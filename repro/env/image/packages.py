@@ -16,12 +16,13 @@ from repro.env.image.reaper import owner_labels, remove
 _DPKG, _APK = "/var/lib/dpkg/status", "/lib/apk/db/installed"
 
 
-def packages_in(engine: Engine, image: str, memo_dir: str) -> tuple[tuple[str, str], ...]:
+def packages_in(engine: Engine, image: str, own: str, memo_dir: str) -> tuple[tuple[str, str], ...]:
     """Return name and version of every package that dpkg or apk knows to be installed, sorted by name.
 
     Args:
         engine: has the image.
-        image: its id, 64 hex digits.
+        image: SHA-256 of its configuration, 64 hex digits.
+        own: what the engine calls it.
         memo_dir: where the answer is remembered, which never changes; made when needed.
 
     Raises:
@@ -30,7 +31,7 @@ def packages_in(engine: Engine, image: str, memo_dir: str) -> tuple[tuple[str, s
     memo = os.path.join(memo_dir, f"packages-{image}.json")
     with contextlib.suppress(FileNotFoundError, ValueError), open(memo, encoding="utf-8") as file:
         return tuple((str(name), str(version)) for name, version in json.load(file))
-    found = _read(engine, image)
+    found = _read(engine, own)
     os.makedirs(memo_dir, exist_ok=True)
     temporary = f"{memo}.{os.getpid()}"
     with open(temporary, "w", encoding="utf-8") as file:
@@ -59,10 +60,10 @@ def parse_apk(text: str) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(found.items()))
 
 
-def _read(engine: Engine, image: str) -> tuple[tuple[str, str], ...]:
+def _read(engine: Engine, own: str) -> tuple[tuple[str, str], ...]:
     api: Any = engine.client.api
     with engine_errors("look into the image"):
-        container = api.create_container(f"sha256:{image}", ["-"], labels=owner_labels("look"), network_disabled=True)
+        container = api.create_container(own, ["-"], labels=owner_labels("look"), network_disabled=True)
         try:
             for path, parse in ((_DPKG, parse_dpkg), (_APK, parse_apk)):
                 text = _file(api, str(container["Id"]), path)

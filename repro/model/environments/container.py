@@ -34,7 +34,7 @@ class ContainerSpec:
 
     Attributes:
         engine: the engine's URL.
-        image: its id, `sha256:…`.
+        image: its id, 64 hex digits.
         name: of the container; nobody else's.
         command: the program and its arguments.
         directory: where it runs, an absolute path in the container.
