@@ -10,6 +10,7 @@ import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from mmap import mmap
+from typing import NamedTuple
 
 from repro.errors import IntegrityError
 from repro.model.digest import Digest
@@ -30,7 +31,10 @@ _ENDS = struct.Struct("<II")  # of one fan-out entry and the next
 _PER_BUCKET_BITS = 3  # about eight digests to a fan-out entry: one short search tells
 _MAX_BITS = 24
 _DIGEST = 32
+_PLACE_BYTES = _PLACE.size
+_FIRST_OFFSET = len(PACK_HEADER)
 _KINDS = tuple(RecordKind)  # by their numbers; calling the class takes ten times as long
+_LAST_KIND, _RAW, _CHUNKS = len(_KINDS) - 1, int(RecordKind.RAW), int(RecordKind.CHUNKS)
 
 
 class BadIndex(IntegrityError):
@@ -47,9 +51,11 @@ class PackFile:
     length: int
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a record is: `offset` is where its head begins, `stored` its payload's bytes, `size` the object's."""
+class Place(NamedTuple):
+    """Where a record is: `offset` is where its head begins, `stored` its payload's bytes, `size` the object's.
+
+    A tuple, which is made in a third of a dataclass's time: a push or a fetch makes one for each object.
+    """
 
     pack: PackFile
     offset: int
@@ -225,6 +231,13 @@ class PackIndex:
         at = self._digests + position * _DIGEST
         return Digest("b3:" + self._data[at : at + _DIGEST].hex())
 
+    def pack_and_offset(self, position: int) -> tuple[PackFile, int]:
+        """Return in which pack the object of an entry is, and where; as `place`, which checks the rest as well."""
+        offset, _, _, pack, _ = _PLACE.unpack_from(self._data, self._places + position * _PLACE.size)
+        if pack >= len(self.packs) or offset > self.packs[pack].length:
+            raise BadIndex("the index names a place outside its packs")
+        return self.packs[pack], offset
+
     def raw_place(self, position: int) -> bytes:
         """Return the 28 bytes that say where the object of an entry is, unchecked; compare `place_bytes`."""
         where = self._places + position * _PLACE.size
@@ -236,16 +249,29 @@ class PackIndex:
         Raises:
             BadIndex: it says what cannot be.
         """
-        offset, size, stored, pack, kind = _PLACE.unpack_from(self._data, self._places + position * _PLACE.size)
-        if pack >= len(self.packs) or kind not in (0, 1, 2):
+        return self._place(*_PLACE.unpack_from(self._data, self._places + position * _PLACE.size))
+
+    def objects(self, positions: Iterable[int]) -> Iterator[tuple[Digest, Place]]:
+        """Yield the objects of entries, and where each is; as `digest` and `place`, in less time.
+
+        Raises:
+            BadIndex: it says what cannot be.
+        """
+        data, digests, places, place, unpack = self._data, self._digests, self._places, self._place, _PLACE.unpack_from
+        for position in positions:
+            at = digests + _DIGEST * position
+            yield Digest("b3:" + data[at : at + _DIGEST].hex()), place(*unpack(data, places + _PLACE_BYTES * position))
+
+    def _place(self, offset: int, size: int, stored: int, pack: int, kind: int) -> Place:
+        if pack >= len(self.packs) or kind > _LAST_KIND:
             raise BadIndex("the index names a pack or a kind that there is not")
-        length = self.packs[pack].length
-        if offset < len(PACK_HEADER) or offset + HEAD_BYTES + stored > length:
+        file = self.packs[pack]
+        if offset < _FIRST_OFFSET or offset + HEAD_BYTES + stored > file.length:
             raise BadIndex("the index names a place outside its pack")
-        too_long = kind != RecordKind.CHUNKS and max(size, stored) > MAX_RECORD
-        if too_long or (kind == RecordKind.RAW and size != stored):
+        too_long = kind != _CHUNKS and (size > MAX_RECORD or stored > MAX_RECORD)
+        if too_long or (kind == _RAW and size != stored):
             raise BadIndex(f"the index names a record of {size} bytes in {stored}, which cannot be")
-        return Place(self.packs[pack], offset, size, stored, _KINDS[kind])
+        return Place(file, offset, size, stored, _KINDS[kind])
 
 
 def place_pack(place: bytes, packs: int) -> int:

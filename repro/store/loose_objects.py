@@ -20,6 +20,9 @@ from repro.store.set_aside import set_aside
 from repro.store.shared_folders import make_folder
 from repro.store.temp_files import temp_file, write_all
 
+_LISTED = 256
+"""Files of one folder that are listed to know what is not there; of more, each is asked for."""
+
 
 class LooseObjects:
     """Finds and names the files."""
@@ -29,6 +32,7 @@ class LooseObjects:
         self._root = root
         self._freshness = freshness
         self._unflushed: set[str] = set()
+        self._listed: dict[str, frozenset[str] | None] = {}
 
     def path_of(self, digest: Digest) -> str:
         """Return where an object's file is, or would be."""
@@ -56,13 +60,16 @@ class LooseObjects:
         return ref.size < LINK_FROM or hash_file(self.path_of(ref.digest)) == ref
 
     def keep(self, digest: Digest) -> bool:
-        """Tell a gc that an object is used; return whether it is there."""
-        found = self.status(digest)
+        """Tell a gc that an object is used; return whether it is there.
+
+        What another process put there just now may be overlooked: then it is stored twice, and that is all.
+        """
+        found = self._found(digest)
         return found is not None and self._keep(digest, found)
 
     def keep_intact(self, ref: ObjectRef) -> bool:
         """As `keep`, for an object that is to stand for bytes: a file of other bytes is none."""
-        found = self.status(ref.digest)
+        found = self._found(ref.digest)
         if found is None:
             return False
         if self.is_intact(ref, found):
@@ -85,6 +92,7 @@ class LooseObjects:
     def publish(self, temp: int, temp_path: str, digest: Digest, *, is_waited_for: bool = True) -> None:
         """Give a complete temporary file its name; `flush` waits for it, unless a record says that nobody did."""
         path = self.path_of(digest)
+        self._listed.pop(digest[3:5], None)
         os.fchmod(temp, 0o444)
         try:
             os.rename(temp_path, path)
@@ -101,6 +109,7 @@ class LooseObjects:
             OSError: no link can be made from where it is.
         """
         path = self.path_of(digest)
+        self._listed.pop(digest[3:5], None)
         make_folder(os.path.dirname(path))
         folder = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -138,6 +147,23 @@ class LooseObjects:
         paths, self._unflushed = self._unflushed, set()
         if paths:
             flush_files(paths, f"{self._root}/objects")
+
+    def _found(self, digest: Digest) -> os.stat_result | None:
+        """As `status`; most of what is not there is known from one look at its folder."""
+        prefix = digest[3:5]
+        if prefix not in self._listed:
+            self._listed[prefix] = self._list(prefix)
+        names = self._listed[prefix]
+        return None if names is not None and digest[5:] not in names else self.status(digest)
+
+    def _list(self, prefix: str) -> frozenset[str] | None:
+        names: set[str] = set()
+        with contextlib.suppress(FileNotFoundError), os.scandir(f"{self._root}/objects/{prefix}") as entries:
+            for entry in entries:
+                if len(names) == _LISTED:
+                    return None
+                names.add(entry.name)
+        return frozenset(names)
 
     def _keep(self, digest: Digest, found: os.stat_result) -> bool:
         path = self.path_of(digest)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from repro.model.digest import Digest
 from repro.model.pack import HEAD_BYTES
@@ -15,8 +16,7 @@ _OFFSET_BITS = 40  # `MAX_PACK`
 _ENTRY_BITS = 40
 
 
-@dataclass(frozen=True, slots=True)
-class Marked:
+class Marked(NamedTuple):
     """An object that is wanted from a pack, and whether it was marked as a directory's tree."""
 
     digest: Digest
@@ -41,6 +41,7 @@ class Marks:
         """Mark nothing yet."""
         self._indexes = indexes
         self._marks = [bytearray(index.count) for index in indexes]
+        self._bases = [0, *itertools.accumulate(index.count for index in indexes)][:-1]
 
     def mark(self, digest: Digest, usable: Callable[[Place], bool], is_tree: bool = False) -> tuple[Place, bool] | None:
         """Mark the first usable place of an object; return it, and whether it is marked for the first time.
@@ -63,28 +64,29 @@ class Marks:
         """Yield each pack that something is wanted from, with what that is in the order of the pack."""
         keys, packs = self._sorted()
         for pack, group in itertools.groupby(keys, lambda key: key >> (_OFFSET_BITS + _ENTRY_BITS)):
-            yield packs[pack], [self._marked(key & ((1 << _ENTRY_BITS) - 1)) for key in group]
+            yield packs[pack], self._marked([key & ((1 << _ENTRY_BITS) - 1) for key in group])
 
     def _sorted(self) -> tuple[list[int], list[PackFile]]:
         """Return pack, offset and entry of each mark in one number, sorted: a tuple would be three times as large."""
         packs: dict[PackFile, int] = {}
         keys = []
-        base = 0
-        for index, marks in zip(self._indexes, self._marks, strict=True):
+        for index, marks, base in zip(self._indexes, self._marks, self._bases, strict=True):
             for position in _set_positions(marks):
-                place = index.place(position)
-                pack = packs.setdefault(place.pack, len(packs))
-                keys.append(((pack << _OFFSET_BITS | place.offset) << _ENTRY_BITS) | base + position)
-            base += index.count
+                file, offset = index.pack_and_offset(position)
+                pack = packs.setdefault(file, len(packs))
+                keys.append(((pack << _OFFSET_BITS | offset) << _ENTRY_BITS) | base + position)
         keys.sort()
         return keys, list(packs)
 
-    def _marked(self, entry: int) -> Marked:
-        for index, marks in zip(self._indexes, self._marks, strict=True):
-            if entry < index.count:
-                return Marked(index.digest(entry), index.place(entry), bool(marks[entry] & _TREE))
-            entry -= index.count
-        raise IndexError(entry)
+    def _marked(self, entries: Sequence[int]) -> list[Marked]:
+        marked: list[Marked] = []
+        for number, group in itertools.groupby(entries, lambda entry: bisect.bisect_right(self._bases, entry)):
+            # Of several indexes with one base all but the last are empty.
+            index, marks, base = self._indexes[number - 1], self._marks[number - 1], self._bases[number - 1]
+            positions = [entry - base for entry in group]
+            found = zip(index.objects(positions), positions, strict=True)
+            marked += [Marked(digest, place, bool(marks[at] & _TREE)) for (digest, place), at in found]
+        return marked
 
 
 def _set_positions(marks: bytearray) -> Iterator[int]:

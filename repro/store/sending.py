@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from repro.errors import IntegrityError
 from repro.model.content import ObjectRef
@@ -18,6 +19,9 @@ from repro.store.large_objects import send_large
 from repro.store.marks import Marked, Marks
 from repro.store.outgoing import Outgoing
 from repro.store.packs.records import Packed, checked_head, pack_object, unpack_object
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 _STEP = 4 * 1024 * 1024
 """Bytes of a pack of the cache that are read at a time."""
@@ -36,6 +40,16 @@ class Wanted:
     bytes: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _PackToSend:
+    """What is wanted of a pack here; `found` is what its file is, where it is to go as it is."""
+
+    pack: PackFile
+    path: str
+    marked: Sequence[Marked]
+    found: Future[ObjectRef | None] | None
+
+
 class Sending:
     """Gives what is wanted to the outgoing packs, and counts it."""
 
@@ -48,21 +62,23 @@ class Sending:
         self.bytes = 0
 
     def packs(self) -> None:
-        """Send what is in packs here: a pack of which everything is wanted goes as it is."""
-        for pack, marked in self._wanted.marks.by_pack():
-            path = f"{self._cache.root}/packs/{hex_of(pack.digest)}"
-            whole = _is_all_of(pack, marked) and self._outgoing.may_name(pack)
-            if whole and self._as_it_is(pack, path, marked):
-                continue
-            try:
-                descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-            except FileNotFoundError:  # collected by now: what it had may be somewhere else
-                descriptor = -1
-            try:
-                self._records(descriptor, marked)
-            finally:
-                if descriptor >= 0:
-                    os.close(descriptor)
+        """Send what is in packs here: a pack of which everything is wanted goes as it is.
+
+        One is read and compared with its name by another thread, while what is wanted of the next is looked up.
+        """
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(1, "repro-compare") as comparing:
+            before: _PackToSend | None = None
+            for pack, marked in self._wanted.marks.by_pack():
+                path = f"{self._cache.root}/packs/{hex_of(pack.digest)}"
+                whole = _is_all_of(pack, marked) and self._outgoing.may_name(pack)
+                found = comparing.submit(hash_file, path) if whole else None
+                if before is not None:
+                    self._pack(before)
+                before = _PackToSend(pack, path, marked, found)
+            if before is not None:
+                self._pack(before)
 
     def files(self) -> None:
         """Send what are files of their own here: the small ones as records, the large ones cut."""
@@ -80,19 +96,28 @@ class Sending:
             self.objects += 1
             self.bytes += sent
 
-    def _as_it_is(self, pack: PackFile, path: str, marked: Sequence[Marked]) -> bool:
-        """Whether the pack could be sent: its bytes are those that its name says."""
-        found = hash_file(path)
-        if found is None or found.digest != pack.digest or found.size != pack.length:
-            return False
+    def _pack(self, one: _PackToSend) -> None:
+        found = one.found.result() if one.found is not None else None
+        if found is not None and (found.digest, found.size) == (one.pack.digest, one.pack.length):
+            self._as_it_is(one.pack, one.path, one.marked)
+            return
+        try:
+            descriptor = os.open(one.path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:  # collected by now: what it had may be somewhere else
+            descriptor = -1
+        try:
+            self._records(descriptor, one.marked)
+        finally:
+            if descriptor >= 0:
+                os.close(descriptor)
+
+    def _as_it_is(self, pack: PackFile, path: str, marked: Sequence[Marked]) -> None:
         spots = {m.digest: (m.place.offset, m.place.size, m.place.stored, m.place.kind) for m in marked}
         size = sum(m.place.size for m in marked)
-
         trees = {m.digest for m in marked if m.is_tree}
         self._outgoing.send_pack(pack, path, spots, trees, lambda: self._told.advance(size, len(marked)))
         self.objects += len(marked)
         self.bytes += size
-        return True
 
     def _records(self, descriptor: int, marked: Sequence[Marked]) -> None:
         start, block = 0, b""

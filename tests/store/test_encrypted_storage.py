@@ -193,7 +193,8 @@ def test_a_file_that_was_cut_short_is_sent_again(remote: Remote, far: Path, tmp_
 def test_a_damaged_file_is_replaced_when_that_is_asked_for_and_else_is_a_conflict(remote: Remote, far: Path) -> None:
     path = stored(far, len(b"the secret recipe"))
     path.chmod(0o600)
-    path.write_bytes(path.read_bytes()[:-1] + b"\0")
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     with pytest.raises(RemoteConflict):
         remote.put_bytes(RUN, b"the secret recipe")
     assert remote.put_bytes(RUN, b"the secret recipe", replace=True)

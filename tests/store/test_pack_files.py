@@ -241,3 +241,13 @@ def test_a_chunk_list_is_a_record_under_the_digest_of_the_whole() -> None:
     packed = pack_chunk_list(ObjectRef(digest_of(b"whole"), 5_000_000), b"the list")
     head, payload = split_record(packed.head + bytes(packed.payload), digest_of(b"whole"))
     assert (head.kind, head.size, bytes(payload)) == (RecordKind.CHUNKS, 5_000_000, b"the list")
+
+
+@pytest.mark.parametrize("size", [4 * 1024, 10 * 1024, 16 * 1024, 100 * 1024])
+def test_what_shrinks_is_compressed_and_noise_is_not_whatever_the_length(size: int) -> None:
+    text = b"".join(b"%d,%d\n" % (number, number * number) for number in range(size))[:size]
+    noise = os.urandom(size)
+    assert pack_object(digest_of(text), text).kind is RecordKind.ZSTD
+    assert pack_object(digest_of(noise), noise).kind is RecordKind.RAW
+    mixed = noise[: size // 2] + text[size // 2 :]
+    assert pack_object(digest_of(mixed), mixed).kind is RecordKind.ZSTD

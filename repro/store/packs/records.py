@@ -26,8 +26,10 @@ LEVEL = 3
 """zstd's default level: on numeric text 2.5 times smaller, at some 70 to 200 MB/s a core."""
 
 _SAMPLE = 8 * 1024
+_SMALL_SAMPLE = 2 * 1024
 _WORTH_TRYING = 128  # bytes: below, a frame's own head eats what it saves
 _PAYS = 0.9  # what does not shrink to this does not pay for its decompression
+_HOPELESS = 0.97  # a small sample that shrinks to no less is of what is compressed, encrypted or random
 
 
 class _Hasher(Protocol):
@@ -141,13 +143,18 @@ def _compressed(data: bytes | memoryview) -> bytes | None:
         return None
     codec = _codec()
     if size > 2 * _SAMPLE:
-        # One half from the middle: a file's first kilobytes are often a header unlike the rest.
-        middle = size // 2
-        sample = b"".join((data[: _SAMPLE // 2], data[middle : middle + _SAMPLE // 2]))
-        if len(codec.quick(sample)) > _PAYS * _SAMPLE:
+        if len(codec.quick(_sample(data, _SAMPLE))) > _PAYS * _SAMPLE:
             return None
+    elif size > 2 * _SMALL_SAMPLE and len(codec.quick(_sample(data, _SMALL_SAMPLE))) > _HOPELESS * _SMALL_SAMPLE:
+        return None
     frame = codec.compress(data)
     return frame if len(frame) < _PAYS * size else None
+
+
+def _sample(data: bytes | memoryview, length: int) -> bytes:
+    # One half from the middle: a file's first kilobytes are often a header unlike the rest.
+    middle = len(data) // 2
+    return b"".join((data[: length // 2], data[middle : middle + length // 2]))
 
 
 def _decompressed(head: RecordHead, payload: bytes | memoryview) -> bytes:

@@ -41,7 +41,7 @@ class PackSeries:
             OSError: the disk is full, or refuses.
         """
         if self._writer is None:
-            self._writer = PackWriter(self._folder)
+            self._writer = self._begin()
         self._writer.add(digest, packed)
         if self._writer.length >= PACK_SIZE:
             self._end_pack()
@@ -66,6 +66,9 @@ class PackSeries:
         if writer is not None:
             writer.abandon()
         remove_written(self._complete)
+
+    def _begin(self) -> PackWriter:
+        return PackWriter(self._folder)
 
     def _end_pack(self) -> None:
         writer, self._writer = self._writer, None

@@ -1,6 +1,7 @@
-"""Packs one after another: each is put on disk by a thread of its own while the next is filled.
+"""Packs one after another: each is written and put on disk by threads of its own while the next is filled.
 
-Filling has no thread: handing over costs what it saves, measured on objects of 10 KiB, since Python runs in one thread.
+A thread is given blocks of many records. To give it each record costs what it saves, measured on objects of 10 KiB,
+since Python runs in one thread.
 """
 
 from __future__ import annotations
@@ -8,8 +9,9 @@ from __future__ import annotations
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from repro.store.flushing import flush_file
-from repro.store.packs.series import PackSeries
-from repro.store.packs.writer import WrittenPack
+from repro.store.packs.series import PackSeries, remove_written
+from repro.store.packs.write_behind import PackThread
+from repro.store.packs.writer import PackWriter, WrittenPack
 
 
 class PackStream(PackSeries):
@@ -18,8 +20,12 @@ class PackStream(PackSeries):
     def __init__(self, folder: str) -> None:
         """Write to temporary files in a folder."""
         super().__init__(folder)
+        self._writing = PackThread(direct=False)  # what was added is soon pushed
         self._flushing = ThreadPoolExecutor(1, "repro-flush")
-        self._flushed: list[Future[None]] = []
+        self._ending: list[tuple[PackWriter, Future[WrittenPack]]] = []
+
+    def __len__(self) -> int:
+        return super().__len__() + len(self._ending)
 
     def take_complete(self) -> list[WrittenPack]:
         """As `PackSeries`.
@@ -27,17 +33,43 @@ class PackStream(PackSeries):
         Raises:
             OSError: the disk is full, or refuses; the packs are not taken then.
         """
-        for flushed in self._flushed:
-            flushed.result()
-        self._flushed = []
+        while self._ending:
+            self._complete.append(self._ending[0][1].result())
+            del self._ending[0]
         return super().take_complete()
 
     def close(self) -> None:
-        """As `PackSeries`; the thread ends, too."""
+        """As `PackSeries`; the threads end, too."""
         self._flushing.shutdown(cancel_futures=True)
+        for writer, written in self._ending:
+            if written.cancelled():
+                writer.abandon()
+            elif written.exception() is None:
+                self._complete.append(written.result())
+        self._ending = []
         super().close()
+        self._writing.close()
+
+    def _begin(self) -> PackWriter:
+        return PackWriter(self._folder, self._writing)
 
     def _end_pack(self) -> None:
-        before = len(self)
-        super()._end_pack()
-        self._flushed += [self._flushing.submit(flush_file, pack.path) for pack in self._complete[before:]]
+        writer, self._writer = self._writer, None
+        if writer is None:
+            return
+        try:
+            writer.end()
+        except BaseException:
+            writer.abandon()
+            raise
+        self._ending.append((writer, self._flushing.submit(_on_disk, writer)))
+
+
+def _on_disk(writer: PackWriter) -> WrittenPack:
+    pack = writer.close()
+    try:
+        flush_file(pack.path)
+    except BaseException:
+        remove_written([pack])
+        raise
+    return pack
