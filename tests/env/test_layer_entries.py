@@ -60,10 +60,11 @@ def test_a_name_that_is_gone_has_nothing_left_over_from_the_engine() -> None:
     assert written(left_over, Below()) == [("usr/.wh.a", 0o600, EPOCH, "")]
 
 
-def test_a_directory_that_the_engine_only_mounted_into_is_left_out_unless_it_was_changed() -> None:
-    assert needs_below([entry("etc/")])
-    assert written([entry("etc/", mtime=99)], below(BASE)) == []
-    assert [name for name, *_ in written([entry("etc/", 0o700)], below(BASE))] == ["etc"]
-    assert [name for name, *_ in written([entry("etc/"), entry("etc/new")], below(BASE))] == ["etc", "etc/new"]
-    assert [name for name, *_ in written([entry("etc/")], below([entry("usr/")]))] == ["etc"], "it is new"
-    assert not needs_below([entry("usr/"), entry("usr/a"), entry("opt/")])
+def test_a_layer_without_entries_for_its_directories_has_them_all_the_same() -> None:
+    made_anew = [entry("opt/.wh..wh..opq"), entry("opt/w")]
+    under = below([entry("opt/x/y")], made_anew)
+    assert written([entry("opt/"), entry("opt/.wh..wh..opq")], under)[1:] == [("opt/.wh.w", 0o600, EPOCH, "")]
+
+
+def test_what_is_below_is_only_asked_for_where_a_directory_was_made_anew() -> None:
+    assert not needs_below([entry("usr/"), entry("usr/.wh.a"), entry("opt/")])

@@ -14,40 +14,30 @@ from dataclasses import dataclass, field
 
 _GONE = ".wh."
 _OPAQUE = ".wh..wh..opq"
-_XATTR = "SCHILY.xattr."
 _MODE = 0o600
-# What an engine mounts its own files into: BuildKit of Docker 20.10 leaves the directories in every layer.
-_MOUNTED_INTO = ("dev", "etc", "proc", "run", "sys")
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    is_dir: bool
-    kept: tuple[object, ...]
 
 
 @dataclass(slots=True)
 class Below:
-    """The files that the layers so far make together."""
+    """The paths that the layers so far make together, and whether each is a directory."""
 
-    _entries: dict[str, _Entry] = field(default_factory=dict)
+    _entries: dict[str, bool] = field(default_factory=dict)
 
     def add(self, members: Iterable[tarfile.TarInfo]) -> None:
         """Put a layer on top."""
-        entries = {_path(member): _Entry(member.isdir(), _kept(member)) for member in members}
-        for path, entry in entries.items():
+        entries = {_path(member): member.isdir() for member in members}
+        for path, is_dir in entries.items():
             folder, name = posixpath.split(path)
             if name == _OPAQUE:
                 self._remove(folder, itself=False)
             elif name.startswith(_GONE):
                 self._remove(posixpath.join(folder, name.removeprefix(_GONE)), itself=True)
-            elif not entry.is_dir and path in self._entries and self._entries[path].is_dir:
+            elif not is_dir and self._entries.get(path):
                 self._remove(path, itself=True)
-        self._entries |= {path: entry for path, entry in entries.items() if not _is_whiteout(path)}
-
-    def has_same_directory(self, member: tarfile.TarInfo) -> bool:
-        """Whether a directory's entry changes nothing but its time."""
-        return self._entries.get(_path(member)) == _Entry(True, _kept(member))
+        self._entries |= {path: is_dir for path, is_dir in entries.items() if not _is_whiteout(path)}
+        for path in entries:  # a layer need not have the directories that its files are in
+            while (path := posixpath.dirname(path)) and path not in self._entries:
+                self._entries[path] = True
 
     def hidden_by(self, opaque: str, layer: dict[str, bool]) -> list[str]:
         """Return what a directory that is made anew hides, the topmost paths alone, sorted.
@@ -65,10 +55,9 @@ class Below:
         )
 
     def _remove(self, path: str, *, itself: bool) -> None:
-        entry = self._entries.get(path)
-        if entry is None:
+        if path not in self._entries:
             return
-        if entry.is_dir:
+        if self._entries[path]:
             for other in [other for other in self._entries if other.startswith(f"{path}/")]:
                 del self._entries[other]
         if itself:
@@ -77,14 +66,13 @@ class Below:
 
 def needs_below(members: Sequence[tarfile.TarInfo]) -> bool:
     """Whether `plain_members` has to know what is below a layer."""
-    return any(posixpath.basename(_path(member)) == _OPAQUE for member in members) or bool(_only_mounted_into(members))
+    return any(posixpath.basename(_path(member)) == _OPAQUE for member in members)
 
 
 def plain_members(members: Sequence[tarfile.TarInfo], below: Below, epoch: int) -> list[tarfile.TarInfo]:
     """Return a layer's entries as repro writes them.
 
-    What is gone is named one by one, by an entry that has the name and no more; a directory that an engine has only
-    mounted something into is left out.
+    What is gone is named one by one, by an entry that has the name and no more.
 
     Args:
         members: as an engine wrote them.
@@ -92,7 +80,6 @@ def plain_members(members: Sequence[tarfile.TarInfo], below: Below, epoch: int) 
         epoch: the time that what is gone gets, in seconds since 1970.
     """
     layer = {_path(member): member.isdir() for member in members}
-    unchanged = {_path(member) for member in _only_mounted_into(members) if below.has_same_directory(member)}
     found: dict[str, tarfile.TarInfo] = {}
     for member in members:
         path = _path(member)
@@ -103,14 +90,9 @@ def plain_members(members: Sequence[tarfile.TarInfo], below: Below, epoch: int) 
                 found[gone] = _whiteout(gone, epoch)
         elif name.startswith(_GONE):
             found[path] = _whiteout(path, epoch)
-        elif path not in unchanged:
+        else:
             found[path] = member
     return list(found.values())
-
-
-def _only_mounted_into(members: Sequence[tarfile.TarInfo]) -> list[tarfile.TarInfo]:
-    parents = {posixpath.dirname(_path(member)) for member in members}
-    return [m for m in members if m.isdir() and _path(m) in _MOUNTED_INTO and _path(m) not in parents]
 
 
 def _whiteout(path: str, epoch: int) -> tarfile.TarInfo:
@@ -125,8 +107,3 @@ def _is_whiteout(path: str) -> bool:
 
 def _path(member: tarfile.TarInfo) -> str:
     return posixpath.normpath(member.name)
-
-
-def _kept(member: tarfile.TarInfo) -> tuple[object, ...]:
-    extended = sorted(item for item in member.pax_headers.items() if item[0].startswith(_XATTR))
-    return member.mode, member.uid, member.gid, tuple(extended)

@@ -28,6 +28,7 @@ from repro.errors import CannotProceed
 # The fields of `config` in the OCI image specification (v1.0, `specs-go/v1/config.go`), in Go's order.
 _CONFIG = ("User", "ExposedPorts", "Env", "Entrypoint", "Cmd", "Volumes", "WorkingDir", "Labels", "StopSignal")
 _HISTORY = ("created_by", "author", "comment", "empty_layer")
+_NO_TIME = "0001-01-01T00:00:00Z"  # Go's, where a line has none: Docker's own store writes it, containerd's does not
 _XATTR = "SCHILY.xattr."
 _PYC_HEAD = 16  # bytes: magic, flags, mtime, size of the source; PEP 552
 _BLOCK = 1 << 20
@@ -103,15 +104,7 @@ class SavedImage:
         Raises:
             StrangeImage: it is not there: engines with containerd's store can lack parts of what they have unpacked.
         """
-        try:
-            file = self.archive.extractfile(self.layers[index])
-        except KeyError:
-            file = None
-        if file is None:
-            raise StrangeImage(
-                f"the engine exported no file for the layer {self.layers[index]}", "pull or load the image again"
-            )
-        return file
+        return _member(self.archive, self.layers[index])
 
 
 def read_saved(file: IO[bytes], image: str | None = None) -> SavedImage:
@@ -126,9 +119,9 @@ def read_saved(file: IO[bytes], image: str | None = None) -> SavedImage:
     """
     try:
         archive = tarfile.open(fileobj=file, mode="r:")  # noqa: SIM115
-        listed = json.loads(_member(archive, "manifest.json"))
+        listed = json.loads(_member(archive, "manifest.json").read())
         meant = next((one for one in listed if image and image in str(one["Config"])), listed[0])
-        config = _member(archive, str(meant["Config"]))
+        config = _member(archive, str(meant["Config"])).read()
         saved = SavedImage(archive, config, tuple(str(name) for name in meant["Layers"] or ()))
         if len(saved.diff_ids) != len(saved.layers):
             raise StrangeImage("the engine exported another number of layers than the image's configuration has")
@@ -216,11 +209,18 @@ class _Around:
         return self._below
 
 
-def _member(archive: tarfile.TarFile, name: str) -> bytes:
-    file = archive.extractfile(name)
+def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
+    try:
+        file = archive.extractfile(name)
+    except KeyError:
+        file = None
     if file is None:
-        raise KeyError(name)
-    return file.read()
+        raise StrangeImage(
+            f"the engine does not have all of the image: its export lacks {name}",
+            "Docker fetches no layer that it has unpacked from another image, also where that has it packed otherwise:"
+            " remove both (`docker rmi`), and pull this one again",
+        )
+    return file
 
 
 def _rewrite_layer(saved: SavedImage, index: int, target: IO[bytes], epoch: int, around: _Around) -> None:
@@ -263,7 +263,8 @@ def _config(built: dict[str, Any], digests: Sequence[str], base_history: int, ep
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(epoch))
     history = []
     for index, line in enumerate(built.get("history") or ()):
-        when = line.get("created", created) if index < base_history else created
+        known = index < base_history and line.get("created") != _NO_TIME
+        when = line.get("created", created) if known else created
         history.append({"created": when, **{key: line[key] for key in _HISTORY if line.get(key)}})
     set_up = built.get("config") or {}
     plain: dict[str, Any] = {"created": created, "architecture": built["architecture"]}
