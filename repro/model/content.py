@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from repro.model.digest import Digest
 from repro.model.names import RelPath
@@ -18,9 +19,8 @@ class Kind(StrEnum):
     SYMLINK = "symlink"
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectRef:
-    """An object by its digest and its size in bytes."""
+class ObjectRef(NamedTuple):
+    """An object by its digest and its size in bytes. A tuple: a walk makes one for each file."""
 
     digest: Digest
     size: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from repro.errors import IntegrityError
 from repro.model.content import Content, Kind
@@ -30,8 +30,7 @@ class BadTree(IntegrityError):
     id = "bad-tree"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One name in a directory."""
 
     name: bytes
@@ -107,19 +106,22 @@ def _decode_entry(record: bytes) -> Entry:
     if len(fields) != 4:
         raise BadTree(f"the tree entry {name_to_text(record[:80])!r} has not four fields")
     letter, size_text, ref, name = fields
-    shown = name_to_text(name[:300])
     kind = _KIND.get(letter)
     if kind is None:
-        raise BadTree(f"{shown!r} has the unknown kind {name_to_text(letter[:20])!r}")
+        raise BadTree(f"{_shown(name)!r} has the unknown kind {name_to_text(letter[:20])!r}")
     check_name(name)
     if not _SIZE.fullmatch(size_text) or int(size_text) > MAX_SIZE:
-        raise BadTree(f"{shown!r} has the impossible size {name_to_text(size_text[:30])!r}")
+        raise BadTree(f"{_shown(name)!r} has the impossible size {name_to_text(size_text[:30])!r}")
     size = int(size_text)
     if kind is Kind.SYMLINK:
-        return Entry(name, Content(kind, size, target=_decode_target(ref, size, shown)))
+        return Entry(name, Content(kind, size, target=_decode_target(ref, size, _shown(name))))
     if not _HEX64.fullmatch(ref):
-        raise BadTree(f"{shown!r} has no digest of 64 hex digits")
+        raise BadTree(f"{_shown(name)!r} has no digest of 64 hex digits")
     return Entry(name, Content(kind, size, digest=Digest("b3:" + ref.decode())))
+
+
+def _shown(name: bytes) -> str:
+    return name_to_text(name[:300])
 
 
 def _decode_target(ref: bytes, size: int, shown: str) -> bytes:

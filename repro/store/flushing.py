@@ -34,9 +34,22 @@ def flush_files(paths: Collection[str], folder: str) -> None:
         for place in places.values():
             flush_file_system(place)
         return
+    for path in paths:
+        with contextlib.suppress(OSError):  # whatever it is, `flush_file` says it
+            _begin_to_write(path)
     for path in [*paths, *folders, *({folder} if folders else ())]:
         with contextlib.suppress(FileNotFoundError):  # set aside or collected in the meantime
             flush_file(path)
+
+
+def _begin_to_write(path: str) -> None:
+    """Let the kernel write a file's bytes: with all on their way, the first `fsync` does what the others wait for."""
+    if hasattr(os, "posix_fadvise"):
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        finally:
+            os.close(descriptor)
 
 
 def flush_file_system(path: str) -> None:

@@ -30,7 +30,12 @@ class Walk:
         """
         waiting: list[tuple[Digest, int]] = []
         for root in self._roots:
-            yield from self._take(root, 0, waiting)
+            if isinstance(root, ObjectRef):
+                yield root
+            elif root.kind is Kind.DIRECTORY:
+                self._take(root, 0, waiting)
+            elif root.digest is not None:
+                yield ObjectRef(root.digest, root.size)
             while waiting:
                 digest, depth = waiting.pop()
                 if depth > MAX_DEPTH:
@@ -39,21 +44,19 @@ class Walk:
                 if entries is None:
                     continue
                 check_size(digest, self._sizes[digest], entries)
-                for entry in entries:
-                    yield from self._take(entry.content, depth + 1, waiting)
+                for _, content in entries:
+                    if content.kind is Kind.DIRECTORY:
+                        self._take(content, depth + 1, waiting)
+                    elif content.digest is not None:
+                        yield ObjectRef(content.digest, content.size)
 
-    def _take(self, root: Root, depth: int, waiting: list[tuple[Digest, int]]) -> Iterator[ObjectRef]:
-        if root.digest is None:
-            return
-        if isinstance(root, ObjectRef):
-            yield root
-        elif root.kind is not Kind.DIRECTORY:
-            yield ObjectRef(root.digest, root.size)
-        elif root.digest not in self._sizes:
-            self._sizes[root.digest] = root.size
-            waiting.append((root.digest, depth))
-        elif self._sizes[root.digest] != root.size:
-            raise WrongSize(f"the directory {root.digest} is declared with two sizes")
+    def _take(self, tree: Content, depth: int, waiting: list[tuple[Digest, int]]) -> None:
+        assert tree.digest is not None  # a directory has one
+        if tree.digest not in self._sizes:
+            self._sizes[tree.digest] = tree.size
+            waiting.append((tree.digest, depth))
+        elif self._sizes[tree.digest] != tree.size:
+            raise WrongSize(f"the directory {tree.digest} is declared with two sizes")
 
 
 def check_size(digest: Digest, declared: int, entries: tuple[Entry, ...]) -> None:
