@@ -52,6 +52,17 @@ def bob(tmp_path: Path, venv: Path) -> Person:
 TRAIN = """\
 import json, os, pathlib
 
+# Whoever starts the tests in the background (`nohup`, `&` in a script) ignores these for all that they start, and what
+# Ctrl-C does to a command could not be seen.
+for _number, _by_default in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGQUIT, signal.SIG_DFL),
+    (signal.SIGHUP, signal.SIG_DFL),
+):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _by_default)
+
+
 numbers = [int(line) for line in open("data/numbers.csv")]
 out = pathlib.Path("out")
 out.mkdir(exist_ok=True)
