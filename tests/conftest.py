@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,12 @@ from tests.command_line import Person, make_venv
 # No test fails because the machine is slow today.
 settings.register_profile("no-clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("no-clock")
+
+# A script that starts the tests in the background (`&`) ignores these for all that they start, and what Ctrl-C does to
+# a command could not be seen. SIGHUP stays as `nohup` left it: whoever hangs up wants the tests to go on.
+for _number, _by_default in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _by_default)
 
 
 @pytest.fixture(scope="session")
@@ -51,17 +58,6 @@ def bob(tmp_path: Path, venv: Path) -> Person:
 
 TRAIN = """\
 import json, os, pathlib
-
-# Whoever starts the tests in the background (`nohup`, `&` in a script) ignores these for all that they start, and what
-# Ctrl-C does to a command could not be seen.
-for _number, _by_default in (
-    (signal.SIGINT, signal.default_int_handler),
-    (signal.SIGQUIT, signal.SIG_DFL),
-    (signal.SIGHUP, signal.SIG_DFL),
-):
-    if signal.getsignal(_number) is signal.SIG_IGN:
-        signal.signal(_number, _by_default)
-
 
 numbers = [int(line) for line in open("data/numbers.csv")]
 out = pathlib.Path("out")
