@@ -13,7 +13,8 @@ from repro.env.conda.platform import platform_here
 from repro.env.conda.realise import realise
 from repro.env.kinds import PrefixEnvironment
 from repro.model.environments.conda_environment_yml import parse_environment_yml
-from repro.model.environments.conda_lock_file import CondaLock, part_of
+from repro.model.environments.conda_lock import CondaLock
+from repro.model.environments.conda_lock_file import part_of
 
 
 def lock(text: str, place: Path, *platforms: str, offline: bool = False, **variables: str) -> CondaLock:

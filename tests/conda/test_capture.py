@@ -18,7 +18,8 @@ from repro.env.conda.archive import archived_name
 from repro.env.kinds import ArchiveRequest, Captured, LockRequest, RealiseRequest
 from repro.env.pip.install_failures import EnvironmentOffline
 from repro.model.environments.archive import ArchivedFile
-from repro.model.environments.conda_lock_file import LockedFile, parse_conda_lock
+from repro.model.environments.conda_lock import LockedFile
+from repro.model.environments.conda_lock_file import parse_conda_lock
 from repro.model.environments.environment import CondaEnvironment
 from repro.model.environments.environment_settings import EnvironmentSettings
 from repro.store.cache import Cache

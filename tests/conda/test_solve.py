@@ -10,7 +10,8 @@ from repro.env.conda.channels import ChannelUnreachable, NoSuchChannel
 from repro.env.conda.lock_maker import BadPipPart
 from repro.env.conda.platform import platform_here, unmet_needs
 from repro.env.conda.solve import BadMatchSpec, NoPackageHash, Unsolvable
-from repro.model.environments.conda_lock_file import CondaLock, dump_conda_lock, parse_conda_lock
+from repro.model.environments.conda_lock import CondaLock
+from repro.model.environments.conda_lock_file import dump_conda_lock, parse_conda_lock
 from tests.conda.channel_server import ChannelServer
 from tests.conda.conda_packages import Package, index_channel
 from tests.conda.locking import lock

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from repro.model.content import ObjectRef
 from repro.model.environments.archive import Archive, ArchivedFile
-from repro.model.environments.conda_lock_file import CondaLock, LockedFile
+from repro.model.environments.conda_lock import CondaLock, LockedFile
 from repro.model.environments.environment import BuiltFrom, CondaEnvironment, ImageEnvironment
 from repro.model.environments.environment_record import environment_id
 from tests.model.some_records import ENVIRONMENT, digest

@@ -11,7 +11,8 @@ from repro.env.conda.platform import platform_by_name
 from repro.env.kind_modules import kind_named
 from repro.env.pip.project_lock import UnreadableProjectLock, read_project_lock
 from repro.errors import CannotProceed
-from repro.model.environments.conda_lock_file import CondaLock, parse_conda_lock
+from repro.model.environments.conda_lock import CondaLock
+from repro.model.environments.conda_lock_file import parse_conda_lock
 from repro.model.environments.environment_diff import Contents, EnvironmentDifference, compare_contents, contents_of
 from repro.model.finding import Finding
 from repro.project import Project

@@ -20,7 +20,7 @@ from repro.env.pip.install_failures import EnvironmentOffline, PackageGone, Pack
 from repro.env.pip.wheel_download import download
 from repro.errors import ReproError
 from repro.model.environments.archive import ArchivedFile
-from repro.model.environments.conda_lock_file import LockedFile
+from repro.model.environments.conda_lock import LockedFile
 from repro.model.environments.environment import CondaEnvironment
 from repro.model.finding import Finding
 from repro.model.objects import ObjectSink

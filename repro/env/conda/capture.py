@@ -17,7 +17,8 @@ from repro.env.pip.edited_files import edited_findings
 from repro.env.pip.probe import InstalledDistribution, Probe, probe
 from repro.env.pip.sorted_installs import Sorted, sort_installed
 from repro.errors import ReproError
-from repro.model.environments.conda_lock_file import BadCondaLock, CondaLock, LockedFile, lock_of_one, parse_conda_lock
+from repro.model.environments.conda_lock import CondaLock, LockedFile
+from repro.model.environments.conda_lock_file import BadCondaLock, lock_of_one, parse_conda_lock
 from repro.model.environments.environment import CondaEnvironment
 from repro.model.finding import Finding
 

@@ -21,7 +21,7 @@ from repro.env.pip.install_failures import (
     PackageHashMismatch,
 )
 from repro.errors import ReproError
-from repro.model.environments.conda_lock_file import LockedFile
+from repro.model.environments.conda_lock import LockedFile
 from repro.model.environments.conda_url import hide_secrets
 
 if TYPE_CHECKING:

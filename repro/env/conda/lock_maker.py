@@ -13,7 +13,7 @@ from repro.env.conda.solve import Solved, open_gateway, solve
 from repro.errors import UsageError
 from repro.model.canonical import canonical_digest
 from repro.model.environments.conda_environment_yml import CondaWish
-from repro.model.environments.conda_lock_file import CondaLock, LockedFile
+from repro.model.environments.conda_lock import CondaLock, LockedFile
 
 _SPEC_NAME = re.compile(r"(?:[^:]*::)?([A-Za-z0-9_.-]+)")
 _NO_INDEX = re.compile(r"\s*(?:-|\.{0,2}/|git\+|[a-z]+://)|.*@\s*(?:git\+|file:|\.)", re.IGNORECASE)

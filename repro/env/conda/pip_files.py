@@ -13,7 +13,7 @@ from repro.env.pip.install_failures import failure_of
 from repro.env.pip.installed import without_credentials
 from repro.env.pip.uv_process import UvFailure, index_arguments, run_uv
 from repro.errors import CannotProceed
-from repro.model.environments.conda_lock_file import LockedFile
+from repro.model.environments.conda_lock import LockedFile
 from repro.model.environments.conda_url import without_secrets
 from repro.model.environments.wheel_tags import best_wheel, tags_for
 

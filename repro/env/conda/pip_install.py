@@ -14,7 +14,7 @@ from glob import glob
 from repro.env.pip.install_failures import failure_of
 from repro.env.pip.realise import vcs_requirement, verified_wheel
 from repro.env.pip.uv_process import UvFailure, UvResult, index_arguments, run_uv
-from repro.model.environments.conda_lock_file import LockedFile
+from repro.model.environments.conda_lock import LockedFile
 from repro.model.environments.environment import VcsInstall, WheelInstall
 
 

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Mapping
 
 from repro.env.pip.uv_process import index_settings
-from repro.model.environments.conda_lock_file import LockedFile
+from repro.model.environments.conda_lock import LockedFile
 
 
 class WheelMemo:

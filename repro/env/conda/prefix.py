@@ -12,7 +12,7 @@ from typing import Any
 from repro.env.conda.platform import platform_by_name
 from repro.errors import CannotProceed
 from repro.model.environments.conda_dependencies import dependencies_of, needs_of
-from repro.model.environments.conda_lock_file import LockedFile
+from repro.model.environments.conda_lock import LockedFile
 from repro.model.environments.conda_url import is_plain_url, without_secrets
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")

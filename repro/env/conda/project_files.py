@@ -12,7 +12,8 @@ from repro.env.conda.file_names import find_lock, find_wish
 from repro.env.conda.lock_maker import channels_of, wish_digest
 from repro.errors import CannotProceed
 from repro.model.environments.conda_environment_yml import BadEnvironmentYml, CondaWish, parse_environment_yml
-from repro.model.environments.conda_lock_file import BadCondaLock, CondaLock, LockedFile, parse_conda_lock
+from repro.model.environments.conda_lock import CondaLock, LockedFile
+from repro.model.environments.conda_lock_file import BadCondaLock, parse_conda_lock
 from repro.model.environments.environment_settings import EnvironmentSettings
 from repro.model.finding import Finding
 

@@ -19,7 +19,8 @@ from repro.env.environment_cache import cached_environment, make_environment
 from repro.env.kinds import PrefixEnvironment
 from repro.env.pip.install_failures import EnvironmentNotMade
 from repro.errors import CannotProceed
-from repro.model.environments.conda_lock_file import CondaLock, LockedFile, parse_conda_lock
+from repro.model.environments.conda_lock import CondaLock, LockedFile
+from repro.model.environments.conda_lock_file import parse_conda_lock
 from repro.model.environments.environment import VcsInstall, WheelInstall
 
 LOCK_INSIDE = os.path.join("conda-meta", "repro-conda-lock.yml")

@@ -12,7 +12,7 @@ from repro.env.conda.channels import Channel, client_for, failure_of
 from repro.env.conda.platform import to_rattler
 from repro.errors import CannotProceed, UsageError
 from repro.model.environments.conda_dependencies import dependencies_of, needs_of
-from repro.model.environments.conda_lock_file import LockedFile
+from repro.model.environments.conda_lock import LockedFile
 from repro.model.environments.conda_url import hide_secrets, without_secrets
 
 if TYPE_CHECKING:

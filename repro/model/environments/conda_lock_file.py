@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
 from repro.errors import IntegrityError
 from repro.model.canonical import canonical_digest
-from repro.model.environments.conda_lock_shape import list_lines, mapping_lines, scalar
+from repro.model.environments.conda_lock import CondaLock, LockedFile
+from repro.model.environments.conda_lock_shape import by_shape, list_lines, mapping_lines, scalar
 from repro.model.environments.conda_url import is_plain_url
 from repro.model.record import BadRecord, Fields
 from repro.model.strict_yaml import BadYaml, load_yaml
@@ -37,77 +37,6 @@ class BadCondaLock(IntegrityError):
     """A conda-lock.yml is not what one may be, or has a package without a SHA-256."""
 
     id = "bad-conda-lock"
-
-
-@dataclass(frozen=True, slots=True)
-class LockedFile:
-    """One package of one platform.
-
-    Attributes:
-        manager: `conda` or `pip`.
-        platform: `linux-64`.
-        url: without anything secret.
-        sha256: 64 lower-case hex digits.
-        md5: 32 of them, None where the channel does not say.
-        build: conda's build string; empty for pip.
-        dependencies: name and version spec, sorted by name; without virtual packages.
-    """
-
-    name: str
-    version: str
-    manager: str
-    platform: str
-    url: str
-    sha256: str
-    md5: str | None = None
-    build: str = ""
-    dependencies: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def file_name(self) -> str:
-        """The last part of the URL."""
-        return self.url.rpartition("/")[2]
-
-    @property
-    def subdir(self) -> str:
-        """The channel's folder that the file is in: its platform, or `noarch`."""
-        return self.url.split("/")[-2]
-
-    @property
-    def channel(self) -> str:
-        """The channel's URL."""
-        return self.url.rsplit("/", 2)[0]
-
-
-@dataclass(frozen=True, slots=True)
-class CondaLock:
-    """A lock of one or several platforms.
-
-    Attributes:
-        platforms: sorted.
-        channels: URL (which may name variables in the place of secrets), and the names of those variables.
-        virtual: by platform, the virtual packages that it was solved for, `__glibc=2.36=0`.
-        needs: by platform, what its packages ask of the machine: match specs of virtual packages, `__glibc >=2.17`.
-        site_packages: by platform, where its Python looks for packages, if that is not the usual folder.
-        content_hash: by platform, of what was asked for; 64 hex digits.
-        sources: the files that it was made from, relative to the lock.
-        packages: sorted by manager, name and platform.
-        written_by_repro: and not by conda-lock, whose `content_hash` is over other things.
-    """
-
-    platforms: tuple[str, ...]
-    channels: tuple[tuple[str, tuple[str, ...]], ...]
-    packages: tuple[LockedFile, ...]
-    virtual: Mapping[str, tuple[str, ...]]
-    needs: Mapping[str, tuple[str, ...]]
-    content_hash: Mapping[str, str]
-    site_packages: Mapping[str, str]
-    sources: tuple[str, ...] = ()
-    written_by_repro: bool = True
-
-    def of(self, platform: str) -> tuple[LockedFile, ...]:
-        """Return the packages of a platform."""
-        return tuple(package for package in self.packages if package.platform == platform)
 
 
 def lock_of_one(platform: str, packages: tuple[LockedFile, ...], needs: tuple[str, ...], site: str | None) -> bytes:
@@ -174,8 +103,6 @@ def parse_conda_lock(data: bytes, what: str) -> CondaLock:
 
 def _as_written(data: bytes, what: str) -> CondaLock | None:
     """Return the lock that is written as these very bytes, None where there is none, or where it is not found."""
-    from repro.model.environments.conda_lock_shape import by_shape
-
     plain = by_shape(data)
     if plain is None:
         return None
