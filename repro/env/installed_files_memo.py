@@ -10,9 +10,10 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from repro.env.memo_file import write_memo
 
 _FORMAT = 1
 
@@ -46,7 +47,7 @@ def signature(files: Sequence[RecordedFile], *, follow_symlinks: bool) -> str:
 
 
 class FilesMemo:
-    """What was found of one environment: by `dist-info` folder, a signature and the names of edited files."""
+    """What was found of one environment: by distribution or package, a signature and the names of edited files."""
 
     def __init__(self, memo_dir: str, prefix: str) -> None:
         name = hashlib.sha256(os.fsencode(prefix)).hexdigest()[:32]
@@ -60,25 +61,19 @@ class FilesMemo:
             if plain["format"] == _FORMAT:
                 self._before = {str(k): (str(v[0]), [str(name) for name in v[1]]) for k, v in plain["seen"].items()}
 
-    def known(self, info: str, signature: str) -> list[str] | None:
+    def known(self, name: str, signature: str) -> list[str] | None:
         """Return the names of edited files, None where the files are not those that were looked at."""
-        found = self._before.get(info)
+        found = self._before.get(name)
         if found is None or found[0] != signature:
             return None
-        self._now[info] = found
+        self._now[name] = found
         return found[1]
 
-    def learn(self, info: str, signature: str, edited: list[str]) -> None:
+    def learn(self, name: str, signature: str, edited: list[str]) -> None:
         """Remember what was found."""
-        self._now[info] = (signature, edited)
+        self._now[name] = (signature, edited)
 
     def write(self) -> None:
-        """Put it on disk, if something is new. A memo that cannot be written costs time, not correctness."""
-        if self._now == self._before:
-            return
-        with contextlib.suppress(OSError):
-            os.makedirs(os.path.dirname(self._path), exist_ok=True)
-            descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(self._path), prefix="tmp-")
-            with open(descriptor, "w", encoding="utf-8") as file:
-                json.dump({"format": _FORMAT, "seen": self._now}, file)
-            os.replace(temporary, self._path)
+        """Put it on disk, if something is new."""
+        if self._now != self._before:
+            write_memo(self._path, json.dumps({"format": _FORMAT, "seen": self._now}))

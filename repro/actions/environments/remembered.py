@@ -6,7 +6,6 @@ environment is kept, and, where an interpreter that is no part of it decides as 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import sys
@@ -14,7 +13,6 @@ import sys
 from repro.env.environment_cache import cached_environment
 from repro.model.digest import digest_of, hex_of
 from repro.places import Places
-from repro.store.whole_file import replace_text
 
 _FORMAT = 1
 
@@ -49,11 +47,11 @@ def remember(places: Places, kind: str, decisive: bytes, prefix: str, interprete
         prefix: an environment that is kept, named by its key.
         interpreter: the one that it was made with; None where it brought its own.
     """
+    from repro.env.memo_file import write_memo
+
     path = _path(places, kind, decisive)
     known = {"key": os.path.basename(prefix), "interpreter": _state(interpreter) if interpreter else None}
-    with contextlib.suppress(OSError):  # a memo that cannot be written costs time, not correctness
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        replace_text(path, json.dumps(known))
+    write_memo(path, json.dumps(known))
 
 
 def _path(places: Places, kind: str, decisive: bytes) -> str:

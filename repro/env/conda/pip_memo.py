@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 
+from repro.env.memo_file import write_memo
 from repro.env.pip.uv_process import index_settings
 from repro.model.environments.conda_lock import LockedFile
 
@@ -31,13 +30,8 @@ class WheelMemo:
         return LockedFile(name, version, "pip", self._platform, url, sha256)
 
     def write(self, wheel: LockedFile) -> None:
-        """Remember. A memo that cannot be written costs time, not correctness, so its failure is passed over."""
-        with contextlib.suppress(OSError):
-            os.makedirs(self._folder, exist_ok=True)
-            descriptor, temporary = tempfile.mkstemp(dir=self._folder, prefix="tmp-")
-            with open(descriptor, "w", encoding="utf-8") as file:
-                json.dump([wheel.url, wheel.sha256], file)
-            os.replace(temporary, self._path(wheel.name, wheel.version))
+        """Remember."""
+        write_memo(self._path(wheel.name, wheel.version), json.dumps([wheel.url, wheel.sha256]))
 
     def _path(self, name: str, version: str) -> str:
         question = json.dumps([*self._question, name, version])

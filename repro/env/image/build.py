@@ -10,10 +10,11 @@ from typing import IO, Any
 
 from repro.env.image.context import ContextPlace, read_text, write_context
 from repro.env.image.engine import Engine, EngineRefused, engine_errors, refused
-from repro.env.image.identity import find_image, image_id, keep, remember
+from repro.env.image.identity import find_image, image_id, keep
 from repro.env.image.loadable import load
 from repro.env.image.normalise import Base, normalise, read_saved
 from repro.env.image.pull import local_image, pull
+from repro.env.memo_file import write_memo
 from repro.errors import CannotProceed
 from repro.model.determinism import EPOCH
 from repro.model.digest import Digest
@@ -90,7 +91,7 @@ def build(engine: Engine, plan: BuildPlan, memo_dir: str, *, fresh: bool = False
         context = write_context(plan.place, plan.dockerfile, tar)
         raw = _run_build(engine, plan, tar, fresh, by_buildkit)
     image = _remembered(engine, memo_dir, raw) or _normalised(engine, raw, list(bases.values()))
-    remember(_memo(memo_dir, raw), image)
+    write_memo(_memo(memo_dir, raw), image)
     ids = {name: f"sha256:{image_id(engine, attributes, memo_dir)}" for name, attributes in bases.items()}
     return Built(image, context, tuple(sorted(ids.items())))
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from repro.env.image.engine import Engine, EngineRefused, engine_errors
 from repro.env.image.pull import local_image
+from repro.env.memo_file import write_memo
 from repro.model.environments.oci import next_digest
 
 TAG = "repro-image"
@@ -74,7 +75,7 @@ def image_id(engine: Engine, attributes: dict[str, Any], memo_dir: str | None = 
     if known is None:
         known = _read_configuration(engine, own, platform)
         if memo:
-            remember(memo, known)
+            write_memo(memo, known)
     return known
 
 
@@ -92,15 +93,6 @@ def keep(engine: Engine, image: str, own: str) -> None:
     tag = f"{image}.{own.removeprefix('sha256:')[:32]}" if engine.by_manifest else image[:32]
     with engine_errors("name the image"):
         engine.client.api.tag(own, TAG, tag)
-
-
-def remember(path: str, text: str) -> None:
-    """Write a memo, whole or not at all."""
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    temporary = f"{path}.{os.getpid()}"
-    with open(temporary, "w", encoding="ascii") as file:
-        file.write(text)
-    os.replace(temporary, path)
 
 
 def platform_of(attributes: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from repro.env.image.engine import Engine, engine_errors
 from repro.env.image.reaper import owner_labels, remove
+from repro.env.memo_file import write_memo
 
 _DPKG, _APK = "/var/lib/dpkg/status", "/lib/apk/db/installed"
 
@@ -32,11 +33,7 @@ def packages_in(engine: Engine, image: str, own: str, memo_dir: str) -> tuple[tu
     with contextlib.suppress(FileNotFoundError, ValueError), open(memo, encoding="utf-8") as file:
         return tuple((str(name), str(version)) for name, version in json.load(file))
     found = _read(engine, own)
-    os.makedirs(memo_dir, exist_ok=True)
-    temporary = f"{memo}.{os.getpid()}"
-    with open(temporary, "w", encoding="utf-8") as file:
-        json.dump(found, file)
-    os.replace(temporary, memo)
+    write_memo(memo, json.dumps(found))
     return found
 
 

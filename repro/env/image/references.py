@@ -11,7 +11,8 @@ import os
 from typing import Any
 
 from repro.env.image.engine import Engine, EngineRefused, engine_errors
-from repro.env.image.identity import TAG, remember
+from repro.env.image.identity import TAG
+from repro.env.memo_file import write_memo
 
 
 def registry_references(engine: Engine, attributes: dict[str, Any], memo_dir: str, *, offline: bool) -> tuple[str, ...]:
@@ -76,4 +77,4 @@ def _is_remembered(reference: str, memo_dir: str) -> bool:
 
 
 def _remember(reference: str, memo_dir: str) -> None:
-    remember(_memo(reference, memo_dir), reference)
+    write_memo(_memo(reference, memo_dir), reference)

@@ -6,7 +6,6 @@ installed, and becomes part of the run; see `repro.env.pip.installed_wheel`.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -14,6 +13,7 @@ import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
 
+from repro.env.memo_file import write_memo
 from repro.env.pip.edited_files import signature_of
 from repro.env.pip.installed_wheel import NotAWheel, wheel_name, write_wheel
 from repro.env.pip.probe import InstalledDistribution
@@ -52,7 +52,7 @@ def built_from_source(
             for d in asked:
                 entry = found.get(d.name, {})
                 known[d.name] = _SOURCE if "sdist" in entry and not entry.get("wheels") else _WHEEL
-                _write(folder, _question(d), known[d.name])
+                write_memo(os.path.join(folder, _question(d)), known[d.name])
     return frozenset(name for name, answer in known.items() if answer == _SOURCE)
 
 
@@ -96,13 +96,3 @@ def _read(path: str) -> str | None:
     except (OSError, UnicodeDecodeError):
         return None
     return answer if answer in (_SOURCE, _WHEEL) else None
-
-
-def _write(folder: str, name: str, answer: str) -> None:
-    """Remember. What cannot be written costs time, not correctness."""
-    with contextlib.suppress(OSError):
-        os.makedirs(folder, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=folder, prefix="tmp-")
-        with open(descriptor, "w", encoding="ascii") as file:
-            file.write(answer)
-        os.replace(temporary, os.path.join(folder, name))

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
 import re
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from repro.env.memo_file import write_memo
 from repro.env.pip.probe import InstalledDistribution
 from repro.env.pip.project_lock import read_requirements
 from repro.env.pip.uv_process import UvFailure, UvResult, index_arguments, index_settings, run_uv
@@ -200,13 +199,8 @@ class _Memo:
         return tuple(lines[:-1])
 
     def write(self, distribution: InstalledDistribution, hashes: tuple[str, ...], url: str | None = None) -> None:
-        """Remember. A memo that cannot be written costs time, not correctness, so its failure is passed over."""
-        with contextlib.suppress(OSError):
-            os.makedirs(self._folder, exist_ok=True)
-            descriptor, temporary = tempfile.mkstemp(dir=self._folder, prefix="tmp-")
-            with open(descriptor, "w", encoding="ascii") as file:
-                file.write("".join(f"{line}\n" for line in hashes or (_ABSENT,)))
-            os.replace(temporary, self._path(distribution, url))
+        """Remember."""
+        write_memo(self._path(distribution, url), "".join(f"{line}\n" for line in hashes or (_ABSENT,)))
 
     def _path(self, distribution: InstalledDistribution, url: str | None) -> str:
         # The wheel's tags are part of the question: a file for another Python may be uploaded later.
