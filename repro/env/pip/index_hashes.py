@@ -60,17 +60,10 @@ def hashes_of_versions(
         refresh: ask again for what the index did not have.
     """
     memo = _Memo(memo_dir, environ)
-    hashes: dict[str, tuple[str, ...]] = {}
-    missing: dict[str, str] = {}
-    asked = []
-    for distribution in distributions:
-        known = memo.read(distribution)
-        if known:
-            hashes[distribution.name] = known
-        elif known is not None and not refresh:
-            missing[distribution.name] = _NOT_THERE
-        else:
-            asked.append(distribution)
+    known = {distribution.name: memo.read(distribution) for distribution in distributions}
+    hashes = {name: found for name, found in known.items() if found}
+    missing = {name: _NOT_THERE for name, found in known.items() if found == () and not refresh}
+    asked = [d for d in distributions if d.name not in hashes and d.name not in missing]
     # The project's configuration says where its index is. It may also hold overrides and constraints, which uv
     # applies to every resolution: what they hide is asked for once more from where they do not count.
     for cwd in (project_root, os.sep):

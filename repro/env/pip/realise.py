@@ -75,16 +75,14 @@ def realise(
     _check(environment, lock)
     key = environment_key(environment, interpreter)
     prefix = cached_environment(envs_dir, key)
+    builder = _Builder(environment, lock, wheels, interpreter, environ, checkout_root or envs_dir, offline, archive)
     if prefix is None:
-        cwd = checkout_root or envs_dir
-        builder = _Builder(environment, lock, wheels, interpreter, environ, cwd, offline, archive)
         prefix = make_environment(envs_dir, key, builder.build, interpreter_place(interpreter))
     if environment.project and checkout_root is not None:
         if project_env_dir is None:
             raise ValueError("an environment with project installs needs project_env_dir")
         copy_environment(prefix, project_env_dir)
-        flags = archive.flags() if archive else index_arguments(environ, offline)
-        install_project(environment.project, project_env_dir, checkout_root, environ, flags)
+        install_project(environment.project, project_env_dir, checkout_root, environ, builder.index())
         prefix = project_env_dir
     return PrefixEnvironment(prefix, os.path.join(prefix, "bin"), {"VIRTUAL_ENV": prefix}, _REMOVED)
 
