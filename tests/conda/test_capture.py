@@ -16,7 +16,7 @@ from uv import find_uv_bin
 from repro.env.conda import kind as conda
 from repro.env.conda.archive import archived_name
 from repro.env.kinds import ArchiveRequest, Captured, LockRequest, RealiseRequest
-from repro.env.pip.install_failures import EnvironmentOffline
+from repro.env.unobtainable import EnvironmentOffline
 from repro.model.environments.archive import ArchivedFile
 from repro.model.environments.conda_lock import LockedFile
 from repro.model.environments.conda_lock_file import parse_conda_lock

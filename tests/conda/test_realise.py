@@ -16,10 +16,10 @@ from repro.env.conda.realise import OtherPlatform
 from repro.env.pip.install_failures import (
     EnvironmentDiskFull,
     EnvironmentNotMade,
-    EnvironmentOffline,
     PackageGone,
     PackageHashMismatch,
 )
+from repro.env.unobtainable import EnvironmentOffline
 from repro.model.environments.conda_lock_file import BadCondaLock
 from tests.conda.channel_server import ChannelServer, serve
 from tests.conda.conda_packages import Package, add_package

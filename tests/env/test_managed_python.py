@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from repro.env.pip import kind as pip
-from repro.env.pip.install_failures import EnvironmentNotMade, EnvironmentOffline
+from repro.env.pip.install_failures import EnvironmentNotMade
 from repro.env.pip.managed_python import installable, interpreter_of
 from repro.env.pip.probe import probe
+from repro.env.unobtainable import EnvironmentOffline
 from repro.model.environments.environment import Interpreter, PipEnvironment
 from tests.env.conftest import BASE_PYTHON, Desk
 

@@ -15,7 +15,6 @@ import pytest
 from repro.env.pip import realise as realise_module
 from repro.env.pip.install_failures import (
     EnvironmentNotMade,
-    EnvironmentOffline,
     IndexUnreachable,
     PackageGone,
     PackageHashMismatch,
@@ -24,6 +23,7 @@ from repro.env.pip.install_failures import (
 )
 from repro.env.pip.lock_file import BadLock
 from repro.env.pip.realise import vcs_requirement
+from repro.env.unobtainable import EnvironmentOffline
 from repro.errors import CannotProceed, IntegrityError, RemoteError
 from repro.model.content import ObjectRef
 from repro.model.digest import digest_of

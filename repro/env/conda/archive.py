@@ -16,8 +16,9 @@ from repro.env.conda.pip_files import PipTarget, find_wheels
 from repro.env.conda.platform import virtual_packages
 from repro.env.kinds import ArchiveRequest
 from repro.env.pip.build_requirements import build_requirements
-from repro.env.pip.install_failures import EnvironmentOffline, PackageGone, PackageHashMismatch
+from repro.env.pip.install_failures import PackageGone, PackageHashMismatch
 from repro.env.pip.wheel_download import download
+from repro.env.unobtainable import EnvironmentOffline
 from repro.errors import ReproError
 from repro.model.environments.archive import ArchivedFile
 from repro.model.environments.conda_lock import LockedFile

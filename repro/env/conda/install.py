@@ -16,10 +16,10 @@ from repro.env.conda.channels import Channel, ChannelUnreachable, client_for
 from repro.env.pip.install_failures import (
     EnvironmentDiskFull,
     EnvironmentNotMade,
-    EnvironmentOffline,
     PackageGone,
     PackageHashMismatch,
 )
+from repro.env.unobtainable import ELSEWHERE, EnvironmentOffline
 from repro.errors import ReproError
 from repro.model.environments.conda_lock import LockedFile
 from repro.model.environments.conda_url import hide_secrets
@@ -30,9 +30,8 @@ if TYPE_CHECKING:
 MAX_PREFIX = 254
 """Packages have room for a path of 255 bytes where their own prefix stands in a binary."""
 
-_ELSEWHERE = "take a remote with the run's archive (--from): `repro env archive` makes one where the files can be had"
-GONE = f"the channel has it no more: {_ELSEWHERE}"
-CHANGED = f"the channel serves another file than it did: ask who runs it, or {_ELSEWHERE}"
+GONE = f"the channel has it no more: {ELSEWHERE}"
+CHANGED = f"the channel serves another file than it did: ask who runs it, or {ELSEWHERE}"
 _DISK_FULL = ("os error 28", "No space left", "os error 122", "Disk quota")
 
 

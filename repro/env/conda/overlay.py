@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from repro.env.kinds import PrefixEnvironment, RealiseRequest
 from repro.env.pip.archive_folder import lay_out
-from repro.env.pip.install_failures import EnvironmentOffline, PackageGone, failure_of
+from repro.env.pip.install_failures import PackageGone, failure_of
 from repro.env.pip.project_installs import install_project
 from repro.env.pip.uv_process import index_arguments, run_uv
+from repro.env.unobtainable import EnvironmentOffline
 from repro.model.environments.environment import ProjectInstall
 
 

@@ -102,22 +102,22 @@ def realise(environment: Environment, request: RealiseRequest) -> ContainerEnvir
         if request.archive:
             load_image(engine, wanted.image, request.archive, request.bring, request.objects)
             return made
-        errors = None if request.offline else pull_exactly(engine, wanted)
-        if errors is None and not request.offline:
+        errors = [] if request.offline else pull_exactly(engine, wanted)
+        if errors is None:
             return made
-    raise _not_had(wanted, errors)
+    raise _not_had(wanted, errors, offline=request.offline)
 
 
-def _not_had(wanted: ImageEnvironment, errors: Sequence[ReproError] | None) -> ReproError:
-    """Return why an image cannot be had: of each registry that was asked, what came of it; None where none was."""
+def _not_had(wanted: ImageEnvironment, errors: Sequence[ReproError], *, offline: bool) -> ReproError:
+    """Return why an image cannot be had: `errors` are what came of each registry that was asked."""
     from repro.env.image.pull import NoSuchImage, RegistryUnreachable
-    from repro.env.pip.install_failures import EnvironmentOffline
+    from repro.env.unobtainable import EnvironmentOffline
 
     message = f"the image sha256:{wanted.image[:12]} is not in the engine"
     archive = (
         "take a remote with the run's archive (--from): `repro env archive` makes one where an engine has the image"
     )
-    if errors is None:
+    if offline:
         return EnvironmentOffline(f"{message}, and the network is not to be used", f"without --offline, or {archive}")
     message = f"{message}: {'; '.join(error.message for error in errors)}"
     if any(isinstance(error, RegistryUnreachable) for error in errors):
@@ -137,9 +137,10 @@ def archive(environment: Environment, request: ArchiveRequest) -> Archived:
     wanted = _image(environment)
     engine = connect(request.environ)
     if find_image(engine, wanted.image, wanted.references) is None:
-        errors = None if request.offline else pull_exactly(engine, wanted)
-        if errors is not None or request.offline:
-            return Archived((), (Finding("environment-unarchived", _not_had(wanted, errors).message),))
+        errors = [] if request.offline else pull_exactly(engine, wanted)
+        if errors is not None:
+            detail = _not_had(wanted, errors, offline=request.offline).message
+            return Archived((), (Finding("environment-unarchived", detail),))
     return Archived(store_image(engine, wanted.image, request.sink, request.known))
 
 

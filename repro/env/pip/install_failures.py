@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from repro.env.pip.uv_process import UvFailure, UvResult
-from repro.env.unobtainable import Unobtainable
+from repro.env.unobtainable import ELSEWHERE, EnvironmentOffline, Unobtainable
 from repro.errors import CannotProceed, IntegrityError, RemoteError, ReproError
 
 
@@ -23,12 +23,6 @@ class PackageGone(Unobtainable, CannotProceed):
     """A recorded version is not served any more, or not by the indexes that this machine asks."""
 
     id = "package-gone"
-
-
-class EnvironmentOffline(CannotProceed):
-    """A file is not on this machine, and the network is not to be used."""
-
-    id = "environment-offline"
 
 
 class PackageHashMismatch(Unobtainable, IntegrityError):
@@ -55,9 +49,6 @@ class IndexUnreachable(RemoteError):
     id = "index-unreachable"
 
 
-_ELSEWHERE = "take a remote with the run's archive (--from): `repro env archive` makes one where the files can be had"
-
-
 def failure_of(result: UvResult, doing: str, *, from_archive: bool = False) -> ReproError:
     """Return the error that says why uv failed.
 
@@ -73,7 +64,7 @@ def failure_of(result: UvResult, doing: str, *, from_archive: bool = False) -> R
     match result.failure:
         case UvFailure.HASH:
             return PackageHashMismatch(
-                message, f"the index serves another file than it did: ask who runs it, or {_ELSEWHERE}"
+                message, f"the index serves another file than it did: ask who runs it, or {ELSEWHERE}"
             )
         case UvFailure.UNREACHABLE:
             return IndexUnreachable(message, "try again where the index can be reached")
@@ -82,10 +73,10 @@ def failure_of(result: UvResult, doing: str, *, from_archive: bool = False) -> R
         case UvFailure.OFFLINE:
             return EnvironmentOffline(message, "try again without --offline, where the network is")
         case UvFailure.ABSENT if result.of_git:
-            return PackageGone(message, f"the git host has it no more, or shows it to its users only: {_ELSEWHERE}")
+            return PackageGone(message, f"the git host has it no more, or shows it to its users only: {ELSEWHERE}")
         case UvFailure.ABSENT:
             return PackageGone(
-                message, f"name the index that has it (UV_INDEX=URL, UV_FIND_LINKS=DIR, uv.toml), or {_ELSEWHERE}"
+                message, f"name the index that has it (UV_INDEX=URL, UV_FIND_LINKS=DIR, uv.toml), or {ELSEWHERE}"
             )
         case UvFailure.DISK_FULL:
             return EnvironmentDiskFull(message, "make room on that disk and try again; nothing was left behind")

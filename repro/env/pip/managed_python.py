@@ -6,8 +6,9 @@ import json
 import os
 from collections.abc import Mapping
 
-from repro.env.pip.install_failures import EnvironmentNotMade, EnvironmentOffline, IndexUnreachable
+from repro.env.pip.install_failures import EnvironmentNotMade, IndexUnreachable
 from repro.env.pip.uv_process import UvFailure, run_uv
+from repro.env.unobtainable import EnvironmentOffline
 from repro.model.environments.environment import Interpreter
 
 _TO_INSTALL = "uv:"
