@@ -34,22 +34,25 @@ def flush_files(paths: Collection[str], folder: str) -> None:
         for place in places.values():
             flush_file_system(place)
         return
-    for path in paths:
-        with contextlib.suppress(OSError):  # whatever it is, `flush_file` says it
-            _begin_to_write(path)
-    for path in [*paths, *folders, *({folder} if folders else ())]:
-        with contextlib.suppress(FileNotFoundError):  # set aside or collected in the meantime
+    with contextlib.ExitStack() as opened:
+        descriptors = []
+        for path in paths:
+            with contextlib.suppress(FileNotFoundError):  # set aside or collected in the meantime
+                descriptors.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+                opened.callback(os.close, descriptors[-1])
+                _begin_to_write(descriptors[-1])
+        for descriptor in descriptors:
+            os.fsync(descriptor)
+    for path in [*folders, *({folder} if folders else ())]:
+        with contextlib.suppress(FileNotFoundError):
             flush_file(path)
 
 
-def _begin_to_write(path: str) -> None:
+def _begin_to_write(descriptor: int) -> None:
     """Let the kernel write a file's bytes: with all on their way, the first `fsync` does what the others wait for."""
     if hasattr(os, "posix_fadvise"):
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
+        with contextlib.suppress(OSError):  # a file system that takes no advice; what the disk refuses, `fsync` says
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-        finally:
-            os.close(descriptor)
 
 
 def flush_file_system(path: str) -> None:

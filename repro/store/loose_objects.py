@@ -145,8 +145,7 @@ class LooseObjects:
     def flush(self) -> None:
         """Put on disk what was named, or relied on, since the last time."""
         paths, self._unflushed = self._unflushed, set()
-        if paths:
-            flush_files(paths, f"{self._root}/objects")
+        flush_files(paths, f"{self._root}/objects")
 
     def _found(self, digest: Digest) -> os.stat_result | None:
         """As `status`; most of what is not there is known from one look at its folder."""
