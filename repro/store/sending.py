@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from repro.errors import IntegrityError
 from repro.model.content import ObjectRef
@@ -19,9 +19,7 @@ from repro.store.large_objects import send_large
 from repro.store.marks import Marked, Marks
 from repro.store.outgoing import Outgoing
 from repro.store.packs.records import Packed, checked_head, pack_object, unpack_object
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
+from repro.store.parallel import Stop, run_in_order
 
 _STEP = 4 * 1024 * 1024
 """Bytes of a pack of the cache that are read at a time."""
@@ -42,12 +40,12 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class _PackToSend:
-    """What is wanted of a pack here; `found` is what its file is, where it is to go as it is."""
+    """What is wanted of a pack here, and whether its file goes as it is: all of it is wanted, and it is intact."""
 
     pack: PackFile
     path: str
     marked: Sequence[Marked]
-    found: Future[ObjectRef | None] | None
+    is_whole: bool
 
 
 class Sending:
@@ -66,19 +64,9 @@ class Sending:
 
         One is read and compared with its name by another thread, while what is wanted of the next is looked up.
         """
-        from concurrent.futures import ThreadPoolExecutor
-
-        with ThreadPoolExecutor(1, "repro-compare") as comparing:
-            before: _PackToSend | None = None
-            for pack, marked in self._wanted.marks.by_pack():
-                path = f"{self._cache.root}/packs/{hex_of(pack.digest)}"
-                whole = _is_all_of(pack, marked) and self._outgoing.may_name(pack)
-                found = comparing.submit(hash_file, path) if whole else None
-                if before is not None:
-                    self._pack(before)
-                before = _PackToSend(pack, path, marked, found)
-            if before is not None:
-                self._pack(before)
+        with closing(run_in_order(self._compared, self._wanted.marks.by_pack(), 1)) as packs:
+            for one in packs:
+                self._pack(one)
 
     def files(self) -> None:
         """Send what are files of their own here: the small ones as records, the large ones cut."""
@@ -96,9 +84,14 @@ class Sending:
             self.objects += 1
             self.bytes += sent
 
+    def _compared(self, wanted: tuple[PackFile, Sequence[Marked]], stop: Stop) -> _PackToSend:
+        pack, marked = wanted
+        path = f"{self._cache.root}/packs/{hex_of(pack.digest)}"
+        may_go = _is_all_of(pack, marked) and self._outgoing.may_name(pack)
+        return _PackToSend(pack, path, marked, may_go and hash_file(path) == ObjectRef(pack.digest, pack.length))
+
     def _pack(self, one: _PackToSend) -> None:
-        found = one.found.result() if one.found is not None else None
-        if found is not None and (found.digest, found.size) == (one.pack.digest, one.pack.length):
+        if one.is_whole:
             self._as_it_is(one.pack, one.path, one.marked)
             return
         try:
