@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 
 from repro.store.temp_files import write_all
 
 _STEP = 64 * 1024 * 1024
 _BLOCK = 1024 * 1024
-NOT_HERE = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.EBADF, errno.ETXTBSY}
+_NOT_HERE = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.EBADF, errno.ETXTBSY}
 """What the kernel says where it does not copy between two files."""
 
 
-def copy_rest(source: int, target: int) -> None:
-    """Write what is left of `source` to `target`, both at their positions.
+def copy_rest(source: int, target: int, most: int = sys.maxsize) -> int:
+    """Write what is left of `source`, or its next `most` bytes, to `target`, both at their positions.
+
+    Returns:
+        How many bytes that was: fewer than `most` only where the source ends.
 
     Raises:
         OSError: reading or writing fails.
     """
+    copied = 0
     try:
-        while os.copy_file_range(source, target, _STEP):
-            pass
+        while copied < most and (count := os.copy_file_range(source, target, min(_STEP, most - copied))):
+            copied += count
     except OSError as error:
-        if error.errno not in NOT_HERE:
+        if error.errno not in _NOT_HERE:
             raise
     # Some kernels' file systems say "nothing more" where they cannot do it: only `read` knows the end.
-    while block := os.read(source, _BLOCK):
+    while copied < most and (block := os.read(source, min(_BLOCK, most - copied))):
         write_all(target, block)
+        copied += len(block)
+    return copied

@@ -13,7 +13,7 @@ import os
 
 from repro.model.content import ObjectRef
 from repro.model.objects import Told
-from repro.store.file_copy import NOT_HERE
+from repro.store.file_copy import copy_rest
 from repro.store.hashing import BLOCK, Hasher, finish, new_hasher
 from repro.store.mapped_hashing import POPULATE_READ
 from repro.store.parallel import Stop, run_in_order
@@ -43,7 +43,8 @@ def copy_and_hash_here(source: int, target: int, first: bytes = b"", told: Told 
     hashed = 0
 
     def work(end: int, stop: Stop) -> int:
-        return _copy_to(source, target, end)
+        at = os.lseek(target, 0, os.SEEK_CUR)
+        return at + copy_rest(source, target, end - at)
 
     with contextlib.closing(run_in_order(work, itertools.count(_PART, _PART), 1)) as ends:
         for wanted, end in zip(itertools.count(_PART, _PART), ends, strict=False):
@@ -54,32 +55,6 @@ def copy_and_hash_here(source: int, target: int, first: bytes = b"", told: Told 
             if end < wanted:
                 break
     return ObjectRef(finish(hasher), hashed)
-
-
-def _copy_to(source: int, target: int, end: int) -> int:
-    """Copy from both files' positions until the copy has `end` bytes, or all; return how many it has."""
-    at = os.lseek(target, 0, os.SEEK_CUR)
-    with contextlib.suppress(_Refused):
-        while at < end and (count := _copied(source, target, end - at)):
-            at += count
-    # Some kernels' file systems say "nothing more" where they cannot do it: only `read` knows the end.
-    while at < end and (block := os.read(source, min(BLOCK, end - at))):
-        write_all(target, block)
-        at += len(block)
-    return at
-
-
-class _Refused(Exception):
-    """The kernel does not copy from this file to that one."""
-
-
-def _copied(source: int, target: int, most: int) -> int:
-    try:
-        return os.copy_file_range(source, target, most)
-    except OSError as error:
-        if error.errno in NOT_HERE:
-            raise _Refused from error
-        raise
 
 
 def _hash_part(descriptor: int, start: int, end: int, hasher: Hasher) -> None:

@@ -120,7 +120,7 @@ class StoredObjects:
                     write_all(descriptor, data)
                 return
             shared = reflink(source, descriptor)
-            found = hash_descriptor(source, told) if shared else copy_and_hash(source, descriptor, told=told)
+            found = hash_descriptor(source, told) if shared else copy_and_hash(source, descriptor, told)
             self._loose.check(ref, found)
         finally:
             os.close(source)

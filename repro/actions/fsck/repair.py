@@ -21,7 +21,8 @@ from repro.model.tree import Entry
 from repro.project import Project
 from repro.store.cache import Cache, CorruptObject
 from repro.store.fetch import Fetch
-from repro.store.hashing import DigestOnly, copy_and_hash, hash_descriptor
+from repro.store.file_copy import copy_rest
+from repro.store.hashing import DigestOnly, hash_descriptor
 from repro.store.push import Push
 from repro.store.remote import Remote
 from repro.store.remote_objects import RemoteObjects
@@ -101,7 +102,7 @@ class MendHere:
 
             def fill(target: int) -> None:
                 os.lseek(descriptor, 0, os.SEEK_SET)
-                copy_and_hash(descriptor, target)
+                copy_rest(descriptor, target)
 
             self._receive(digest, None, fill)
         finally:
