@@ -60,7 +60,7 @@ def indexes_in(folder: Path) -> list[PackIndex]:
 
 def digests_in(folder: Path) -> set[Digest]:
     """What the indexes of a remote in a directory name."""
-    return {digest for index in indexes_in(folder) for digest, _ in index.entries()}
+    return {digest for index in indexes_in(folder) for digest, _ in index.objects(range(index.count))}
 
 
 def spoil(folder: Path, digest: Digest, at: int = HEAD_BYTES, cut: bool = False) -> Path:

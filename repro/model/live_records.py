@@ -78,6 +78,4 @@ class LiveRecords:
         return sorted(found, key=lambda item: (item[1].pack.digest, item[1].offset))
 
     def _needed(self) -> Iterator[tuple[Digest, Place]]:
-        for position in range(self._index.count):
-            if self._marks[position]:
-                yield self._index.digest(position), self._index.place(position)
+        return self._index.objects(position for position in range(self._index.count) if self._marks[position])

@@ -179,21 +179,6 @@ class PackIndex:
         pack, kind = _PACK_AND_KIND.unpack(answer)
         return pack < len(self.packs) and kind != RecordKind.CHUNKS and keeps(self.packs[pack])
 
-    def entries(self) -> Iterator[tuple[Digest, Place]]:
-        """Yield every object with its place, sorted by digest.
-
-        Raises:
-            BadIndex: it says what cannot be, or is not sorted.
-        """
-        last = b""
-        for position in range(self.count):
-            at = self._digests + position * _DIGEST
-            digest = self._data[at : at + _DIGEST]
-            if digest <= last:
-                raise BadIndex("the index is not sorted")
-            last = digest
-            yield Digest("b3:" + digest.hex()), self.place(position)
-
     def raw_entries(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield every object's 32 bytes of digest with its place as it stands here, in the order of the digests."""
         for position in range(self.count):

@@ -222,7 +222,7 @@ def an_index_that_is_not_sorted(place: Path) -> None:
 
 def _entries(place: Path) -> tuple[list[PackFile], dict[Digest, Place]]:
     index = PackIndex(index_of(place).read_bytes())
-    return list(index.packs), dict(index.entries())
+    return list(index.packs), dict(index.objects(range(index.count)))
 
 
 def _encoded(packs: list[PackFile], entries: dict[Digest, Place]) -> bytes:

@@ -62,7 +62,7 @@ def test_a_tree_does_not_come_back_before_all_that_is_below_it(sound: Sound) -> 
     present = {
         digest
         for index in indexes_in(sound.remote)
-        for digest, place in index.entries()
+        for digest, place in index.objects(range(index.count))
         if (sound.remote / "packs" / place.pack.digest[3:]).exists()
     }
     assert not [digest for digest in present if digest in pointer]

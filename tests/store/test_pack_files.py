@@ -19,6 +19,7 @@ from repro.model.content import ObjectRef
 from repro.model.digest import Digest, digest_of
 from repro.model.pack import HEAD_BYTES, MAX_RECORD, PACK_MAGIC, BadPack, RecordKind, head_start, parse_head
 from repro.model.pack_index import BadIndex, PackFile, PackIndex, encode_index, place_bytes
+from repro.store.packs.check_indexes import check_order
 from repro.store.packs.indexes import PackIndexes
 from repro.store.packs.merge_indexes import merge_indexes
 from repro.store.packs.publish import merge_many, publish_packs
@@ -157,7 +158,7 @@ def test_a_merged_index_has_what_the_others_had_without_packs_that_are_gone(tmp_
     index = PackIndex(data)
     assert set(index.packs) == set(packs) - {packs[3]}
     there = {digest_of(b"%d" % number) for number in range(62)} - {digest_of(b"11")}
-    assert {digest for digest, _ in index.entries()} == there
+    assert {digest for digest, _ in index.objects(range(index.count))} == there
     assert os.listdir(tmp_path / "tmp") == []
 
 
@@ -178,10 +179,21 @@ def test_merging_is_the_union_and_the_order_means_nothing(
         name = merge_indexes(indexes, file.fileno(), str(folder))
     data = (folder / "index").read_bytes()
     assert digest_of(data) == name
-    merged = dict(PackIndex(data).entries())
+    index = PackIndex(data)
+    check_order(index)
+    merged = dict(index.objects(range(index.count)))
     assert merged.keys() == {digest_of(b"%d" % one) for group in groups for one in group}
     for digest, place in merged.items():
-        assert place in [index.find(digest) for index in indexes]
+        assert place in [one.find(digest) for one in indexes]
+
+
+def test_an_index_that_is_not_sorted_is_refused_by_who_reads_it_all() -> None:
+    place = place_bytes(0, 16, 8, 8, RecordKind.RAW)
+    first, second = b"\1" * 32, b"\2" * 32
+    data = encode_index([PackFile(digest_of(b"pack"), 1000)], [(first, place), (second, place)])
+    check_order(PackIndex(data))
+    with pytest.raises(BadIndex, match="not sorted"):
+        check_order(PackIndex(data.replace(first + second, second + first)))
 
 
 def test_readers_find_everything_while_indexes_are_merged_and_deleted(tmp_path: Path) -> None:
