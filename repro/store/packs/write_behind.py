@@ -1,6 +1,7 @@
-"""The thread in which packs of large records are hashed and written, while others make the next records.
+"""The thread in which packs are hashed and written, while others make the next records.
 
-There is one for all packs of a push, so that the end of one pack holds nobody up: the next one's blocks come after it.
+There is one for packs that are made one after the other, those with small objects of an `add` or those with large ones
+of a push, so that the end of one holds nobody up: the next one's blocks come after it.
 """
 
 from __future__ import annotations

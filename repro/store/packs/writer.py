@@ -45,7 +45,7 @@ class PackWriter:
     def __init__(self, folder: str, thread: PackThread | None = None) -> None:
         """Open a temporary file in a folder, which is made where there is none.
 
-        With a thread, that hashes and writes while the caller makes the next records: it pays where they are large.
+        With a thread, that hashes and writes whole blocks of records while the caller makes the next ones.
         """
         self._folder = folder
         self._thread = thread
