@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from repro.actions.fsck.answer import Checked, answer_of, check_needs, trouble_findings
-from repro.actions.fsck.packs import walk_packs
+from repro.actions.fsck.packs import PacksWalk, walk_packs
 from repro.actions.fsck.records import records_here
 from repro.actions.fsck.remote import Far, check_far
 from repro.actions.fsck.repair import MendHere
@@ -21,6 +21,7 @@ from repro.model.finding import Finding
 from repro.model.progress import SILENT, Progress
 from repro.model.store_check import LookedAt, SoundObjects, Trouble, digest_in_name, trouble_with
 from repro.project import Project, Workspace
+from repro.store.cache import Cache
 from repro.store.object_files import FilesHere, look_at_all
 from repro.store.packs.files import PacksHere
 from repro.store.remote import Remote
@@ -64,14 +65,7 @@ def _check_here(workspace: Workspace, jobs: int, repair: bool, quick: bool, prog
         cache.settle()
     records = records_here(workspace)  # before the objects: what is recorded later needs what the walk may miss
     files = PacksHere(cache.root)
-    sound = SoundObjects()
-    packs = walk_packs(files, sound, min(jobs, _PACKS_HERE), progress, quick=quick)
-    repaired: list[Finding] = []
-    if repair and packs.indexes.bad:
-        repaired += set_indexes_aside(cache, packs)
-        sound = SoundObjects()
-        packs = walk_packs(files, sound, min(jobs, _PACKS_HERE), progress, quick=quick, known_bad={})
-    cache.overlook_indexes([*packs.indexes.bad, *packs.indexes.unreadable])
+    packs, sound, repaired = _packs_walked(cache, files, jobs, repair, quick, progress)
     walk = _walked(FilesHere(cache), sound, jobs, progress, quick)
     walk.stray_findings += files.strays()
     seen = len(sound), sound.total
@@ -111,6 +105,22 @@ def _check_here(workspace: Workspace, jobs: int, repair: bool, quick: bool, prog
     # A pack without an index is what a killed command left, unless something is missing, or nobody knows.
     (findings if findings or project is None else information).extend(packs.unindexed)
     return answer_of(cache.root, seen, checked, findings, [*information, *checked.unfinished], repaired)
+
+
+def _packs_walked(
+    cache: Cache, files: PacksHere, jobs: int, repair: bool, quick: bool, progress: Progress
+) -> tuple[PacksWalk, SoundObjects, list[Finding]]:
+    """Return what was found in packs, which objects are whole there, and what was set aside."""
+    jobs = min(jobs, _PACKS_HERE)
+    sound = SoundObjects()
+    packs = walk_packs(files, sound, jobs, progress, quick=quick)
+    aside: list[Finding] = []
+    if repair and packs.indexes.bad:
+        aside = set_indexes_aside(cache, packs)
+        sound = SoundObjects()
+        packs = walk_packs(files, sound, jobs, progress, quick=quick, known_bad={})
+    cache.overlook_indexes([*packs.indexes.bad, *packs.indexes.unreadable])
+    return packs, sound, aside
 
 
 @dataclass(slots=True)
