@@ -23,6 +23,7 @@ from repro.model.recipe import Recipe
 from repro.model.run_state import State
 from repro.model.secret_names import looks_secret
 from repro.model.values import BadValues, read_values
+from repro.model.watching.observations import Observations
 from repro.model.watching.watch_findings import not_watched
 from repro.model.watching.watch_record import BLIND, Means, Watch
 from repro.project import Project
@@ -86,23 +87,28 @@ def seal(
         folders=after.folders.written,
         reads=after.reads,
         recipe=_final_recipe(project, manifest, declared, made, after),
-        observations=replace(
-            manifest.observations,
-            exit_code=ending.exit_code,
-            signal=ending.signal,
-            started=ending.started,
-            finished=ending.finished,
-            duration_s=ending.duration_s,
-            watched=after.means,
-            watch=after.watch,
-            findings=(*manifest.observations.findings, *findings, *unkept, *unread, *after.findings, *ending.findings),
-        ),
+        observations=_observed(manifest.observations, ending, after, (*findings, *unkept, *unread)),
     )
     project.cache().flush()
     project.records().replace(sealed)
     forget_start(project, manifest.run)
     forget_watching(watch_folder(project, manifest.run))
     return sealed
+
+
+def _observed(before: Observations, ending: Ending, after: Aftermath, findings: Sequence[Finding]) -> Observations:
+    """Return the observations with how the command ended, what watching it saw, and further findings."""
+    return replace(
+        before,
+        exit_code=ending.exit_code,
+        signal=ending.signal,
+        started=ending.started,
+        finished=ending.finished,
+        duration_s=ending.duration_s,
+        watched=after.means,
+        watch=after.watch,
+        findings=(*before.findings, *findings, *after.findings, *ending.findings),
+    )
 
 
 def _aftermath(project: Project, manifest: Manifest, declared: Sequence[RelPath], since: int) -> Aftermath:

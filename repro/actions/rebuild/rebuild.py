@@ -16,33 +16,25 @@ from repro.actions.partial_data import bring_rest, forget_unread
 from repro.actions.rebuild.command import execute_recipe, make_working_directory
 from repro.actions.rebuild.container import check_container, set_up_container
 from repro.actions.rebuild.misses import missed
-from repro.actions.rebuild.outside import place_outside
 from repro.actions.rebuild.plan import RebuildPlan, plan_rebuild
+from repro.actions.rebuild.restore import restore
 from repro.actions.rebuild.room import Room, make_room
-from repro.actions.rebuild.sandbox import check_kind, set_up
+from repro.actions.rebuild.sandbox import Setting, check_kind, set_up
 from repro.actions.run_source import RunSource, open_run
-from repro.code.filtered_tree import tree_without
-from repro.code.restore import SubmodulePack, restore_commit
-from repro.data.checkout import make_directory, place
-from repro.data.removal import remove
 from repro.env.kinds import ContainerEnvironment, Realised
 from repro.env.unobtainable import Unobtainable
 from repro.errors import IntegrityError
 from repro.execution.machine import describe_machine
-from repro.model.compare import Verdict, is_reproduced, worst
-from repro.model.content import ObjectRef
-from repro.model.digest import hex_of
+from repro.model.compare import ComparedOutput, Verdict, is_reproduced, worst
 from repro.model.environments.environment import Environment, in_a_line
 from repro.model.finding import Finding
 from repro.model.manifest import Manifest
-from repro.model.names import name_to_text
 from repro.model.progress import SILENT, Progress
 from repro.model.rebuild_record import RebuildRecord
 from repro.model.recipe import recipe_id
 from repro.model.variation import Aspect, varied
 from repro.model.watching.sandbox import SandboxKind
 from repro.project import Workspace
-from repro.store.cache import Cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,16 +114,7 @@ def rebuild(
     except BaseException:
         room.clear()
         raise
-    if options.discard:
-        room.clear()
-        return Rebuilt(record, True)
-    _keep_record(source, record, options)
-    if options.into or options.keep or not is_reproduced(record.verdict):
-        forget_unread(source.manifest, plan.partial, room.root)
-        room.trim()
-        return Rebuilt(record, True, room.root)
-    room.clear()
-    return Rebuilt(record, True)
+    return Rebuilt(record, True, _keep(source, record, options, plan, room))
 
 
 def _sandbox_kind(workspace: Workspace, options: RebuildOptions) -> SandboxKind:
@@ -151,18 +134,26 @@ def _running(kind: SandboxKind) -> str:
     return "running the command" + ("" if kind is SandboxKind.NONE else f" in the sandbox {kind}")
 
 
+def _keep(
+    source: RunSource, record: RebuildRecord, options: RebuildOptions, plan: RebuildPlan, room: Room
+) -> str | None:
+    """Keep of a rebuild what is wanted, clear the rest away, and return where its files are, if they are kept."""
+    if not options.discard:
+        _keep_record(source, record, options)
+        if options.into or options.keep or not is_reproduced(record.verdict):
+            forget_unread(source.manifest, plan.partial, room.root)
+            room.trim()
+            return room.root
+    room.clear()
+    return None
+
+
 def _keep_record(source: RunSource, record: RebuildRecord, options: RebuildOptions) -> None:
     path = source.records.add_rebuild(record)
     if options.push and source.remote is not None:
         from repro.actions.sync import push_rebuild
 
         push_rebuild(source.records, source.remote, source.manifest.run, os.path.basename(path))
-
-
-class WrongCode(IntegrityError):
-    """A manifest's commit is not the code that its recipe names."""
-
-    id = "wrong-code"
 
 
 def _rebuild_in(
@@ -178,17 +169,13 @@ def _rebuild_in(
     manifest = source.manifest
     started = datetime.now(UTC)
     clock = time.monotonic()
-    _restore(source, plan, room, say, progress)
+    restore(source, plan, room, say, progress)
     progress.pause()  # package managers and the command have the terminal now
     realised = _realise(workspace, source, plan, options, room, say)
     recipe = varied(manifest.recipe, options.vary)
     make_working_directory(recipe.directory, room.root)
-    withhold = bool(plan.partial.wanted)
-    if isinstance(realised, ContainerEnvironment):
-        setting = set_up_container(manifest, workspace.environ, realised, room, elsewhere=options.discard)
-    else:
-        setting = set_up(kind, manifest, workspace.environ, realised, room, withhold=withhold)
-    if withhold and not setting.withholds:
+    setting = _set_up(workspace, source, plan, options, kind, realised, room)
+    if plan.partial.wanted and not setting.withholds:
         bring_rest(source, plan.partial, room.root, room.staging, progress)
     findings = [*plan.warnings, *(() if options.discard else setting.findings)]
     say(_running(setting.guarantee.kind))
@@ -200,13 +187,8 @@ def _rebuild_in(
         raise KeyboardInterrupt  # a command that was told to end says nothing about the run
     say("comparing")
     outputs = compare_outputs(manifest, room.root, source.cache, source.bring_trees)
-    verdict = worst(output.verdict for output in outputs)
-    if outcome.exit_code != (manifest.observations.exit_code or 0):
-        verdict = Verdict.FAILED
-        was = manifest.observations.exit_code or 0
-        findings.append(Finding("exit-code", f"the command ended with {outcome.exit_code}, in the run with {was}"))
-    elif not outputs:
-        findings.append(Finding("nothing-to-compare", "the run has no outputs", hint="name them with -o"))
+    verdict, found = _judge(manifest, outputs, outcome.exit_code)
+    findings += found
     if not is_reproduced(verdict):
         findings += missed(setting, manifest, room, verdict is Verdict.FAILED)
     return RebuildRecord(
@@ -225,50 +207,34 @@ def _rebuild_in(
     )
 
 
-def _restore(source: RunSource, plan: RebuildPlan, room: Room, say: Callable[[str], None], progress: Progress) -> None:
-    """Put code and data where the command finds them, without what it is to make: unless it had read that before."""
-    manifest, cache, root = source.manifest, source.cache, room.root
-    say(f"code: commit {manifest.code.commit}")
-    submodules = [
-        SubmodulePack(sub.path, sub.commit, _as_file(cache, sub.pack, room)) for sub in manifest.code.submodules
-    ]
-    restore_commit(manifest.code.commit, _as_file(cache, manifest.code.pack, room), root, submodules)
-    _check_code(manifest, root)
-    for output in manifest.outputs:
-        remove(root, output.path)
-    progress.begin("data", sum(item.content.size for item in manifest.recipe.data))
-    for item in manifest.recipe.data:
-        only = plan.partial.wanted.get(item.path)
-        say(f"data: {name_to_text(item.path)}" + ("" if only is None else ", as far as the run read it"))
-        place(item.content, root, item.path, cache, True, progress, room.staging, only=only)
-    for folder in (*manifest.recipe.folders, *manifest.folders):
-        make_directory(root, folder)
-    place_outside(manifest, room, cache)
+def _judge(
+    manifest: Manifest, outputs: Sequence[ComparedOutput], exit_code: int
+) -> tuple[Verdict, tuple[Finding, ...]]:
+    """Return what the outputs and the exit code come to, and what is to be said of it."""
+    was = manifest.observations.exit_code or 0
+    if exit_code != was:
+        detail = f"the command ended with {exit_code}, in the run with {was}"
+        return Verdict.FAILED, (Finding("exit-code", detail),)
+    verdict = worst(output.verdict for output in outputs)
+    if outputs:
+        return verdict, ()
+    return verdict, (Finding("nothing-to-compare", "the run has no outputs", hint="name them with -o"),)
 
 
-def _as_file(cache: Cache, pack: ObjectRef, room: Room) -> str:
-    """Return the path of a code pack as a file of its own: a small object is none in the store."""
-    path = os.path.join(room.packs, hex_of(pack.digest))
-    os.makedirs(room.packs, exist_ok=True)
-    with open(path, "wb") as file:
-        cache.copy_to(pack, file.fileno())
-    return path
-
-
-def _check_code(manifest: Manifest, root: str) -> None:
-    """The recipe's code is a tree, the commit is only recorded beside it: they must agree.
-
-    Raises:
-        WrongCode: they do not.
-    """
-    paths = [bytes(path) for path in (*(output.path for output in manifest.outputs), *manifest.missing_outputs)]
-    found = tree_without(root, manifest.code.commit, paths)
-    if found != manifest.recipe.code:
-        raise WrongCode(
-            f"the commit {manifest.code.commit} of {manifest.run} holds the code {found}, "
-            f"and the recipe names {manifest.recipe.code}",
-            "the manifest was edited: take it from where it was made",
-        )
+def _set_up(
+    workspace: Workspace,
+    source: RunSource,
+    plan: RebuildPlan,
+    options: RebuildOptions,
+    kind: SandboxKind,
+    realised: Realised | None,
+    room: Room,
+) -> Setting:
+    """Return where the command runs: an image brings its container, everything else takes a sandbox of this machine."""
+    manifest, environ = source.manifest, workspace.environ
+    if isinstance(realised, ContainerEnvironment):
+        return set_up_container(manifest, environ, realised, room, elsewhere=options.discard)
+    return set_up(kind, manifest, environ, realised, room, withhold=bool(plan.partial.wanted))
 
 
 def _realise(
