@@ -17,6 +17,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from repro.model.watching.strace_sockets import Sockets
 from repro.model.watching.strace_syntax import (
     ENDED,
     FIRST,
@@ -27,15 +28,12 @@ from repro.model.watching.strace_syntax import (
     RESUMED,
     TAIL,
     access_of,
-    address_of,
-    is_loopback,
     looks_deleted,
     unescape,
 )
 from repro.model.watching.trace import Access, Trace, join
 
 _UNFINISHED = b" <unfinished ...>"
-_TRIED = (b"0", b"EINPROGRESS", b"EAGAIN")
 
 
 @dataclass(slots=True)
@@ -54,8 +52,7 @@ class StraceReader:
     _ended: set[bytes] = field(default_factory=set)
     _pending: dict[bytes, bytes] = field(default_factory=dict)
     _resolved: dict[bytes, bytes] = field(default_factory=dict)  # directories whose names a link made another
-    _bound: dict[bytes, int] = field(default_factory=dict)  # the run's own sockets, and the ports they listen at
-    _reached: list[tuple[str, int]] = field(default_factory=list)
+    _sockets: Sockets = field(default_factory=Sockets)
     _access: dict[bytes, Access | None] = field(default_factory=dict)
 
     def feed(self, lines: Iterable[bytes]) -> None:
@@ -73,12 +70,7 @@ class StraceReader:
 
     def finish(self) -> Trace:
         """Return what the lines so far say."""
-        own = set(self._bound.values())
-        for host, port in self._reached:
-            if is_loopback(host) and port in own:
-                self.trace.own_ports = True
-            else:
-                self.trace.hosts.add((host, port))
+        self._sockets.tell(self.trace)
         return self.trace
 
     def _slow(self, line: bytes) -> None:
@@ -261,19 +253,13 @@ class StraceReader:
                 self.alive.add(child)
 
     def _connect(self, pid: bytes, arguments: bytes, tail: re.Match[bytes]) -> None:
-        address = address_of(arguments)
-        if address is not None and address[1] and (tail[1] in _TRIED or tail[4] in _TRIED):
-            self._reached.append(address)
+        self._sockets.connect(arguments, tail[1], tail[4])
 
     def _bind(self, pid: bytes, arguments: bytes, tail: re.Match[bytes]) -> None:
-        address, socket = address_of(arguments), FIRST.match(arguments)
-        if tail[1] == b"0" and address is not None and socket is not None:
-            self._bound[socket[2] or socket[1]] = address[1]
+        self._sockets.bind(arguments, tail[1])
 
     def _getsockname(self, pid: bytes, arguments: bytes, tail: re.Match[bytes]) -> None:
-        address, socket = address_of(arguments), FIRST.match(arguments)
-        if address is not None and socket is not None and (socket[2] or socket[1]) in self._bound:
-            self._bound[socket[2] or socket[1]] = address[1]
+        self._sockets.getsockname(arguments)
 
     def _ptrace(self, pid: bytes, arguments: bytes, tail: re.Match[bytes]) -> None:
         if tail[4] == b"EPERM":
