@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from repro.model.processor import Level, ask_for, features_of, lacking, level_of
-from repro.model.watching.sandbox import Mount, account_of, in_order, is_usable, place_of
+from repro.model.watching.sandbox import Mount, account_of, in_order, is_usable, place_inside, place_of
 from repro.model.watching.sandbox_rules import made_files
 
 V2 = "pni ssse3 sse4_1 sse4_2 popcnt cx16"
@@ -94,3 +94,16 @@ def test_nothing_is_asked_within_a_level_of_a_lower_one_or_where_nothing_was_rec
 def test_what_a_processor_lacks_is_named() -> None:
     assert lacking(features_of(V3), features_of(V2)) == ("avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe")
     assert lacking(features_of(V2), features_of(V4)) == ()
+
+
+def test_a_path_lies_on_this_machine_where_the_innermost_mount_around_it_may_be_written_to() -> None:
+    mounts = (
+        Mount(b"/own/home", b"/home/ann", writable=True),
+        Mount(b"/own/p", b"/home/ann/p", writable=True),
+        Mount(b"/own/data", b"/home/ann/p/data"),
+    )
+    assert place_inside(b"/home/ann/.tool", mounts) == b"/own/home/.tool"
+    assert place_inside(b"/home/ann/p/x", mounts) == b"/own/p/x"
+    assert place_inside(b"/home/ann/p/data/x", mounts) is None
+    assert place_inside(b"/home/ann", mounts) is None
+    assert place_inside(b"/home/anna/x", mounts) is None

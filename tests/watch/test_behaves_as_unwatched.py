@@ -58,9 +58,10 @@ def test_a_signal_to_repro_reaches_the_command_and_ctrl_c_ends_it(watched: Watch
     assert watched.manifest()["observations"]["exit_code"] == 3
 
 
-def _wait_for(watched: Watched, name: str) -> None:
-    deadline = time.monotonic() + 60
-    while not (watched.ann.cwd / name).exists():
+def _wait_for(watched: Watched, name: str, text: str = "") -> None:
+    """Wait until there is a file with this text in it."""
+    deadline, path = time.monotonic() + 60, watched.ann.cwd / name
+    while not (path.exists() and text in path.read_text()):
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
@@ -214,26 +215,25 @@ def test_a_strace_that_writes_nothing_down_is_found_out_in_the_end(watched: Watc
 
 
 def test_a_strace_that_was_stopped_is_told_of_and_can_go_on(watched: Watched) -> None:
-    process = subprocess.Popen(
-        [*REPRO, "run", "--", "sh", "-c", "touch ready; until [ -e go.ignored ]; do sleep .05; done"],
-        cwd=watched.ann.cwd,
-        env=watched.ann.environ,
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr is not None
+    with (watched.ann.cwd / "../said").open("w") as said:
+        process = subprocess.Popen(
+            [*REPRO, "run", "--", "sh", "-c", "touch ready; until [ -e go.ignored ]; do sleep .05; done"],
+            cwd=watched.ann.cwd,
+            env=watched.ann.environ,
+            stdin=subprocess.DEVNULL,
+            stderr=said,
+        )
     _wait_for(watched, "ready")
     [command] = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     [tracer] = re.findall(r"TracerPid:\t(\d+)", Path(f"/proc/{command}/status").read_text())
     os.kill(int(tracer), signal.SIGSTOP)
     try:
-        said = next(line for line in process.stderr if "does not go on" in line)
-        assert f"kill -CONT {tracer}" in said
-        watched.ann.write("go.ignored", "")
+        _wait_for(watched, "../said", "does not go on")
+        assert f"kill -CONT {tracer}" in (watched.ann.cwd / "../said").read_text()
     finally:
+        watched.ann.write("go.ignored", "")
         os.kill(int(tracer), signal.SIGCONT)
-    process.communicate(timeout=60)
+        process.communicate(timeout=60)
     assert (process.returncode, watched.outputs()) == (0, ["ready"])
 
 
