@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -67,7 +68,7 @@ def _of(done: int | None, total: int | None, shown: Callable[[int], str]) -> str
 
 
 def _clock(seconds: float | None) -> str:
-    if seconds is None:
+    if seconds is None or math.isinf(seconds):  # next to nothing per second: nobody can say
         return ""
     minutes, rest = divmod(int(seconds + 0.5), 60)
     hours, minutes = divmod(minutes, 60)

@@ -37,6 +37,10 @@ def test_the_time_left_is_that_of_bytes_or_of_files_whichever_is_longer() -> Non
     assert time_left(done, total, (0.0, 0.0)) is None
 
 
+def test_no_time_is_left_of_work_that_stands_still() -> None:
+    assert progress_text("add", Counted(5), Counted(10), (5e-324, 0.0), 100) == "add: 5 B of 10 B"
+
+
 def test_hours_are_shown_as_hours() -> None:
     text = progress_text("push", Counted(10), Counted(10 + 3 * 3600 + 62), (1.0, 0.0), 100)
     assert text.endswith(", 3:01:02 left")
