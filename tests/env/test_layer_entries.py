@@ -61,9 +61,10 @@ def test_a_name_that_is_gone_has_nothing_left_over_from_the_engine() -> None:
 
 
 def test_a_layer_without_entries_for_its_directories_has_them_all_the_same() -> None:
-    made_anew = [entry("opt/.wh..wh..opq"), entry("opt/w")]
-    under = below([entry("opt/x/y")], made_anew)
-    assert written([entry("opt/"), entry("opt/.wh..wh..opq")], under)[1:] == [("opt/.wh.w", 0o600, EPOCH, "")]
+    base, made_anew = [entry("opt/x/y"), entry("opt/z")], [entry("opt/.wh..wh..opq"), entry("opt/w")]
+    again = [entry("opt/"), entry("opt/.wh..wh..opq")]
+    assert [name for name, *_ in written(again, below(base))] == ["opt", "opt/.wh.x", "opt/.wh.z"]
+    assert written(again, below(base, made_anew))[1:] == [("opt/.wh.w", 0o600, EPOCH, "")]
 
 
 def test_what_is_below_is_only_asked_for_where_a_directory_was_made_anew() -> None:

@@ -59,8 +59,20 @@ def test_it_is_not_found_once_somebody_installed_into_it(places: Places, prefix:
     assert remembered(places, "run", b"m") is None
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"key": "../../etc", "interpreter": null}', '{"key": 1}', "\udcff"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        f'{{"key": "../environments/{KEY}", "interpreter": null}}',
+        '{"key": 1, "interpreter": null}',
+        '{"key": 1}',
+        "\udcff",
+    ],
+)
 def test_a_memo_that_is_none_is_as_if_there_were_none(places: Places, prefix: str, text: str) -> None:
+    assert Path(prefix) == Path(places.environments, "..", "environments", KEY).resolve()
     [memo] = (Path(places.memos) / "environments").iterdir()
     memo.write_bytes(text.encode("utf-8", "surrogateescape"))
     assert remembered(places, "run", b"m") is None
