@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
+import secrets
 import sys
 import tempfile
 import time
@@ -111,13 +113,15 @@ def test_an_image_by_reference_is_pinned_with_its_registrys_digest(
     imaged: Person, client: docker.DockerClient, registry_at: str
 ) -> None:
     name = f"{registry_at}/pinned"
-    client.images.get(BASE).tag(name, "1")
+    dockerfile = io.BytesIO(f"FROM {BASE}\nLABEL one={secrets.token_hex(8)}\n".encode())
+    image, _ = client.images.build(fileobj=dockerfile)  # the engine keeps the digests of what other tests push
+    image.tag(name, "1")
     client.images.push(name, tag="1")
     client.images.remove(f"{name}:1")
     imaged.write("repro.yaml", f"environment:\n  image: {name}:1\n")
     imaged.repro("env", "lock")
     lock = lock_of(imaged)
-    assert lock["image"] == str(client.images.get(BASE).id).removeprefix("sha256:")
+    assert lock["image"] == str(image.id).removeprefix("sha256:")
     references = lock["references"]
     assert isinstance(references, list)
     assert [reference.partition("@")[0] for reference in references] == [name]

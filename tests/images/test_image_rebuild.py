@@ -166,11 +166,11 @@ def test_a_changed_archive_is_refused_and_leaves_nothing_in_the_engine(
 
 
 def test_another_image_under_a_recorded_digest_is_refused(
-    engine: TestEngine, client: docker.DockerClient, registry_at: str
+    engine: TestEngine, client: docker.DockerClient, registry_at: str, tmp_path: Path
 ) -> None:
     found = connect({"DOCKER_HOST": engine.address})
     name = f"{registry_at}/other"
-    client.images.get(BASE).tag(name, "1")
+    client.images.get(f"sha256:{built_image(found, tmp_path)}").tag(name, "1")
     client.images.push(name, tag="1")
     api: Any = found.client.api
     digests = api.inspect_image(f"{name}:1")["RepoDigests"]
