@@ -85,8 +85,9 @@ def test_two_builds_by_buildkit_give_one_image(engine: TestEngine, tmp_path: Pat
 
 def test_what_a_command_printed_stands_in_the_error_of_buildkit(engine: TestEngine, tmp_path: Path) -> None:
     found = connect({"DOCKER_HOST": engine.address})
-    (tmp_path / "Dockerfile").write_text(f"FROM {BASE}\nRUN --mount=type=cache,target=/c echo the reason; exit 7\n")
-    with pytest.raises(BuildFailed, match="the reason") as failed:
+    command = "echo the $((6 * 7))nd reason; exit 7"  # the error has the command, too
+    (tmp_path / "Dockerfile").write_text(f"FROM {BASE}\nRUN --mount=type=cache,target=/c {command}\n")
+    with pytest.raises(BuildFailed, match="the 42nd reason") as failed:
         build(found, plan_build(str(tmp_path), "Dockerfile", None, {}), str(tmp_path / "memo"))
     assert "exit code: 7" in failed.value.message
 
@@ -100,4 +101,6 @@ def test_a_build_that_takes_a_secret_is_refused_before_anything_is_built(imaged:
 
 def test_a_syntax_line_whose_image_cannot_be_had_is_named(imaged: Person, registry_at: str) -> None:
     imaged.write("Dockerfile", f"# syntax={registry_at}/frontend:1\nFROM {BASE}\n")
-    assert f"{registry_at}/frontend:1" in imaged.repro("env", "lock", expect=3).stderr
+    error = imaged.repro_json("env", "lock", expect=3)["error"]
+    assert error["id"] == "no-such-image", "the engine was not left to find out in the build"
+    assert f"{registry_at}/frontend:1" in error["message"]
