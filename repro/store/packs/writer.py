@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from repro.model.digest import Digest
@@ -82,7 +83,7 @@ class PackWriter:
             self._ended = True
             self._write()
             if self._thread is not None and self._past_cache is not None:
-                self._doing.append(self._thread.submit(self._naming(self._past_cache.end)))
+                self._doing.append(self._thread.submit(naming_the_disk(self._folder)(self._past_cache.end)))
 
     def close(self) -> WrittenPack:
         """Return the pack when all is written; the caller names the file, or removes it.
@@ -115,22 +116,13 @@ class PackWriter:
 
     def _write(self) -> None:
         parts, self._parts, self._buffered = self._parts, [], 0
-        put = self._naming(lambda: self._put(parts))
+        put = naming_the_disk(self._folder)(partial(self._put, parts))
         if self._thread is None:
             put()
             return
         while self._doing and self._doing[0].done():
             self._doing.pop(0).result()
         self._doing.append(self._thread.submit(put))
-
-    def _naming(self, work: Callable[[], None]) -> Callable[[], None]:
-        """Let an error of a full disk name the folder."""
-
-        def named() -> None:
-            with naming_the_disk(self._folder):
-                work()
-
-        return named
 
     def _put(self, parts: Sequence[bytes | memoryview]) -> None:
         if len(parts) > _FEW_PARTS:
