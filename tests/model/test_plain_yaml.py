@@ -80,6 +80,8 @@ def test_settings_as_most_are_need_no_parser() -> None:
     assert found[1]["link", 1] == (6, 17)
 
 
-@pytest.mark.parametrize("text", [SETTINGS, "a: 'it''s'", "a: b c", "a: é", "a:\tb", "- a", "a: &x b", "a: 1\r\nb: 2"])
+@pytest.mark.parametrize(
+    "text", [SETTINGS, "a: 'it''s'", "a: b c", "a: é", "a:\tb", "- a", "a: &x b", "a: 1\r\nb: 2", "a: {b: 1, b: 2}"]
+)
 def test_what_is_not_plain_is_left_to_the_parser(text: str) -> None:
     assert read_plain_yaml(text, resolve_plain) is None

@@ -133,19 +133,26 @@ def test_a_build_argument_that_looks_like_a_secret_or_is_no_text_is_refused(argu
 
 def test_the_nearer_file_wins_and_lists_are_joined() -> None:
     near = parse_settings(
-        b"inputs: [b, c]\nenvironment: {python: p}\nremotes: {x: {url: near}}\nstore: s\nlink: symlink\n", "local"
+        b"inputs: [b, c]\nenvironment: {python: p}\nremotes: {x: {url: near}}\nstore: s\nlink: symlink\nsync: now\n",
+        "local",
     )
     far = parse_settings(
-        b"inputs: [a, b]\nenvironment: {python: q, lock: l}\nremotes: {x: {url: far}, y: {url: z}}\nlink: [copy]\n",
+        b"inputs: [a, b]\nenvironment: {python: q, lock: l}\nremotes: {x: {url: far}, y: {url: z}}\nlink: [copy]\n"
+        b"sync: later\n",
         "user",
     )
     merged = merge_settings(near, far)
     assert merged.inputs == (b"a", b"b", b"c")
     assert merged.environment == EnvironmentSettings(None, "p", "l")
     assert merged.remotes == {"x": "near", "y": "z"}
-    assert (merged.store, merged.remote) == ("s", None)
+    assert (merged.store, merged.remote, merged.sync) == ("s", None, "now")
     assert merged.link == (Way.SYMLINK,)  # an order of preference is one value
     assert merge_settings(near, Settings()) == merge_settings(Settings(), near) == near
+
+
+def test_no_setting_is_lost_where_the_other_file_has_none() -> None:
+    whole = parse_settings(WHOLE.encode(), "repro.yaml")
+    assert merge_settings(whole, Settings()) == merge_settings(Settings(), whole) == whole
 
 
 COMMENTED = """\
