@@ -10,7 +10,7 @@ from repro.env.image.command import container_command, container_name
 from repro.errors import CannotProceed
 from repro.execution.machine import describe_machine
 from repro.execution.pinning import PINNING_SITE
-from repro.execution.process import CommandNotExecutable, CommandNotFound, Outcome, Start, execute
+from repro.execution.process import CommandNotExecutable, CommandNotFound, Execution, Outcome, Start, execute
 from repro.model.determinism import rebuild_environment
 from repro.model.environments.container import BindMount, ContainerEnd, ContainerSpec, ContainerUser
 from repro.model.finding import Finding
@@ -82,7 +82,8 @@ class InContainer:
             labels={"repro.id": run} if run else {},
         )
         with container_command(spec) as process:
-            outcome = execute(process.line, "/", self.environ, stdout=stdout, start=Start(pass_fds=process.pass_fds))
+            execution = Execution(process.line, "/", self.environ, stdout=stdout)
+            outcome = execute(execution, Start(pass_fds=process.pass_fds))
             end = process.end()
         if end.missing == "not-found":
             raise CommandNotFound(f"the image has no command {command[0]!r}", "is it on the image's PATH?")

@@ -12,12 +12,12 @@ import select
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from repro.execution.capabilities import READING
 from repro.execution.pinning import pin_addresses
-from repro.execution.process import Outcome, Start, execute
+from repro.execution.process import Execution, Outcome, Start, execute
 from repro.execution.sandbox_etc import mounted_directories
 from repro.execution.sandbox_listener import find_listener, listened
 from repro.model.watching.sandbox import Account, Mount, View, place_inside
@@ -132,19 +132,12 @@ def place_links(view: View, etc: str) -> None:
                 os.symlink(os.readlink(mount.source), place)
 
 
-def run_inside(
-    bubblewrap: Bubblewrap,
-    command: Sequence[str],
-    environ: Mapping[str, str],
-    *,
-    umask: int = -1,
-    cpus: Sequence[int] | None = None,
-    stdout: int | None = None,
-) -> Outcome:
-    """Run a command in the sandbox to its end; see `repro.execution.process.execute`.
+def run_inside(bubblewrap: Bubblewrap, execution: Execution) -> Outcome:
+    """Run a command in the sandbox to its end, where `arguments_for` said; see `repro.execution.process.execute`.
 
     The exit code is the command's, 127 and 126 where it was not found or cannot be executed.
     """
+    command = execution.command
     open_to = [one for one in _HANDED_ON if signal.getsignal(one) is not signal.SIG_IGN]
     through = bubblewrap.lets_signals_through and "=" not in command[0]
     inner = [_ENV, f"--default-signal={','.join(one.name[3:] for one in open_to)}"] if through else []
@@ -159,7 +152,7 @@ def run_inside(
                 pass_fds=(fd, info_write),
                 recipient=_Inner(info_read) if through else None,
             )
-            return execute(whole, "/", environ, umask=umask, cpus=cpus, stdout=stdout, start=start)
+            return execute(replace(execution, command=whole, cwd="/"), start)
         finally:
             os.close(info_read)
             os.close(info_write)

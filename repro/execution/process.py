@@ -32,6 +32,27 @@ class CommandNotExecutable(CannotProceed):
 
 
 @dataclass(frozen=True, slots=True)
+class Execution:
+    """What is executed.
+
+    Attributes:
+        command: program and arguments; the program is looked up in `environ`'s PATH.
+        cwd: where it runs, an absolute path.
+        environ: all of its environment.
+        umask: for the command; -1 keeps this process's.
+        cpus: processors that it may use; None keeps this process's.
+        stdout: a file descriptor for its stdout; None keeps this process's.
+    """
+
+    command: Sequence[str]
+    cwd: str
+    environ: Mapping[str, str]
+    umask: int = -1
+    cpus: Sequence[int] | None = None
+    stdout: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Start:
     """What a sandbox needs of the start of a command.
 
@@ -65,28 +86,14 @@ class Outcome:
     interrupted: bool = False
 
 
-def execute(
-    command: Sequence[str],
-    cwd: str,
-    environ: Mapping[str, str],
-    *,
-    umask: int = -1,
-    cpus: Sequence[int] | None = None,
-    stdout: int | None = None,
-    start: Start = _PLAIN,
-) -> Outcome:
+def execute(execution: Execution, start: Start = _PLAIN) -> Outcome:
     """Run a command to its end, with this process's stdin, stdout and stderr.
 
     Ctrl-C reaches the command through the terminal; this process waits for what the command makes of it.
     A signal that another process sends to this one is handed on.
 
     Args:
-        command: program and arguments; the program is looked up in `environ`'s PATH.
-        cwd: where it runs, an absolute path.
-        environ: all of its environment.
-        umask: for the command; -1 keeps this process's.
-        cpus: processors that it may use; None keeps this process's.
-        stdout: a file descriptor for its stdout; None keeps this process's.
+        execution: the command, and what it gets.
         start: what a sandbox needs of the start.
 
     Raises:
@@ -96,8 +103,8 @@ def execute(
     started = time.monotonic()
     interrupted = False
     try:
-        prepare = functools.partial(_prepare, before, cpus, start.prepare)
-        process = _start(command, cwd, environ, umask, stdout, prepare, start.pass_fds)
+        prepare = functools.partial(_prepare, before, execution.cpus, start.prepare)
+        process = _start(execution, prepare, start.pass_fds)
         try:
             while process.poll() is None:
                 handed_on = _hand_on(process, start.recipient)
@@ -122,18 +129,17 @@ def _prepare(mask: Iterable[int], cpus: Sequence[int] | None, further: Callable[
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def _start(
-    command: Sequence[str],
-    cwd: str,
-    environ: Mapping[str, str],
-    umask: int,
-    stdout: int | None,
-    prepare: Callable[[], None],
-    pass_fds: Sequence[int],
-) -> subprocess.Popen[bytes]:
+def _start(execution: Execution, prepare: Callable[[], None], pass_fds: Sequence[int]) -> subprocess.Popen[bytes]:
+    command, cwd, environ = execution.command, execution.cwd, execution.environ
     try:
         return subprocess.Popen(
-            command, cwd=cwd, env=environ, umask=umask, stdout=stdout, preexec_fn=prepare, pass_fds=pass_fds
+            command,
+            cwd=cwd,
+            env=environ,
+            umask=execution.umask,
+            stdout=execution.stdout,
+            preexec_fn=prepare,
+            pass_fds=pass_fds,
         )
     except OSError as error:
         if not os.path.isdir(cwd):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,7 +12,7 @@ from repro.execution import landlock
 from repro.execution.bubblewrap import Bubblewrap, run_inside
 from repro.execution.capabilities import give_up_reading
 from repro.execution.pinning import pin_addresses
-from repro.execution.process import Outcome, Start, execute
+from repro.execution.process import Execution, Outcome, Start, execute
 from repro.execution.sandbox_etc import system_etc
 from repro.execution.sandbox_listener import find_listener, listened
 from repro.model.watching.sandbox import SandboxKind
@@ -37,16 +37,7 @@ class Sandbox(Protocol):
         """Whether there is something to listen to inside, and a listener works."""
         ...
 
-    def execute(
-        self,
-        command: Sequence[str],
-        cwd: str,
-        environ: Mapping[str, str],
-        *,
-        umask: int = -1,
-        cpus: Sequence[int] | None = None,
-        stdout: int | None = None,
-    ) -> Outcome:
+    def execute(self, execution: Execution) -> Outcome:
         """Run the command.
 
         Raises:
@@ -67,18 +58,9 @@ class InBubblewrap:
         """Whether a listener works inside."""
         return self.bubblewrap.listens
 
-    def execute(
-        self,
-        command: Sequence[str],
-        cwd: str,
-        environ: Mapping[str, str],
-        *,
-        umask: int = -1,
-        cpus: Sequence[int] | None = None,
-        stdout: int | None = None,
-    ) -> Outcome:
+    def execute(self, execution: Execution) -> Outcome:
         """Run the command inside."""
-        return run_inside(self.bubblewrap, command, environ, umask=umask, cpus=cpus, stdout=stdout)
+        return run_inside(self.bubblewrap, execution)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,18 +79,9 @@ class UnderLandlock:
             return False
         quiet = ("/bin/sh", "-c", 'exec 2>/dev/null; exec "$@"', "sh")
         tried = [*quiet, *listened(listener, os.devnull, ["true"])]
-        return self.execute(tried, "/", {"PATH": os.defpath}).exit_code == 0
+        return self.execute(Execution(tried, "/", {"PATH": os.defpath})).exit_code == 0
 
-    def execute(
-        self,
-        command: Sequence[str],
-        cwd: str,
-        environ: Mapping[str, str],
-        *,
-        umask: int = -1,
-        cpus: Sequence[int] | None = None,
-        stdout: int | None = None,
-    ) -> Outcome:
+    def execute(self, execution: Execution) -> Outcome:
         """Run the command under these rules."""
 
         def prepare() -> None:
@@ -117,8 +90,7 @@ class UnderLandlock:
                 give_up_reading()
             landlock.restrict_self(self.rules)
 
-        start = Start(prepare=prepare)
-        return execute(command, cwd, environ, umask=umask, cpus=cpus, stdout=stdout, start=start)
+        return execute(execution, Start(prepare=prepare))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,19 +103,9 @@ class Unconfined:
         """Nothing is kept from the command: no need."""
         return False
 
-    def execute(
-        self,
-        command: Sequence[str],
-        cwd: str,
-        environ: Mapping[str, str],
-        *,
-        umask: int = -1,
-        cpus: Sequence[int] | None = None,
-        stdout: int | None = None,
-    ) -> Outcome:
+    def execute(self, execution: Execution) -> Outcome:
         """Run the command as it is."""
-        start = Start(prepare=_pinned)
-        return execute(command, cwd, environ, umask=umask, cpus=cpus, stdout=stdout, start=start)
+        return execute(execution, Start(prepare=_pinned))
 
 
 def landlock_rules(readable: Sequence[bytes], writable: Sequence[bytes], *, own_ports: bool) -> int:

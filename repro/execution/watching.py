@@ -14,7 +14,7 @@ from repro.errors import CannotProceed
 from repro.execution.handed_streams import HandedStreams, streams_can_be_waited_for
 from repro.execution.pinning import PINNING_SITE
 from repro.execution.portable_strace import PortableStrace, take_along
-from repro.execution.process import Outcome, Start, execute
+from repro.execution.process import Execution, Outcome, Start, execute
 from repro.execution.programs import TRACERS, Program, look_up
 from repro.execution.strace import Strace, find_strace, read_log
 from repro.execution.tracer_guard import TracerGuard
@@ -68,13 +68,14 @@ class Watching:
     ) -> Outcome:
         """Run a command to its end, as `repro.execution.process.execute`; `say` is told of a tracer that hangs."""
         if self.strace is None:
-            return execute(command, cwd, self._environ(environ))
+            return execute(Execution(command, cwd, self._environ(environ)))
         log = os.path.join(self.folder, _STRACE_LOG)
         if not streams_can_be_waited_for():
-            return execute(self.strace.watching(log, command), cwd, environ, start=Start(look=TracerGuard(say)))
+            line = self.strace.watching(log, command)
+            return execute(Execution(line, cwd, environ), Start(look=TracerGuard(say)))
         with HandedStreams() as streams:
             line = self.strace.watching(log, streams.command(command))
-            return execute(line, cwd, environ, start=replace(streams.start, look=TracerGuard(say)))
+            return execute(Execution(line, cwd, environ), replace(streams.start, look=TracerGuard(say)))
 
     def _environ(self, environ: Mapping[str, str]) -> dict[str, str]:
         if self.means is not Means.AUDIT:

@@ -14,6 +14,7 @@ from tests.plain_user import plain_users_folder, run_as_plain_user
 SCRIPT = """\
 import os, sys
 from repro.execution.bubblewrap import Bubblewrap, arguments_for, probe, run_inside
+from repro.execution.process import Execution
 from repro.execution.sandbox_etc import make_etc
 from repro.model.watching.sandbox import Mount, View, account_of
 folder = os.fsencode(os.getcwd())
@@ -25,7 +26,8 @@ found = probe(sys.argv[1], arguments_for(view, account, os.path.abspath("etc"), 
 if not isinstance(found, Bubblewrap):
     sys.exit(f"bwrap does not work here: {found}")
 script = "id -u; id -g; uname -n; pwd; id -un; touch /etc/new 2>/dev/null || echo made > made; ls /home /etc; exit 7"
-print(run_inside(found, ["sh", "-c", script], {"PATH": os.defpath}).exit_code, flush=True)
+execution = Execution(["sh", "-c", script], "/", {"PATH": os.defpath})
+print(run_inside(found, execution).exit_code, flush=True)
 """
 
 

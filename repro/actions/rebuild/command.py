@@ -10,7 +10,7 @@ from repro.actions.rebuild.sandbox import Setting
 from repro.errors import IntegrityError
 from repro.execution.machine import processors_for
 from repro.execution.pinning import PINNING_SITE
-from repro.execution.process import CommandNotExecutable, CommandNotFound, Outcome
+from repro.execution.process import CommandNotExecutable, CommandNotFound, Execution, Outcome
 from repro.model.determinism import rebuild_environment
 from repro.model.finding import Finding
 from repro.model.manifest import Manifest
@@ -57,7 +57,7 @@ def execute_recipe(
         # The command's stdout is talk here: a rebuild's own stdout is its verdict.
         starter = realised.starter if realised else ()
         command = listening(setting, manifest, [*starter, *recipe.command])
-        return setting.sandbox.execute(command, cwd, environ, umask=umask, cpus=cpus, stdout=_STDERR)
+        return setting.sandbox.execute(Execution(command, cwd, environ, umask, cpus, _STDERR))
     except (CommandNotFound, CommandNotExecutable) as error:
         findings.append(Finding(error.id, error.message, hint=error.hint))
         return Outcome(127 if isinstance(error, CommandNotFound) else 126, None, 0.0)

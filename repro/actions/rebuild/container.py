@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from repro.actions.container import FROM_SHELL, InContainer, pinning_sites, usable
@@ -11,7 +11,7 @@ from repro.actions.rebuild.room import Room
 from repro.actions.rebuild.sandbox import Setting
 from repro.actions.rebuild.view import protected_inputs, recorded_account
 from repro.env.kinds import ContainerEnvironment
-from repro.execution.process import Outcome
+from repro.execution.process import Execution, Outcome
 from repro.execution.sandbox import NoSandbox
 from repro.model.environments.container import BindMount, ContainerUser
 from repro.model.environments.environment import ImageEnvironment
@@ -33,22 +33,21 @@ class ContainerSandbox:
         """A listener of this machine does not run in an image."""
         return False
 
-    def execute(
-        self,
-        command: Sequence[str],
-        cwd: str,
-        environ: Mapping[str, str],
-        *,
-        umask: int = -1,
-        cpus: Sequence[int] | None = None,
-        stdout: int | None = None,
-    ) -> Outcome:
+    def execute(self, execution: Execution) -> Outcome:
         """Run the command in a container of its own."""
-        path = environ.get("PYTHONPATH", "").split(":")
+        path = execution.environ.get("PYTHONPATH", "").split(":")
         kept = ":".join(one for one in path if one and one not in self.container.python_path)  # the image has one too
-        environ = {name: value for name, value in environ.items() if name != "PYTHONPATH"}
+        environ = {name: value for name, value in execution.environ.items() if name != "PYTHONPATH"}
         environ |= {"PYTHONPATH": kept} if kept else {}
-        outcome, _ = self.container.run(command, cwd, environ, umask=umask, cpus=cpus, stdout=stdout, run=self.run)
+        outcome, _ = self.container.run(
+            execution.command,
+            execution.cwd,
+            environ,
+            umask=execution.umask,
+            cpus=execution.cpus,
+            stdout=execution.stdout,
+            run=self.run,
+        )
         return outcome
 
 
