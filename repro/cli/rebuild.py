@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from repro.cli.options import from_option, json_option, offline_option, project_or_workspace, run_argument
-from repro.model.watching.sandbox import SandboxKind
+from repro.model.watching.sandbox_kind import SandboxKind
 from repro.report import rebuild as report
 from repro.report import terminal
 from repro.report.progress import ProgressLine

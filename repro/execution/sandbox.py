@@ -15,7 +15,7 @@ from repro.execution.pinning import pin_addresses
 from repro.execution.process import Execution, Outcome, Start, execute
 from repro.execution.sandbox_etc import system_etc
 from repro.execution.sandbox_listener import find_listener, listened
-from repro.model.watching.sandbox import SandboxKind
+from repro.model.watching.sandbox_kind import SandboxKind
 from repro.model.watching.sandbox_rules import DEVICES, GRAPHICS, GRAPHICS_KERNEL, KERNEL, MADE, SYSTEM
 
 

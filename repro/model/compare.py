@@ -8,7 +8,7 @@ from typing import Protocol
 
 from repro.model.content import Content, Kind
 from repro.model.tree import Entry
-from repro.model.verdict import Verdict as Verdict
+from repro.model.verdict import Verdict
 
 _SEVERITY = {verdict: rank for rank, verdict in enumerate(Verdict)}
 

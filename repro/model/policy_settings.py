@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from repro.model.compare import Verdict
 from repro.model.path_patterns import PathPatterns, branch_pattern
 from repro.model.policy import DEFAULT_REMOTE, REBUILT, Rebuilt, Requirements, Rule
 from repro.model.settings_reader import BadSettings, SettingsReader, dotted
 from repro.model.strict_yaml import KeyPath
+from repro.model.verdict import Verdict
 
 REQUIREMENT_KEYS = (
     "manifest",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from repro.model.compare import ComparedOutput, Verdict
+from repro.model.compare import ComparedOutput
 from repro.model.content import Content
 from repro.model.content_record import content_from_fields, content_to_plain
 from repro.model.digest import Digest, digest_of, hex_of, parse_digest
@@ -15,6 +15,7 @@ from repro.model.names import name_to_text, text_to_name
 from repro.model.record import Fields
 from repro.model.run_id import RunId, parse_run_id
 from repro.model.strict_yaml import dump_yaml, load_yaml
+from repro.model.verdict import Verdict
 from repro.model.watching.observations import (
     Machine,
     finding_from_fields,
@@ -22,7 +23,8 @@ from repro.model.watching.observations import (
     machine_from_fields,
     machine_to_plain,
 )
-from repro.model.watching.sandbox import Guarantee, SandboxKind
+from repro.model.watching.sandbox import Guarantee
+from repro.model.watching.sandbox_kind import SandboxKind
 
 FORMAT = 1
 _HEADER = "# A rebuild of a run as repro saw it.\n"

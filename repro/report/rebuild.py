@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from repro.model.compare import ComparedOutput, Verdict, is_reproduced
+from repro.model.compare import ComparedOutput, is_reproduced
 from repro.model.content import Content
 from repro.model.finding import Finding
 from repro.model.names import name_to_text
 from repro.model.rebuild_record import RebuildRecord, rebuild_to_plain
+from repro.model.verdict import Verdict
 from repro.model.watching.observations import finding_to_plain
-from repro.model.watching.sandbox import SandboxKind
+from repro.model.watching.sandbox_kind import SandboxKind
 from repro.report.terminal import put, put_json, say, say_findings, table
 
 _SHOWN = 50

@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from repro.model.compare import ComparedOutput, Verdict
+from repro.model.compare import ComparedOutput
 from repro.model.content import Content, Item, Kind, ObjectRef
 from repro.model.digest import Digest
 from repro.model.environments.environment import Interpreter, PipEnvironment, ProjectInstall, VcsInstall, WheelInstall
@@ -18,6 +18,7 @@ from repro.model.rebuild_record import RebuildRecord
 from repro.model.recipe import Recipe, distinct_paths
 from repro.model.run_id import RunId
 from repro.model.run_state import State
+from repro.model.verdict import Verdict
 from repro.model.watching.observations import Machine, Observations
 from repro.model.watching.watch_record import BLIND, Means, ReadPart, Watch
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from repro.model.compare import Verdict
 from repro.model.policy import Rebuilt, Requirements
 from repro.model.settings import BadSettings, Settings, merge_settings, parse_settings
+from repro.model.verdict import Verdict
 
 
 def settings(text: str) -> Settings:

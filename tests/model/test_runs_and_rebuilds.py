@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from repro.model.compare import ComparedOutput, Verdict
+from repro.model.compare import ComparedOutput
 from repro.model.content import Item
 from repro.model.manifest import Manifest, Output, parse_manifest, render_manifest
 from repro.model.names import RelPath
@@ -18,6 +18,7 @@ from repro.model.rebuild_record import RebuildRecord, parse_rebuild, rebuild_fil
 from repro.model.recipe import Recipe, distinct_paths, recipe_id
 from repro.model.record import BadRecord, NewerFormat
 from repro.model.run_diff import Difference, diff_runs
+from repro.model.verdict import Verdict
 from tests.model.some_records import (
     COMPLETE,
     ENVIRONMENT,

@@ -18,7 +18,8 @@ from repro.model.environments.environment import ImageEnvironment
 from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
 from repro.model.pins import is_pinned
-from repro.model.watching.sandbox import Guarantee, SandboxKind, View, is_usable, place_of
+from repro.model.watching.sandbox import Guarantee, View, is_usable, place_of
+from repro.model.watching.sandbox_kind import SandboxKind
 
 
 @dataclass(frozen=True, slots=True)

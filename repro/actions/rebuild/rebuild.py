@@ -25,7 +25,7 @@ from repro.env.kinds import ContainerEnvironment, Realised
 from repro.env.unobtainable import Unobtainable
 from repro.errors import IntegrityError
 from repro.execution.machine import describe_machine
-from repro.model.compare import ComparedOutput, Verdict, is_reproduced, worst
+from repro.model.compare import ComparedOutput, is_reproduced, worst
 from repro.model.environments.environment import Environment, in_a_line
 from repro.model.finding import Finding
 from repro.model.manifest import Manifest
@@ -33,7 +33,8 @@ from repro.model.progress import SILENT, Progress
 from repro.model.rebuild_record import RebuildRecord
 from repro.model.recipe import recipe_id
 from repro.model.variation import Aspect, varied
-from repro.model.watching.sandbox import SandboxKind
+from repro.model.verdict import Verdict
+from repro.model.watching.sandbox_kind import SandboxKind
 from repro.project import Workspace
 
 

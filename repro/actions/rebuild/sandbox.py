@@ -32,7 +32,8 @@ from repro.model.finding import Finding
 from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
 from repro.model.recipe import ROOT
-from repro.model.watching.sandbox import Account, Guarantee, SandboxKind, View
+from repro.model.watching.sandbox import Account, Guarantee, View
+from repro.model.watching.sandbox_kind import SandboxKind
 from repro.model.watching.sandbox_rules import made_files
 
 _ORDER = (SandboxKind.BWRAP, SandboxKind.LANDLOCK, SandboxKind.NONE)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from repro.model.watching.sandbox_kind import SandboxKind as SandboxKind
+from repro.model.watching.sandbox_kind import SandboxKind
 from repro.model.watching.sandbox_rules import TAKEN
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,62}")  # neither `:` nor a new line: it comes to stand in /etc/passwd
