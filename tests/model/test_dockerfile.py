@@ -73,6 +73,7 @@ def test_what_follows_a_here_document_counts() -> None:
     text = "FROM a\nRUN <<A <<B\nCOPY x /x\nA\nFROM c\nB\nCOPY y /y\nFROM b\n"
     assert read_dockerfile(text, {}).bases == ("a", "b")
     assert read_dockerfile(text, {}).sources == ("y",)
+    assert read_dockerfile("FROM a\nRUN <<-A\n\tFROM c\n\tA\nFROM b\n", {}).bases == ("a", "b")
 
 
 @pytest.mark.parametrize("target", ["First", "0"])

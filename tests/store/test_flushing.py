@@ -23,13 +23,13 @@ def written(folder: Path, count: int) -> list[str]:
 
 
 @pytest.mark.skipif(sys.platform != "linux" or not shutil.which("strace"), reason="needs strace")
-@pytest.mark.parametrize(("count", "calls"), [(2, ["fsync"] * 5), (40, ["syncfs"])])
+@pytest.mark.parametrize(("count", "calls"), [(2, ["fadvise64"] * 2 + ["fsync"] * 5), (40, ["syncfs"])])
 def test_few_files_are_flushed_one_by_one_and_many_with_their_file_system(
     tmp_path: Path, count: int, calls: list[str]
 ) -> None:
     command = [sys.executable, "-c", CALL, str(tmp_path), *written(tmp_path, count)]
     log = tmp_path / "log"
-    traced = ["strace", "-f", "-qq", "-o", str(log), "-e", "trace=sync,syncfs,fsync,fdatasync", *command]
+    traced = ["strace", "-f", "-qq", "-o", str(log), "-e", "trace=sync,syncfs,fsync,fdatasync,fadvise64", *command]
     subprocess.run(traced, check=True)
     assert [line.split()[1].partition("(")[0] for line in log.read_text().splitlines()] == calls
 
