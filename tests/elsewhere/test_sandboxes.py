@@ -223,6 +223,16 @@ def test_landlock_refuses_ephemeral_ports_too_where_the_run_had_none_of_its_own(
     assert any(f"127.0.0.1:{port}" in one["detail"] for one in found["findings"] if one["kind"] == "network-refused")
 
 
+@pytest.mark.skipif(not os.path.isfile("/etc/ld.so.cache"), reason="this system keeps no list of its libraries")
+@pytest.mark.parametrize("kind", ["bwrap", "landlock"])
+def test_the_systems_list_of_libraries_is_this_machines_and_links_stay_links(ann: Person, kind: str) -> None:
+    available(kind)
+    ann.git("init", "--quiet")
+    script = "import os; made = open('made', 'wb'); made.write(open('/etc/ld.so.cache', 'rb').read())\n"
+    script += "made.write(repr(os.path.islink('/etc/localtime') and os.readlink('/etc/localtime')).encode())\n"
+    assert answer(ann, record(ann, script), kind)["verdict"] == "identical"
+
+
 def test_an_input_is_read_only_and_an_output_is_not(ann: Person) -> None:
     ann.git("init", "--quiet")
     ann.write("data/numbers", "1\n")
