@@ -240,6 +240,9 @@ def test_what_builds_the_projects_own_package_is_archived_and_then_no_index_is_a
     assert done.stdout == "own\n"
     with pytest.raises(EnvironmentOffline):
         realised(environment, request, tmp_path / "third", checkout_root=str(project), offline=True)
+    older = [replace(file, name=file.name.replace("own_backend", "other")) for file in answer.files]
+    with pytest.raises(EnvironmentOffline):
+        realised(environment, request, tmp_path / "fourth", archive=older, checkout_root=str(project), offline=True)
     gone = conda.archive(environment, replace(asked, environ=forgetful))
     assert [finding.kind for finding in gone.findings] == ["environment-unarchived"]
     assert "what builds the project's own packages" in gone.findings[0].detail

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import replace
 
 from repro.env.kinds import PrefixEnvironment, RealiseRequest
@@ -42,11 +43,8 @@ def _install(installs: tuple[ProjectInstall, ...], prefix: str, request: Realise
     wheels = [file for file in request.archive if file.name.endswith(".whl")]
     if wheels:
         flags = ["--offline", "--no-index", "--find-links", lay_out(request, wheels)]
-        try:
-            return install_project(installs, prefix, request.checkout_root, request.environ, flags)
-        except (PackageGone, EnvironmentOffline):
-            if request.offline:  # an archive of an older repro has not what builds them
-                raise
+        with suppress(PackageGone, EnvironmentOffline):  # an archive of an older repro has not what builds them
+            install_project(installs, prefix, request.checkout_root, request.environ, flags)
+            return
     flags = index_arguments(request.environ, request.offline)
     install_project(installs, prefix, request.checkout_root, request.environ, flags)
-    return None
