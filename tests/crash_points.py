@@ -21,9 +21,10 @@ from repro.model.pieces import pieces_of
 from repro.model.pointer import parse_pointer
 from repro.model.run_state import State
 from repro.store.cache import Cache
+from repro.store.missing import missing_here
 from repro.store.open_remote import open_remote
 from repro.store.remote import Remote
-from repro.store.transfer import fetch_objects, missing_here
+from repro.store.transfer import fetch_objects
 from tests.command_line import REPRO, Person
 
 SEEDS = int(os.environ.get("REPRO_SEEDS", "1"))

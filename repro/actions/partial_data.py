@@ -16,7 +16,7 @@ from repro.model.names import RelPath, name_to_text
 from repro.model.partly_read import files_of_part, parts_of
 from repro.model.progress import SILENT, Progress
 from repro.model.watching.watch_record import ReadPart, decode_names
-from repro.store.transfer import missing_here
+from repro.store.missing import missing_here
 
 
 class BadNameList(IntegrityError):

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from repro.model.progress import SILENT, Progress
 from repro.store.cache import Cache
 from repro.store.fetch import Fetch as Fetch
-from repro.store.missing import missing_here as missing_here
 from repro.store.push import Push as Push
 from repro.store.reached import Root
 from repro.store.remote import Remote

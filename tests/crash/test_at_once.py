@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from repro.store.cache import Cache
-from repro.store.transfer import missing_here
+from repro.store.missing import missing_here
 from tests.command_line import REPRO, Person
 from tests.crash_points import fill, noise, nothing_is_lost_here, nothing_is_lost_there, recorded, store_of
 from tests.crash_slow_clock import NEVER_FRESH

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from repro.store.cache import Cache
-from repro.store.transfer import missing_here
+from repro.store.missing import missing_here
 from tests.command_line import REPRO, Person
 from tests.crash_points import (
     KillPoint,

@@ -15,10 +15,11 @@ from repro.model.content import Content, Kind, ObjectRef
 from repro.model.digest import digest_of
 from repro.model.tree import Entry, encode_tree, total_size
 from repro.store.cache import Cache, MissingObject
+from repro.store.missing import missing_here
 from repro.store.open_remote import open_remote
 from repro.store.remote_objects import RemoteObjects
 from repro.store.storages.errors import MissingOnRemote, NotARemote, RemoteUnreachable
-from repro.store.transfer import Push, Transferred, fetch_objects, missing_here, push_objects
+from repro.store.transfer import Push, Transferred, fetch_objects, push_objects
 from tests.packed_remotes import digests_in, indexes_in
 
 SEEDS = int(os.environ.get("REPRO_SEEDS", "30"))
@@ -167,6 +168,21 @@ def test_what_is_condemned_is_sent_again(tmp_path: Path) -> None:
     for name in [*old, "condemned/first"]:
         remote.delete(name)
     assert fetch_objects(Cache(str(tmp_path / "elsewhere")), remote, [tree]).objects == 3
+
+
+def test_a_pack_of_here_does_not_go_to_a_name_that_is_condemned(tmp_path: Path) -> None:
+    cache, place = Cache(str(tmp_path / "cache")), tmp_path / "remote"
+    with cache.batch() as batch:
+        refs = [batch.add_bytes(b"%d" % number) for number in range(100)]
+    remote = open_remote(str(place))
+    push_objects(cache, remote, refs)
+    old = remote.list("packs")
+    assert old == [f"packs/{path.name}" for path in (tmp_path / "cache" / "packs").iterdir()], "it went as it is"
+    remote.put_bytes("condemned/first", render_condemned(old))
+    assert push_objects(cache, remote, refs).objects == 100
+    for name in [*old, "condemned/first"]:
+        remote.delete(name)
+    assert fetch_objects(Cache(str(tmp_path / "elsewhere")), remote, refs).objects == 100
 
 
 def test_what_is_condemned_during_a_push_is_sent_again_before_it_ends(tmp_path: Path) -> None:

@@ -17,13 +17,14 @@ from repro.model.progress import Silent
 from repro.model.tree import Entry, encode_tree, total_size
 from repro.store import outgoing
 from repro.store.cache import Cache, CorruptObject, MissingObject
+from repro.store.missing import missing_here
 from repro.store.open_remote import open_remote
 from repro.store.parallel import run_all
 from repro.store.remote import Remote
 from repro.store.remote_names import pack_name
 from repro.store.storages.directory import DirectoryStorage
 from repro.store.storages.errors import MissingOnRemote
-from repro.store.transfer import Push, Transferred, fetch_objects, missing_here, push_objects
+from repro.store.transfer import Push, Transferred, fetch_objects, push_objects
 from tests.packed_remotes import digests_in, indexes_in, spoil
 
 LINK = Content(Kind.SYMLINK, 1, target=b"x")

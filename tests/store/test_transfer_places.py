@@ -11,8 +11,9 @@ from repro.model.digest import Digest
 from repro.model.tree import Entry, encode_tree, total_size
 from repro.store import outgoing
 from repro.store.cache import Cache
+from repro.store.missing import missing_here
 from repro.store.open_remote import open_remote
-from repro.store.transfer import Transferred, fetch_objects, missing_here, push_objects
+from repro.store.transfer import Transferred, fetch_objects, push_objects
 from tests.remote_servers import web_server
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from repro.model.content import ObjectRef
 from repro.store.cache import Cache
-from repro.store.transfer import missing_here
+from repro.store.missing import missing_here
 from tests.faulty_servers import Faults, faulty_proxy, faulty_sftp_server
 
 LARGE = 32_000_000
