@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from repro.cli.options import complete_run, force_option, here, json_option, paths_argument
+from repro.cli.options import complete_run, force_option, json_option, paths_argument
+from repro.cli.whereabouts import here
 from repro.report import data as report
 from repro.report.progress import ProgressLine
 

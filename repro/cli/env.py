@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import click
 
-from repro.cli.options import (
-    complete_run,
-    from_option,
-    here,
-    json_option,
-    offline_option,
-    python_option,
-)
+from repro.cli.options import complete_run, from_option, json_option, offline_option, python_option
+from repro.cli.whereabouts import here
 from repro.report import environment as report
 
 

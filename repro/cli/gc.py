@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from repro.cli.options import json_option, project_or_workspace, remote_option
+from repro.cli.options import json_option, remote_option
+from repro.cli.whereabouts import project_or_workspace
 from repro.report import gc as report
 from repro.report.progress import ProgressLine
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from repro.cli.options import complete_run, here, json_option, run_argument
+from repro.cli.options import complete_run, json_option, run_argument
+from repro.cli.whereabouts import here
 from repro.report import history as report
 
 

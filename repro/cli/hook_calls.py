@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from repro.cli.main import environ
-from repro.cli.options import here, project_or_workspace
+from repro.cli.whereabouts import here, project_or_workspace
 from repro.errors import UsageError
 from repro.model import pushed_refs as refs
 from repro.model.hook_state import HOOKS

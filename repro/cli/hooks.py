@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from repro.cli.options import here, json_option
+from repro.cli.options import json_option
+from repro.cli.whereabouts import here
 from repro.report import hooks as report
 from repro.report.progress import ProgressLine
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from repro.cli.options import here
+from repro.cli.whereabouts import here
 from repro.report import terminal
 
 

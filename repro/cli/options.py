@@ -7,8 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from repro.cli.whereabouts import here as here
-from repro.cli.whereabouts import project_or_workspace as project_or_workspace
+from repro.cli.whereabouts import here, project_or_workspace
 from repro.errors import ReproError
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from repro.cli.options import from_option, json_option, offline_option, project_or_workspace, run_argument
+from repro.cli.options import from_option, json_option, offline_option, run_argument
+from repro.cli.whereabouts import project_or_workspace
 from repro.model.watching.sandbox_kind import SandboxKind
 from repro.report import rebuild as report
 from repro.report import terminal

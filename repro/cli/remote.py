@@ -10,14 +10,13 @@ import click
 from repro.cli.options import (
     complete_remote,
     force_option,
-    here,
     jobs_option,
     json_option,
     paths_argument,
-    project_or_workspace,
     remote_option,
     runs_argument,
 )
+from repro.cli.whereabouts import here, project_or_workspace
 from repro.errors import UsageError
 from repro.project import Project
 from repro.report import data as report

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from repro.cli.options import command_argument, here, json_option, recipe_options, run_argument
+from repro.cli.options import command_argument, json_option, recipe_options, run_argument
 from repro.cli.outcome import RUN_FAILED
+from repro.cli.whereabouts import here
 from repro.model.run_state import State
 from repro.model.watching.watch_settings import WISHES
 from repro.report import terminal
