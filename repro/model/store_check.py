@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from repro.model.content import Content, ObjectRef
@@ -77,12 +77,16 @@ class Use:
 
 @dataclass(slots=True)
 class Trouble:
-    """What is wrong with one object, and who needs it: the first few by name, the others by their number."""
+    """What is wrong with one object, and who needs it: the first few by name, the others by their number.
+
+    `chunk` is what is wrong of a large object, if that is one chunk.
+    """
 
     kind: str
     what: str
     name: str
     hint: str | None = None
+    chunk: Digest | None = None
     uses: list[Use] = field(default_factory=list)
     count: int = 0
 
@@ -104,6 +108,14 @@ class Trouble:
         shown = [f"{name_to_text(use.path)} ({f'run {use.run}' if use.run else 'tracked'})" for use in self.uses]
         more = f" and {self.count - len(self.uses)} more" if self.count > len(self.uses) else ""
         return f"it is part of {', '.join(shown)}{more}"
+
+
+def note_uses_of_chunks(troubles: Mapping[Digest, Trouble], large: Iterable[Trouble]) -> None:
+    """Note of chunks who needs them: whoever needs the large objects that they are part of."""
+    for trouble in large:
+        if trouble.chunk is not None and trouble.chunk in troubles:
+            for use in trouble.uses:
+                troubles[trouble.chunk].note(use)
 
 
 class SoundObjects:

@@ -86,6 +86,15 @@ def test_a_sound_remote_has_no_findings_in_full_and_quickly(far: Packed) -> None
     for quick in (False, True):
         found = far.fsck(far.far, quick=quick)
         assert (found.findings, found.information) == ((), ())
+        assert found.bytes == len(LARGE) + sum(map(len, SMALL)), "large objects count once, not with their chunks"
+
+
+def test_who_needs_a_large_object_needs_its_chunks(far: Packed) -> None:
+    a_damaged_chunk(far.far)
+    name = f"f{len(SMALL)}"
+    assert [finding.path for finding in far.fsck(far.far).findings] == [name, name]
+    for repaired in (one for one in far.fsck(far.far, repair=True).repaired if one.kind == "corrupt-object"):
+        assert (repaired.hint, "no record" in repaired.detail) == (None, False)
 
 
 @pytest.mark.parametrize(("befall", "expected"), DISEASES, ids=lambda one: getattr(one, "__name__", None))

@@ -119,7 +119,7 @@ class _ListCheck:
                     continue
                 if self.objects.has(chunk):
                     what = f"{digest}: its chunk {chunk} is damaged, or of another length"
-                    return Trouble("corrupt-object", what, digest)
+                    return Trouble("corrupt-object", what, digest, chunk=chunk)
                 return Trouble("missing-object", f"{digest}: its chunk {chunk} is not there", digest)
         return None
 

@@ -15,7 +15,7 @@ from repro.actions.fsck.repair_packs import PacksMendedFar
 from repro.model.digest import Digest
 from repro.model.finding import Finding
 from repro.model.progress import Progress
-from repro.model.store_check import SoundObjects, Trouble
+from repro.model.store_check import SoundObjects, Trouble, note_uses_of_chunks
 from repro.project import Workspace
 from repro.store.packs.files import PacksFar
 from repro.store.remote import Remote
@@ -77,8 +77,10 @@ def check_far(far: Far, repair: bool) -> Checked:
         packs.indexes.bad.clear()  # each is gone, or is what its name says again
     objects = far.objects(packs, condemned)
     troubles |= packs.spoiled
-    troubles |= dict(check_lists(objects, packs.lists, sound, far.jobs, far.progress, quick=far.quick))
-    seen = len(sound), sound.total
+    stored = sound.total  # before the large objects: their chunks are in it
+    large = dict(check_lists(objects, packs.lists, sound, far.jobs, far.progress, quick=far.quick))
+    troubles |= large
+    seen = len(sound), stored
     lost = _lost(packs, sound)
     mender = MendFar(cache, far.remote, lost | troubles.keys()) if repair else None
     with contextlib.ExitStack() as stack:
@@ -87,6 +89,7 @@ def check_far(far: Far, repair: bool) -> Checked:
         checked = check_needs(ObjectsFar(objects, far.remote.shown, lost), sound, troubles, records, mender)
         if mender is not None:
             mender.finish()
+    note_uses_of_chunks(packs.spoiled, large.values())
     repaired = [*mended.repaired, *checked.needs.repaired]
     if repair:
         mended.repaired.clear()
@@ -113,5 +116,7 @@ def _healed(objects: RemoteObjects, packs: PacksWalk, troubles: dict[Digest, Tro
     healed = []
     for digest in packs.spoiled.keys() & troubles.keys():
         if any(place.pack.digest not in damaged for place in objects.places(digest)):
-            healed.append(troubles.pop(digest).finding())
+            trouble = troubles.pop(digest)
+            trouble.hint = None  # of what cannot be had here
+            healed.append(trouble.finding())
     return healed
