@@ -19,6 +19,7 @@ from repro.errors import CannotProceed, ReproError, UsageError
 from repro.execution.pinning import PINNING_SITE, pin_addresses
 from repro.execution.process import CommandNotExecutable, CommandNotFound, Outcome
 from repro.execution.watching import (
+    NoWatch,
     Watching,
     begin_watching,
     choose_for_container,
@@ -85,10 +86,26 @@ def run(
 
 def _choose(project: Project, options: RunOptions) -> Watching:
     """Before anything is recorded: a means that cannot be had is no reason to leave a record behind."""
-    wish = options.watch or project.settings.watch or "auto"
+    wish = _wish(project, options)
     if kind_here(lock_request(project, options.command, python=None)) == "image":
         return choose_for_container(wish, project.environ, os.path.join(project.places.scratch, "watchers"))
     return choose_watching(wish, options.command, project.cwd, project.environ)
+
+
+def _wish(project: Project, options: RunOptions) -> str:
+    return options.watch or project.settings.watch or "auto"
+
+
+def _choose_inside(
+    project: Project, options: RunOptions, manifest: Manifest, watching: Watching, inside_path: str
+) -> Watching:
+    """Choose anew where the command starts in another environment than repro: its program may be there alone."""
+    try:
+        chosen = choose_watching(_wish(project, options), options.command, project.cwd, project.environ, inside_path)
+    except NoWatch:
+        _discard(project, manifest)
+        raise
+    return replace(chosen, folder=watching.folder)
 
 
 def _not_sealed(manifest: Manifest, ending: Ending, reason: str) -> NotSealed:
@@ -109,6 +126,8 @@ def _execute(
     recipe = manifest.recipe
     observed = manifest.observations.environment
     inherited, command = started_in(observed, project.environ, options.command, project.cwd)
+    if inherited is not project.environ:
+        watching = _choose_inside(project, options, manifest, watching, inherited["PATH"])
     environ = run_environment(inherited, recipe.variables, project.root)
     environ |= parameter_variables(recipe.parameters)
     environ |= {"REPRO_RUN_ID": manifest.run, "REPRO_ROOT": project.root}

@@ -99,15 +99,24 @@ class Watched:
     named: frozenset[bytes] = frozenset()
 
 
-def choose_watching(wish: str, command: Sequence[str], cwd: str, environ: Mapping[str, str]) -> Watching:
-    """Return how a command is to be watched; `wish` is `auto`, `strace`, `audit` or `off`.
+def choose_watching(
+    wish: str, command: Sequence[str], cwd: str, environ: Mapping[str, str], path: str | None = None
+) -> Watching:
+    """Return how a command is to be watched.
+
+    Args:
+        wish: `auto`, `strace`, `audit` or `off`.
+        command: its first word is looked for as the command's start will.
+        cwd: where it starts.
+        environ: has the PATH on which strace is looked for.
+        path: the command's own PATH, where that is another.
 
     Raises:
         NoWatch: the means that was asked for cannot be used.
     """
     if wish == "off":
         return Watching(Means.NONE)
-    program = look_up(command[0], cwd, environ)
+    program = look_up(command[0], cwd, environ if path is None else {"PATH": path})
     if program is None or not program.is_startable:
         # It does not start, or only a try tells: then by the way that says best why not.
         return Watching(Means.AUDIT, reason="whether the command is a program only the kernel can tell")

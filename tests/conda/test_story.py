@@ -126,6 +126,14 @@ def test_an_environment_that_is_not_made_yet_is_asked_for_before_anything_is_rec
     assert ann.runs() == []
 
 
+def test_a_program_that_only_the_environment_has_is_watched_like_any_other(story: Story) -> None:
+    ann = story.ann
+    ann.repro("env", "lock")
+    ann.repro("env", "create")
+    ann.repro("run", "--watch", "strace", "--", "where-python")
+    assert ann.manifest()["observations"]["watched"] == "strace"
+
+
 def test_a_changed_wish_and_another_package_are_drift(story: Story) -> None:
     ann = story.ann
     ann.repro("env", "lock")
