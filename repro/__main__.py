@@ -27,6 +27,7 @@ def _main() -> int:
     from repro.cli.invoke import invoke
 
     code = invoke(sys.argv[1:])
+    gc.freeze()  # nothing is looked for once more at the end either: it takes as long as the small commands' own work
     if "rattler" in sys.modules:
         _end_at_once(code)
     return code

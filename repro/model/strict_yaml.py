@@ -26,6 +26,10 @@ KeyPath = tuple[str | int, ...]
 Position = tuple[int, int]
 """Line and column, both counted from 1."""
 
+_MOST_WITHOUT = 8
+_without_parser = 0
+"""How many files this process has read without the parser: once that is imported, or was worth it, it is faster."""
+
 _NULL = re.compile(r"^(?:~|null|Null|NULL|)$")
 _BOOL = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")
 _INT = re.compile(r"^(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)$")
@@ -68,6 +72,10 @@ def load_yaml_marked(data: bytes, what: str) -> tuple[Any, dict[KeyPath, Positio
 
 
 def _plain(data: bytes) -> tuple[Any, dict[KeyPath, Position]] | None:
+    global _without_parser
+    if _without_parser == _MOST_WITHOUT:
+        return None
+    _without_parser += 1
     try:
         return read_plain_yaml(data.decode("utf-8"), resolve_plain)
     except UnicodeDecodeError:
@@ -75,8 +83,10 @@ def _plain(data: bytes) -> tuple[Any, dict[KeyPath, Position]] | None:
 
 
 def _load(data: bytes, builder: _Builder) -> _Builder:
+    global _without_parser
     import yaml
 
+    _without_parser = _MOST_WITHOUT
     what = builder.what
     if len(data) > MAX_BYTES:
         raise BadYaml(f"{what} is larger than {MAX_BYTES} bytes")

@@ -261,6 +261,22 @@ def test_offline_uses_what_is_here_and_names_what_is_not(desk: Desk) -> None:
     assert desk.index.requests == []
 
 
+def test_no_index_is_asked_for_what_is_in_uvs_cache(desk: Desk) -> None:
+    settings = desk.folder / "home/.config/uv/uv.toml"
+    settings.parent.mkdir(parents=True)
+    index = f'[[index]]\nurl = "{desk.index.url}"\ndefault = true\ncache-control = {{api = "max-age=0"}}\n'
+    settings.write_text(index)  # what uv was told is out of date at once
+    del desk.environ["UV_DEFAULT_INDEX"]
+    environment = captured(desk, "alpha")
+    desk.index.requests.clear()
+    assert desk.realise(environment).prefix
+    assert desk.index.requests == []
+    made = desk.envs / os.listdir(desk.envs)[0]
+    shutil.rmtree(made)
+    assert desk.realise(environment, UV_CACHE_DIR=str(desk.folder / "empty")).prefix == str(made)
+    assert desk.index.requests
+
+
 @pytest.mark.parametrize("lock", [b"", b"-r /etc/passwd\n", b"# repro pip lock 1\n--index-url https://x\n"])
 def test_a_bad_lock_starts_nothing(desk: Desk, lock: bytes) -> None:
     ref = desk.objects.add_bytes(lock)

@@ -36,13 +36,15 @@ WORDS = [
     "{a:b}", "{a: b, c}", "{a: }", "{a: b:c}", "{a: b }", "'q'", '"q"', '"7"', "'é #, x'", "'it''s'", '"a\\nb"',
     '"a', "'a' b", "'a'#b", '["a b", c, \'d,e\']', "['a'b]", '["a: b",\'\']',
     "|", "&a", "*a", "!t", "?", "é", "=", "<<",
-    "a b", "#", "%d", "@x", "99999999999999999999",
+    "a b", "a (b), c [d] <e>;",
+    "a  b", "a: b c: d", "a :b", "a : b", "a b:", "a b #c", "a #", "1 2", "a -b", "a - b", "a:  b",
+    "#", "%d", "@x", "99999999999999999999",
 ]  # fmt: skip
 _words = st.sampled_from(WORDS)
 _lines = st.builds(
     lambda indent, start, word, end: " " * indent + start + word + end,
     st.integers(0, 6),
-    st.sampled_from(["", "a: ", "b: ", "c:", "a:  ", "- ", "-", "# ", "? ", "--- "]),
+    st.sampled_from(["", "a: ", "b: ", "c:", "a:  ", "- ", "- a: ", "-  b: ", "- c:", "-", "# ", "? ", "--- "]),
     st.just("") | _words,
     st.sampled_from(["", "", " ", " # é", "#c", ":", "\t"]),
 )
@@ -62,6 +64,14 @@ def by_the_parser(text: str) -> tuple[Any, dict[KeyPath, Position]] | None:
 @example("a:\n  b: 1\n  c: 2\n a: 1")
 @example("a: b\n  c")
 @example("a:\n  - b\n  - a: c")
+@example("a:\n- b: 1\n  c: 2\n- b: 3\nd: 1")
+@example("a:\n  - b:\n    - c: 1\n    - d\n    e: 1\n  - 7")
+@example("a:\n- b\n  c: 1")
+@example("a:\n- b: 1\n c: 1")
+@example("a:\n- b:\n  - c\n- d\ne: {f: 1}")
+@example("- a: 1")
+@example("a:\n- b\na: 1")
+@example("a:\n- - b: 1")
 @example("")
 @example("a: 1\na: 2")
 def test_what_is_read_is_what_the_parser_reads(text: str) -> None:
@@ -70,18 +80,38 @@ def test_what_is_read_is_what_the_parser_reads(text: str) -> None:
 
 
 def test_settings_as_most_are_need_no_parser() -> None:
-    text = SETTINGS.replace("  other: {}\n", "")
-    found = read_plain_yaml(text, resolve_plain)
+    found = read_plain_yaml(SETTINGS, resolve_plain)
     assert found is not None
-    assert found == by_the_parser(text)
+    assert found == by_the_parser(SETTINGS)
     assert found[0]["outputs"] == ["out/model.bin", 7]
     assert found[0]["parts"] == ["a, b", "c"]
     assert found[0]["place"] == {"file": "environment.yml", "lock": "a lock"}
-    assert found[1]["link", 1] == (6, 17)
+    assert found[1]["link", 1] == (7, 17)
+
+
+def test_a_manifest_as_most_are_needs_no_parser() -> None:
+    text = "run: a (b), [c] 1.2\nfacts:\n  command:\n  - python\n  data:\n  - path: data\n    size: 6\n  - path: b\n"
+    text += "  of.it: {}\n"
+    found = read_plain_yaml(text, resolve_plain)
+    assert found is not None
+    assert found == by_the_parser(text)
+    assert found[0]["facts"]["data"] == [{"path": "data", "size": 6}, {"path": "b"}]
 
 
 @pytest.mark.parametrize(
-    "text", [SETTINGS, "a: 'it''s'", "a: b c", "a: é", "a:\tb", "- a", "a: &x b", "a: 1\r\nb: 2", "a: {b: 1, b: 2}"]
+    "text",
+    [
+        "- a: 1",
+        "a:\n- - b",
+        "a: 'it''s'",
+        "a: 'b' c",
+        "a: é",
+        "a:\tb",
+        "- a",
+        "a: &x b",
+        "a: 1\r\nb: 2",
+        "a: {b: 1, b: 2}",
+    ],
 )
 def test_what_is_not_plain_is_left_to_the_parser(text: str) -> None:
     assert read_plain_yaml(text, resolve_plain) is None

@@ -21,8 +21,6 @@ from repro.env.kinds import (
 )
 from repro.model.content import ObjectRef
 from repro.model.environments.environment import CondaEnvironment, Environment
-from repro.model.environments.environment_check import difference_findings
-from repro.model.environments.environment_diff import compare
 from repro.model.environments.environment_settings import EnvironmentSettings
 from repro.model.finding import Finding
 
@@ -69,6 +67,9 @@ def check(environment: Environment, request: LockRequest) -> tuple[Finding, ...]
     Raises:
         as `lock`.
     """
+    from repro.model.environments.environment_check import difference_findings
+    from repro.model.environments.environment_diff import compare
+
     captured = lock(request)
     found = compare(_of_this_kind(environment), captured.environment)
     return (*captured.findings, *difference_findings(found))

@@ -8,9 +8,6 @@ import sys
 from collections.abc import Iterator, Mapping
 
 from repro.env.kinds import EnvironmentPlan
-from repro.env.pip.managed_python import installable
-from repro.env.pip.probe import BrokenInterpreter, probe
-from repro.env.pip.uv_process import run_uv
 from repro.env.which_python import which
 from repro.model.environments.environment import Interpreter, PipEnvironment
 from repro.model.finding import Finding
@@ -38,10 +35,11 @@ def plan(environment: PipEnvironment, *, environ: Mapping[str, str], python: str
     ]
     wanted = environment.python
     found = _insisted(python, environ) if python is not None else find_interpreter(wanted, environ)
-    if found is None and python is None and (means := installable(wanted, _request(wanted), environ)) is not None:
-        detail = f"no {_shown(wanted)} is on this machine: uv installs it"
-        return EnvironmentPlan(means, tuple(blocking), (Finding("interpreter-to-install", detail),))
     if found is None:
+        means = _to_install(wanted, environ) if python is None else None
+        if means is not None:
+            detail = f"no {_shown(wanted)} is on this machine: uv installs it"
+            return EnvironmentPlan(means, tuple(blocking), (Finding("interpreter-to-install", detail),))
         asked = f"{python} cannot be run" if python is not None else f"no {_shown(wanted)} was found on this machine"
         hint = f"uv python install {wanted.version}, or --python PATH"
         return EnvironmentPlan("", (Finding("no-interpreter", asked, hint=hint), *blocking))
@@ -84,6 +82,8 @@ def _candidates(wanted: Interpreter, environ: Mapping[str, str]) -> Iterator[str
     installed = os.path.join(pyenv, "versions", wanted.version, "bin", name)
     if name == "python" and os.access(installed, os.X_OK):
         yield installed
+    from repro.env.pip.uv_process import run_uv
+
     asked = run_uv(["python", "find", "--no-project", "--system", _request(wanted)], environ, os.sep)
     if asked.returncode == 0 and asked.stdout.strip():
         yield asked.stdout.strip()
@@ -114,6 +114,12 @@ def _differences(wanted: Interpreter, here: Interpreter, path: str) -> Iterator[
         yield Finding("other-platform", detail, hint="other files of the same versions are installed")
 
 
+def _to_install(wanted: Interpreter, environ: Mapping[str, str]) -> str | None:
+    from repro.env.pip.managed_python import installable
+
+    return installable(wanted, _request(wanted), environ)
+
+
 def _insisted(python: str, environ: Mapping[str, str]) -> tuple[str, Interpreter] | None:
     path = which(python, os.getcwd(), environ.get("PATH", os.defpath))
     here = _probed(path, environ) if path is not None else None
@@ -122,6 +128,8 @@ def _insisted(python: str, environ: Mapping[str, str]) -> tuple[str, Interpreter
 
 def _probed(python: str, environ: Mapping[str, str]) -> Interpreter | None:
     """Return what an interpreter says it is; one that does not run is none. PYTHONHOME and its like do not count."""
+    from repro.env.pip.probe import BrokenInterpreter, probe
+
     clean = {name: value for name, value in environ.items() if not name.startswith("PYTHON")}
     try:
         return probe(python, clean, os.sep).interpreter
@@ -138,11 +146,10 @@ def _own_base() -> str:
 
 
 def _own_interpreter() -> Interpreter:
-    import platform
     import sysconfig
 
     abi = sysconfig.get_config_var("SOABI") or sys.implementation.cache_tag or ""
-    return Interpreter(sys.implementation.name, platform.python_version(), abi, sysconfig.get_platform())
+    return Interpreter(sys.implementation.name, sys.version.split()[0], abi, sysconfig.get_platform())
 
 
 def _shown(interpreter: Interpreter) -> str:

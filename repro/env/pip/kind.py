@@ -20,13 +20,11 @@ from repro.env.kinds import (
     PrefixEnvironment,
     RealiseRequest,
 )
-from repro.env.pip.probe import InterpreterObservations
 from repro.model.environments.environment import Environment, PipEnvironment
-from repro.model.environments.environment_check import difference_findings
-from repro.model.environments.environment_diff import compare
 from repro.model.finding import Finding
 
 if TYPE_CHECKING:
+    from repro.env.pip.probe import InterpreterObservations
     from repro.env.pip.realise import WheelArchive
 
 
@@ -72,6 +70,9 @@ def check(environment: Environment, request: LockRequest) -> tuple[Finding, ...]
     Raises:
         as `lock`.
     """
+    from repro.model.environments.environment_check import difference_findings
+    from repro.model.environments.environment_diff import compare
+
     captured = lock(request)
     found = compare(_of_this_kind(environment), captured.environment)
     return (*captured.findings, *difference_findings(found))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from repro.errors import IntegrityError
 
@@ -17,6 +16,7 @@ HEADER = "# repro pip lock 1"
 
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _VERSION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.!+_-]*[A-Za-z0-9])?")
+_RELEASE = re.compile(r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))*")  # of PEP 440: there is no other way to write it
 _URL = re.compile(r"https://[A-Za-z0-9._~:/?@!&'()*+,;=%\[\]-]+")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _HASH_PREFIX = "    --hash=sha256:"
@@ -92,6 +92,8 @@ def parse_lock(data: bytes) -> tuple[LockedPackage, ...]:
 
 def canonical_version(version: str) -> str:
     """Return a version as PEP 440 normalises it, as indexes and uv write it; what is no version comes back as it is."""
+    if _RELEASE.fullmatch(version):
+        return version
     from packaging.version import InvalidVersion, Version
 
     try:
@@ -102,6 +104,8 @@ def canonical_version(version: str) -> str:
 
 def is_lockable_version(version: str) -> bool:
     """Whether a version is one (PEP 440), and can stand in a lock."""
+    if _RELEASE.fullmatch(version):
+        return True
     from packaging.version import InvalidVersion, Version
 
     try:
@@ -114,6 +118,8 @@ def is_lockable_url(url: str) -> bool:
     """Whether a URL can stand in a lock: https, without credentials, variables or fragments."""
     if not _URL.fullmatch(url):
         return False
+    from urllib.parse import urlsplit
+
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -5,7 +5,6 @@ uv does not read these files. The places and their order are pip's (pip's docume
 
 from __future__ import annotations
 
-import configparser
 import os
 from collections.abc import Iterator, Mapping
 
@@ -27,6 +26,10 @@ def with_pip_config(environ: Mapping[str, str]) -> dict[str, str]:
     """
     said: dict[str, str] = {}
     for path in _files(environ):
+        if not os.path.isfile(path):
+            continue
+        import configparser
+
         parser = configparser.RawConfigParser()
         try:
             parser.read(path, encoding="utf-8")

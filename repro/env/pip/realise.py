@@ -13,15 +13,13 @@ from dataclasses import dataclass
 from repro.env.environment_cache import cached_environment, environment_key, interpreter_place, make_environment
 from repro.env.kinds import PrefixEnvironment
 from repro.env.pip.install_failures import EnvironmentNotMade, TamperedWheel, UnsafeInstall, failure_of
-from repro.env.pip.installed import without_credentials
 from repro.env.pip.lock_file import parse_lock
-from repro.env.pip.project_installs import copy_environment, install_project
-from repro.env.pip.uv_process import index_arguments, run_uv
-from repro.env.pip.wheel_files import is_wheel_of, sha256_of
+from repro.env.pip.uv_process import UvFailure, index_arguments, run_uv
 from repro.model.environments.archive import ArchivedFile
 from repro.model.environments.distribution_names import check_git_install
 from repro.model.environments.environment import PipEnvironment, VcsInstall, WheelInstall
 
+_NOT_FOUND = (UvFailure.OFFLINE, UvFailure.ABSENT, UvFailure.HASH)
 _REMOVED = (
     "PYTHONHOME",
     "PYTHONPATH",
@@ -81,6 +79,8 @@ def realise(
     if environment.project and checkout_root is not None:
         if project_env_dir is None:
             raise ValueError("an environment with project installs needs project_env_dir")
+        from repro.env.pip.project_installs import copy_environment, install_project
+
         copy_environment(prefix, project_env_dir)
         install_project(environment.project, project_env_dir, checkout_root, environ, builder.index())
         prefix = project_env_dir
@@ -109,6 +109,8 @@ class WheelArchive:
         Raises:
             EnvironmentNotMade: there is none of that name and version.
         """
+        from repro.env.pip.wheel_files import is_wheel_of
+
         for file in self.files:
             if is_wheel_of(file.name, name, version):
                 return f"{name}=={version} --hash=sha256:{file.sha256}"
@@ -139,23 +141,28 @@ class _Builder:
             path = os.path.join(os.path.dirname(prefix), "lock.txt")
             with open(path, "wb") as file:
                 file.write(requirements)
-            sync = [
-                "pip",
-                "sync",
-                "--quiet",
-                "--require-hashes",
-                "--allow-empty-requirements",
-                "--python",
-                python,
-                path,
-            ]
-            self.run([*sync, *self.index()], "install the locked packages")
+            self.sync(["--require-hashes", "--allow-empty-requirements", "--python", python, path])
         install = ["pip", "install", "--quiet", "--no-deps", "--python", python]
         if wheels:
             self.run([*install, "--no-index", *wheels], "install the wheels of the run")
         if self.environment.vcs and self.archive is None:
             commits = [vcs_requirement(v) for v in self.environment.vcs]
             self.run([*install, *self.index(), *commits], "install what was recorded by its commit")
+
+    def sync(self, what: list[str]) -> None:
+        """Install by hash, from uv's cache alone where that has everything: an index would answer nothing else.
+
+        uv looks for all packages before it installs one. A failure that is not about finding them may have left half
+        of a package, which a second call would take for installed.
+        """
+        command = ["pip", "sync", "--quiet", *what, *self.index()]
+        if "--offline" not in command:
+            result = run_uv([*command, "--offline"], self.environ, self.cwd)
+            if not result.returncode:
+                return
+            if result.failure not in _NOT_FOUND:
+                raise failure_of(result, "install the locked packages")
+        self.run(command, "install the locked packages")
 
     def requirements(self) -> bytes | None:
         """Return what is installed by hash: the lock, and, of an archive, the wheels that were made of commits.
@@ -192,6 +199,8 @@ def verified_wheel(wheel: WheelInstall, path: str | None) -> str:
     """
     if path is None:
         raise EnvironmentNotMade(f"the wheel {wheel.file} was not fetched", "repro fetch, then try again")
+    from repro.env.pip.wheel_files import sha256_of
+
     with open(path, "rb") as file:
         found = sha256_of(file)
     if found != wheel.sha256:
@@ -205,6 +214,8 @@ def vcs_requirement(install: VcsInstall) -> str:
     Raises:
         UnsafeInstall: a field is not what a capture writes.
     """
+    from repro.env.pip.installed import without_credentials
+
     subdirectory = install.subdirectory
     try:
         check_git_install(install.name, install.url, install.commit, subdirectory)
@@ -227,6 +238,8 @@ def _check(environment: PipEnvironment, lock: bytes | None) -> None:
         raise EnvironmentNotMade("the lock of the environment was not fetched", "repro fetch, then try again")
     for install in environment.vcs:
         vcs_requirement(install)
+    if environment.wheels:
+        from repro.env.pip.wheel_files import is_wheel_of
     for wheel in environment.wheels:
         if not is_wheel_of(wheel.file, wheel.name, wheel.version):
             raise UnsafeInstall(f"{wheel.file[:100]!r} is not the name of a wheel of {wheel.name[:60]!r}")

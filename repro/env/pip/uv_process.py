@@ -81,7 +81,7 @@ class UvFailure(StrEnum):
 _SIGNS: tuple[tuple[UvFailure, re.Pattern[str]], ...] = (
     (UvFailure.DISK_FULL, re.compile(r"No space left on device|os error 28|Disk quota exceeded|os error 122")),
     (UvFailure.HASH, re.compile(r"Hash mismatch|hash mismatch|[Hh]ashes? (?:do|does) not match")),
-    (UvFailure.OFFLINE, re.compile(r"network was disabled|not found in the cache|network connectivity is disabled")),
+    (UvFailure.OFFLINE, re.compile(r"[Nn]etwork (?:was|connectivity is) disabled|not found in the cache")),
     (
         UvFailure.REFUSED,
         re.compile(
