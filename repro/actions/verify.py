@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from repro.actions.environments.archives import archive_pieces
+from repro.actions.environments.build_needs import requirements_of_source
 from repro.actions.run_source import RunSource, open_run
 from repro.errors import IntegrityError
 from repro.model.content import Content, Kind, ObjectRef
 from repro.model.digest import Digest
-from repro.model.environments.environment import SOURCES, depends_on_outside
+from repro.model.environments.outside_world import Outside, outside_of
 from repro.model.finding import Finding
 from repro.model.pieces import Part, Piece, pieces_of
 from repro.model.progress import SILENT, Progress
@@ -31,15 +32,15 @@ _AT_ONCE = 50_000
 class Verified:
     """What was found: how many objects were looked at, what is missing or corrupt.
 
-    `outside` says in words on what of the outside world a rebuild depends, since the environment is not archived; None
-    where it depends on nothing.
+    `outside` says on what of the outside world a rebuild depends, and what is not archived; None where it depends on
+    nothing.
     """
 
     run: RunId
     objects: int
     findings: tuple[Finding, ...]
     corrupt: bool
-    outside: str | None = None
+    outside: Outside | None = None
 
 
 def verify(workspace: Workspace, text: str, source: str | None, progress: Progress = SILENT) -> Verified:
@@ -63,14 +64,16 @@ def verify(workspace: Workspace, text: str, source: str | None, progress: Progre
             for name in run.manifest.recipe.environment.unlocked
         ]
     corrupt = any(finding.kind == "corrupt" for finding in findings)
-    return Verified(run.manifest.run, len(checker.seen), tuple(findings), corrupt, _outside(run, pieces))
+    outside = _outside(run, pieces, code_is_there=Part.CODE not in checker.faulty)
+    return Verified(run.manifest.run, len(checker.seen), tuple(findings), corrupt, outside)
 
 
-def _outside(run: RunSource, pieces: Sequence[Piece]) -> str | None:
+def _outside(run: RunSource, pieces: Sequence[Piece], *, code_is_there: bool) -> Outside | None:
     environment = run.manifest.recipe.environment
-    if environment is None or not depends_on_outside(environment) or any(p.part is Part.ARCHIVE for p in pieces):
+    if environment is None:
         return None
-    return SOURCES[environment.kind]
+    archive = [piece.path for piece in pieces if piece.part is Part.ARCHIVE]
+    return outside_of(environment, archive or None, requirements_of_source(run) if code_is_there else ())
 
 
 class _Checker:
@@ -81,6 +84,7 @@ class _Checker:
         self.remote_only = remote_only
         self.progress = progress
         self.seen: set[Digest] = set()
+        self.faulty: set[Part] = set()
         self._far: dict[Digest, tuple[Piece, int]] = {}
 
     def piece(self, piece: Piece) -> Iterator[Finding]:
@@ -174,4 +178,5 @@ class _Checker:
         return self._finding("corrupt", piece, error.message, error.hint)
 
     def _finding(self, kind: str, piece: Piece, detail: str, hint: str | None) -> Finding:
+        self.faulty.add(piece.part)
         return Finding(kind, f"{piece.part}: {detail}", piece.path, run=self.source.manifest.run, hint=hint)

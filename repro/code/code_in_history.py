@@ -6,17 +6,15 @@ What each of the three means is in `docs/reference/settings.md`, section "Result
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
-from repro.code import git_objects as git
-from repro.code.checked_code import check_code
+from repro.code.code_pack_files import Files
 from repro.code.files_in_git import CommittedFiles, FilesInGit
 from repro.code.filtered_tree import tree_without_paths
 from repro.code.object_reader import iterate_files, read_commit
 from repro.code.repository import MissingCommit
-from repro.code.untrusted_pack import UntrustedPack, open_untrusted_pack
 from repro.code.work_tree import RECORDS
 from repro.model.names import is_within
 
@@ -28,9 +26,6 @@ _SKEW = 30 * 24 * 3600
 
 _MOST = 20_000
 """Commits that are looked at file by file. Beyond it the answer is not known."""
-
-Files = Mapping[bytes, tuple[int, bytes]]
-"""Of each path, git's mode and the hex id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,24 +133,6 @@ class History:
             self.is_cut_off = True
             return
         heapq.heappush(self._waiting, (-time, oid, header.tree, header.parents))
-
-
-def files_of_code_pack(file: BinaryIO, commit: str) -> Files:
-    """Return the files of a commit from its code pack, which is not trusted.
-
-    Raises:
-        BadCodePack: it is not exactly that commit's.
-    """
-    with open_untrusted_pack(file) as pack:
-        return dict(_below(pack, check_code(pack, commit.encode()).tree, b""))
-
-
-def _below(pack: UntrustedPack, tree: bytes, prefix: bytes) -> Iterator[tuple[bytes, tuple[int, bytes]]]:
-    for entry in git.parse_tree(pack.read(tree)):
-        if entry.mode == git.MODE_TREE:
-            yield from _below(pack, entry.oid, prefix + entry.name + b"/")
-        else:
-            yield prefix + entry.name, (entry.mode, entry.oid)
 
 
 def _take_away(wanted: dict[bytes, tuple[int, bytes]], files: FilesInGit) -> None:

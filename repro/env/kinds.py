@@ -179,8 +179,9 @@ class ArchiveRequest:
         sink: takes the files.
         known: objects of files that other environments' archives have, by SHA-256: they need not be fetched.
         means, envs_dir, folder, environ, offline: as of `RealiseRequest`.
-        project_root, settings: the user's own project, whose files may say where credentials are, and what builds its
-            own packages; None where there is none.
+        project_root, settings: the user's own project, whose files may say where credentials are; None where there
+            is none.
+        build: what builds the project's own packages, as requirements.
     """
 
     objects: ObjectSource
@@ -193,6 +194,7 @@ class ArchiveRequest:
     offline: bool = False
     project_root: str | None = None
     settings: EnvironmentSettings | None = None
+    build: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

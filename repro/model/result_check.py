@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from repro.model.environments.environment import SOURCES
+from repro.model.environments.outside_world import Outside
 from repro.model.finding import Finding
 from repro.model.manifest import Manifest
 from repro.model.mending import Mending, Result, path_word, text_word
@@ -45,7 +45,8 @@ class OnRemote:
     """What a remote has of a run.
 
     `manifest` is whether it has one; `is_same` whether that is the same as in git. `missing` and
-    `environment_missing` are objects of the run that it lacks, in words. `reason` says why nothing is known.
+    `environment_missing` are objects of the run that it lacks, in words. `reason` says why nothing is known. `outside`
+    is on what a rebuild depends for want of an archive on it.
     """
 
     name: str
@@ -55,6 +56,7 @@ class OnRemote:
     environment_missing: tuple[str, ...] = ()
     reason: str = ""
     hint: str = ""
+    outside: Outside | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,9 +257,10 @@ def _archived(result: Result, facts: RunFacts, there: OnRemote) -> Iterator[Find
         )
         yield could_not_tell(result, reason, there.hint, run)
     elif there.manifest is Known.NO:
-        environment = facts.manifest.recipe.environment
-        source = SOURCES[environment.kind] if environment else "the outside world"
-        detail = f"a rebuild of the run {run} depends on {source}: {name!r} has no archive of its environment"
+        outside = there.outside or Outside("the outside world")
+        detail = (
+            f"a rebuild of the run {run} depends on {outside.source}: {name!r} has no archive of {outside.unarchived}"
+        )
         hint = f"`repro env archive {run} && repro push -r {text_word(name)} {run}`"
         yield Finding("not-archived", detail, result.shown, run, hint)
     elif there.missing:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from repro.model.compare import ComparedOutput, is_reproduced
 from repro.model.content import Content
+from repro.model.environments.outside_world import Outside
 from repro.model.finding import Finding
 from repro.model.names import name_to_text
 from repro.model.rebuild_record import RebuildRecord, rebuild_to_plain
@@ -43,17 +44,17 @@ def show_rebuilt(record: RebuildRecord, started: bool, directory: str | None, co
 
 
 def show_verified(
-    run: str, findings: Sequence[Finding], objects: int, corrupt: bool, outside: str | None, *, as_json: bool
+    run: str, findings: Sequence[Finding], objects: int, corrupt: bool, outside: Outside | None, *, as_json: bool
 ) -> int:
     """Show what a verification found and return the exit code: 0, 1 for missing, 4 for corrupt."""
     code = 4 if corrupt else int(bool(findings))
     if as_json:
         plain = [finding_to_plain(one) for one in findings]
-        put_json({"run": run, "findings": plain, "objects": objects, "outside": outside})
+        put_json({"run": run, "findings": plain, "objects": objects, "outside": outside and outside.source})
         return code
     say_findings(findings)
     if outside is not None:
-        say(f"a rebuild depends on {outside}: the environment is not archived (`repro env archive {run}`)")
+        say(f"a rebuild depends on {outside.source}: {outside.unarchived} is not archived (`repro env archive {run}`)")
     put(f"{run}: {objects} objects, " + ("all present and intact" if not findings else f"{len(findings)} findings"))
     return code
 

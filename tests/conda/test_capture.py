@@ -25,6 +25,7 @@ from repro.model.environments.environment_settings import EnvironmentSettings
 from repro.store.cache import Cache
 from tests.conda.locking import lock, make, one_of
 from tests.conda.test_solve import wish
+from tests.env.own_package import BACKEND
 from tests.env.small_index import SmallIndex, make_wheel
 
 Install = Callable[..., None]
@@ -223,7 +224,7 @@ def test_what_builds_the_projects_own_package_is_archived_and_then_no_index_is_a
     folder.mkdir()
     cache = request_here.sink
     assert isinstance(cache, Cache)
-    asked = replace(_archive_request(cache, tmp_path, folder, request_here), project_root=str(project))
+    asked = replace(_archive_request(cache, tmp_path, folder, request_here), build=("own-backend",))
     answer = conda.archive(environment, asked)
     assert answer.findings == ()
     assert backend.name in [file.name for file in answer.files]
@@ -276,27 +277,3 @@ def _archive_request(cache: Cache, place: Path, folder: Path, request: LockReque
         folder=str(folder),
         environ=request.environ,
     )
-
-
-# A build backend without dependencies: no index has to be asked for setuptools.
-BACKEND = """\
-import zipfile
-
-NAME = "own-0.1-py3-none-any.whl"
-INFO = "own-0.1.dist-info"
-
-
-def build_editable(folder, config_settings=None, metadata_directory=None):
-    import os
-
-    with zipfile.ZipFile(f"{folder}/{NAME}", "w") as wheel:
-        wheel.writestr("own.pth", os.getcwd())
-        wheel.writestr(f"{INFO}/METADATA", "Metadata-Version: 2.1\\nName: own\\nVersion: 0.1\\n")
-        tags = "Root-Is-Purelib: true\\nTag: py3-none-any\\n"
-        wheel.writestr(f"{INFO}/WHEEL", "Wheel-Version: 1.0\\nGenerator: x\\n" + tags)
-        wheel.writestr(f"{INFO}/RECORD", "")
-    return NAME
-
-
-build_wheel = build_editable
-"""

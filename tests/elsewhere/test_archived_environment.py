@@ -15,6 +15,8 @@ import yaml
 from uv import find_uv_bin
 
 from tests.command_line import REPRO, Person, make_venv
+from tests.env.own_package import BACKEND as OWN_BACKEND
+from tests.env.own_package import pyproject
 from tests.env.small_index import SmallIndex, make_wheel, sha256
 
 
@@ -211,6 +213,45 @@ def test_verify_says_what_a_rebuild_depends_on_and_looks_at_the_archive(desk: De
     (record,) = desk.archives()
     record.write_text(record.read_text().replace("sha256: ", "sha256: 0"))
     assert desk.ann.repro_json("verify", run, expect=4)["error"]
+
+
+def test_what_builds_the_projects_own_package_is_archived_as_each_runs_code_says_it(desk: Desk) -> None:
+    make_wheel(desk.index.root / "files", "own-backend", "1.0", body=OWN_BACKEND)
+    desk.index.list_wheels("own-backend")
+    desk.ann.write("pyproject.toml", pyproject())
+    desk.ann.write("repro.yaml", f"remotes: {{store: {{url: {desk.remote}}}}}\n")
+    desk.install("--editable", str(desk.ann.cwd))
+    first = desk.run()
+    desk.ann.repro("env", "archive", first)
+    assert desk.ann.repro_json("verify", first)["outside"] is None
+
+    desk.ann.write("pyproject.toml", pyproject("beta ; python_version < '4'", "alpha ; python_version < '3'"))
+    second = desk.run()
+    said = desk.ann.repro("verify", second).stderr
+    assert "depends on package indexes: what builds its own packages (beta) is not archived" in said
+    desk.ann.repro("push")
+    warned = rebuild(desk, second)
+    assert warned["verdict"] == "identical"
+    assert [f["detail"] for f in warned["findings"] if f["kind"] == "build-not-archived"] == [
+        "the rebuild depends on package indexes: what builds its own packages (beta) is not archived"
+    ]
+
+    assert desk.ann.repro_json("env", "archive", second)["runs"][0]["archived_now"] is True
+    assert desk.ann.repro_json("verify", second)["outside"] is None
+    desk.ann.repro("push")
+    desk.index.stop()
+    bob = desk.bob.having(UV_CACHE_DIR=str(desk.bob.home / "another-uv"))
+    assert bob.repro_json("rebuild", second, "--from", str(desk.remote))["findings"] == []
+
+
+def test_what_is_not_pinned_cannot_be_archived_and_that_is_said(desk: Desk) -> None:
+    desk.index.remove("alpha", "1.0")
+    ann = desk.ann.having(UV_CACHE_DIR=str(desk.ann.home / "another-uv"))
+    ann.repro("run", "--", "python", "train.py")
+    error = ann.repro_json("env", "archive", expect=3)["error"]
+    assert error["id"] == "not-archivable"
+    assert "alpha was not pinned" in error["message"]
+    assert "index" in ann.repro_json("verify", "@last", expect=1)["outside"]
 
 
 def test_an_archive_with_another_file_is_refused_by_the_lock(desk: Desk) -> None:

@@ -6,14 +6,17 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import BinaryIO
 
 from repro.actions.check.remotes import Remotes, RemoteUnknown
 from repro.actions.check.runs import MadeBy
 from repro.code.checked_repository import CheckedRepository
-from repro.code.code_in_history import Files, History, files_of_code_pack
+from repro.code.code_in_history import History
+from repro.code.code_pack_files import Files, files_of_code_pack
 from repro.code.files_in_git import FilesInGit
 from repro.code.repository import MissingCommit
 from repro.errors import IntegrityError
+from repro.model.content import ObjectRef
 from repro.model.digest import digest_of, hex_of
 from repro.model.manifest import Manifest
 from repro.model.policy import Requirements
@@ -61,7 +64,7 @@ class Facts:
             rebuilds.records,
             rebuilds.unknown,
             rebuilds.hint,
-            {name: self._remotes.has_archive(name, made.manifest) for name in require.archived},
+            self._archives_of(made.manifest, require.archived),
         )
 
     def _reach_of(self, made: MadeBy) -> Reach:
@@ -101,14 +104,29 @@ class Facts:
             RemoteUnknown: it cannot be had.
             IntegrityError: it is not what it should be.
         """
-        cache, ref = self._workspace.cache(), manifest.code.pack
         with tempfile.TemporaryFile() as file:
-            if cache.has(ref.digest):
-                cache.copy_to(ref, file.fileno())
-            else:
-                file.write(self._remotes.default().read_object(ref.digest, min(ref.size, _LARGEST_PACK)))
-                file.flush()
+            self._copy_pack(manifest.code.pack, file)
             return files_of_code_pack(file, manifest.code.commit)
+
+    def _copy_pack(self, ref: ObjectRef, file: BinaryIO) -> None:
+        cache = self._workspace.cache()
+        if cache.has(ref.digest):
+            cache.copy_to(ref, file.fileno())
+        else:
+            file.write(self._remotes.default().read_object(ref.digest, min(ref.size, _LARGEST_PACK)))
+            file.flush()
+
+    def _archives_of(self, manifest: Manifest, names: frozenset[str]) -> dict[str, OnRemote]:
+        if not names:
+            return {}
+        from repro.actions.environments.build_needs import requirements_in_code
+
+        try:
+            build = requirements_in_code(manifest, self._copy_pack)
+        except (RemoteUnknown, IntegrityError) as error:
+            reason = f"what builds the project's own packages is in its code, and {error.message}"
+            return {name: OnRemote(name, Known.UNKNOWN, reason=reason, hint=error.hint or "") for name in names}
+        return {name: self._remotes.has_archive(name, manifest, build) for name in names}
 
     def _remotes_of(self, made: MadeBy, data: bytes, names: frozenset[str]) -> Mapping[str, OnRemote]:
         for name in names:

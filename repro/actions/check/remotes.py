@@ -76,10 +76,13 @@ class Remotes:
             shown = self._shown(name)
             return OnRemote(shown, Known.UNKNOWN, reason=error.message, hint=error.hint or "")
 
-    def has_archive(self, name: str, manifest: Manifest) -> OnRemote:
-        """Return whether a remote has the archive of a run's environment, as its `manifest` tells of a run."""
+    def has_archive(self, name: str, manifest: Manifest, build: tuple[str, ...]) -> OnRemote:
+        """Return whether a remote has the archive of a run's environment, as its `manifest` tells of a run.
+
+        `build` is what builds the project's own packages.
+        """
         try:
-            return self.open(name).has_archive(manifest)
+            return self.open(name).has_archive(manifest, build)
         except RemoteUnknown as error:
             return OnRemote(self._shown(name), Known.UNKNOWN, reason=error.message, hint=error.hint or "")
 
@@ -138,20 +141,22 @@ class OpenedRemote:
         except ReproError as error:
             raise _unknown(error) from error
 
-    def has_archive(self, manifest: Manifest) -> OnRemote:
+    def has_archive(self, manifest: Manifest, build: tuple[str, ...]) -> OnRemote:
         """Return whether it has an archive's record of the run's environment, and all files of it.
+
+        Where it is not all there is to make it, `outside` says on what a rebuild depends.
 
         Raises:
             RemoteUnknown: it does not answer, or cannot say what it has.
         """
         from repro.model.environments.archive import parse_archive
-        from repro.model.environments.environment import depends_on_outside
         from repro.model.environments.environment_record import environment_id
+        from repro.model.environments.outside_world import outside_of
         from repro.model.strict_yaml import MAX_BYTES
         from repro.store.storages.errors import NotARemote
 
         environment = manifest.recipe.environment
-        if environment is None or not depends_on_outside(environment):
+        if environment is None or outside_of(environment, None, build) is None:
             return OnRemote(self.name, Known.YES)
         folder = f"archives/{environment_id(environment).partition(':')[2]}"
         try:
@@ -159,10 +164,11 @@ class OpenedRemote:
             files = {file.name: file.object for record in records for file in record.files}
             missing = tuple(name for name, ref in files.items() if self._lacks([ref]))
         except NotARemote:
-            return OnRemote(self.name, Known.NO)
+            return OnRemote(self.name, Known.NO, outside=outside_of(environment, None, build))
         except ReproError as error:
             raise _unknown(error) from error
-        return OnRemote(self.name, Known.YES if records else Known.NO, missing=missing)
+        outside = outside_of(environment, tuple(files) if records else None, build)
+        return OnRemote(self.name, Known.NO if outside else Known.YES, missing=missing, outside=outside)
 
     def read_object(self, digest: Digest, limit: int) -> bytes:
         """Return an object's bytes, verified.

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from repro.actions.environments.archives import archived_files
+from repro.actions.environments.build_needs import requirements_of_run
 from repro.env.kind_modules import kind_named
 from repro.env.kinds import ArchiveRequest
 from repro.errors import CannotProceed, ReproError
 from repro.model.environments.archive import Archive, ArchivedFile
-from repro.model.environments.environment import Environment, depends_on_outside
+from repro.model.environments.environment import Environment
 from repro.model.environments.environment_record import environment_id
+from repro.model.environments.outside_world import depends_on_outside, not_archived_to_build
 from repro.model.finding import Finding
 from repro.model.manifest import Manifest
 from repro.model.run_id import RunId
@@ -56,12 +58,15 @@ def archive_runs(project: Project, texts: Sequence[str]) -> list[ArchivedRun]:
 def archive_run(project: Project, manifest: Manifest) -> ArchivedRun:
     """Archive the environment of one run, unless that was done; see `archive_runs`."""
     environment = manifest.recipe.environment
-    if environment is None or not depends_on_outside(environment):
+    if environment is None:
+        return ArchivedRun(manifest.run, (), fresh=False, needed=False)
+    build = requirements_of_run(project, manifest)
+    if not depends_on_outside(environment, build):
         return ArchivedRun(manifest.run, (), fresh=False, needed=False)
     known = archived_files(project.records(), environment)
-    if known:
+    if known and not not_archived_to_build(environment, [file.name for file in known], build):
         return ArchivedRun(manifest.run, known, fresh=False)
-    files = _archive(project, manifest.run, environment)
+    files = _archive(project, manifest.run, environment, build)
     return ArchivedRun(manifest.run, files, fresh=True)
 
 
@@ -82,7 +87,9 @@ def archive_as_settings_say(project: Project, manifest: Manifest, *, offline: bo
     return ()
 
 
-def _archive(project: Project, run: RunId, environment: Environment) -> tuple[ArchivedFile, ...]:
+def _archive(
+    project: Project, run: RunId, environment: Environment, build: tuple[str, ...]
+) -> tuple[ArchivedFile, ...]:
     kind = kind_named(environment.kind)
     plan = kind.plan(environment, environ=project.environ)
     if plan.blocking:
@@ -100,6 +107,7 @@ def _archive(project: Project, run: RunId, environment: Environment) -> tuple[Ar
             environ=project.environ,
             project_root=project.root,
             settings=project.settings.environment,
+            build=build,
         )
         archived = kind.archive(environment, request)
     if archived.findings:

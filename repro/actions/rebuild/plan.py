@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from repro.actions.environments.archives import archived_files
+from repro.actions.environments.build_needs import requirements_of_source
 from repro.actions.partial_data import PartialData, bring_partial
 from repro.actions.rebuild.outside import missing_outside
 from repro.actions.run_source import RunSource, bring
@@ -14,6 +15,7 @@ from repro.env.kind_modules import kind_named
 from repro.execution.machine import describe_machine
 from repro.model.content import Content, ObjectRef
 from repro.model.environments.environment import distributions
+from repro.model.environments.outside_world import outside_of
 from repro.model.finding import Finding
 from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
@@ -77,7 +79,22 @@ def plan_rebuild(
         means = plan.means
         blocking += plan.blocking
         warnings += plan.warnings
+        if archived and not blocking:
+            warnings += _not_archived_to_build(source)
     return RebuildPlan(tuple(blocking), tuple(warnings), means, asked, partial)
+
+
+def _not_archived_to_build(source: RunSource) -> list[Finding]:
+    """Say for what an index is asked although the environment is archived."""
+    environment = source.manifest.recipe.environment
+    assert environment is not None
+    files = [file.name for file in archived_files(source.records, environment)]
+    outside = outside_of(environment, files, requirements_of_source(source))
+    if outside is None:
+        return []
+    run = source.manifest.run
+    detail = f"the rebuild depends on {outside.source}: {outside.unarchived} is not archived"
+    return [Finding("build-not-archived", detail, run=run, hint=f"`repro env archive {run}`, where it can be had")]
 
 
 def _asked(manifest: Manifest, here: Sequence[str]) -> dict[str, str]:

@@ -15,7 +15,6 @@ from repro.env.conda.install import install_failure
 from repro.env.conda.pip_files import PipTarget, find_wheels
 from repro.env.conda.platform import virtual_packages
 from repro.env.kinds import ArchiveRequest
-from repro.env.pip.build_requirements import build_requirements
 from repro.env.pip.install_failures import PackageGone, PackageHashMismatch
 from repro.env.pip.wheel_download import download
 from repro.env.unobtainable import EnvironmentOffline
@@ -73,16 +72,18 @@ def collect(
 
 def build_files(environment: CondaEnvironment, request: ArchiveRequest) -> tuple[tuple[LockedFile, ...], list[Finding]]:
     """Return the wheels of what builds the project's own packages: a rebuild installs these from their code."""
-    if not environment.project or environment.python is None or request.project_root is None:
-        return (), []
-    asked = build_requirements(environment.project, request.project_root)
-    if not asked:
+    if not request.build or environment.python is None:
         return (), []
     virtual = virtual_packages(environment.platform, request.environ)
     target = PipTarget(environment.platform, environment.python.version, virtual)
     try:
         return find_wheels(
-            asked, target, (), environ=request.environ, cwd=request.project_root, offline=request.offline
+            request.build,
+            target,
+            (),
+            environ=request.environ,
+            cwd=request.project_root or os.sep,
+            offline=request.offline,
         ), []
     except ReproError as error:
         detail = f"what builds the project's own packages is not archived: {error.message}"

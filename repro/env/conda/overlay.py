@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from dataclasses import replace
 
 from repro.env.kinds import PrefixEnvironment, RealiseRequest
 from repro.env.pip.archive_folder import lay_out
-from repro.env.pip.install_failures import PackageGone, failure_of
+from repro.env.pip.install_failures import failure_of
 from repro.env.pip.project_installs import install_project
 from repro.env.pip.uv_process import index_arguments, run_uv
-from repro.env.unobtainable import EnvironmentOffline
 from repro.model.environments.environment import ProjectInstall
 
 
@@ -38,13 +36,13 @@ def with_project(
 
 
 def _install(installs: tuple[ProjectInstall, ...], prefix: str, request: RealiseRequest) -> None:
-    """Install the project's packages, with what builds them from the archive, else, where it may be asked, an index."""
     assert request.checkout_root is not None
     wheels = [file for file in request.archive if file.name.endswith(".whl")]
-    if wheels:
-        flags = ["--offline", "--no-index", "--find-links", lay_out(request, wheels)]
-        with suppress(PackageGone, EnvironmentOffline):  # an archive of an older repro has not what builds them
-            install_project(installs, prefix, request.checkout_root, request.environ, flags)
-            return
-    flags = index_arguments(request.environ, request.offline)
-    install_project(installs, prefix, request.checkout_root, request.environ, flags)
+    install_project(
+        installs,
+        prefix,
+        request.checkout_root,
+        request.environ,
+        archive=["--offline", "--no-index", "--find-links", lay_out(request, wheels)] if wheels else (),
+        index=index_arguments(request.environ, request.offline),
+    )

@@ -15,7 +15,6 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from repro.env.kinds import Archived, ArchiveRequest
-from repro.env.pip.build_requirements import build_requirements
 from repro.env.pip.install_failures import PackageHashMismatch, failure_of
 from repro.env.pip.installed_wheel import NotAWheel, wheel_name, write_wheel
 from repro.env.pip.lock_file import LockedPackage, canonical_version, parse_lock
@@ -23,7 +22,7 @@ from repro.env.pip.uv_process import index_arguments, run_uv
 from repro.env.pip.wheel_download import copy_local, download, file_name_of
 from repro.env.pip.wheel_files import sha256_of
 from repro.model.environments.archive import ArchivedFile
-from repro.model.environments.environment import PipEnvironment, ProjectInstall, VcsInstall
+from repro.model.environments.environment import PipEnvironment, VcsInstall
 from repro.model.finding import Finding
 
 _AT_ONCE = 8
@@ -52,7 +51,7 @@ def archive(environment: PipEnvironment, request: ArchiveRequest, prefix: str | 
     """
     lock = parse_lock(request.objects.read(environment.lock)) if environment.lock else ()
     found, findings = _on_the_index(lock, request)
-    build, more = _to_build_the_project(environment.project, request)
+    build, more = _to_build_the_project(request)
     files = _fetched([*found, *build], request)
     for install in environment.vcs:
         kept = _installed_as_wheel(install, prefix, request)
@@ -86,14 +85,11 @@ def _on_the_index(lock: Sequence[LockedPackage], request: ArchiveRequest) -> tup
     return wanted, findings
 
 
-def _to_build_the_project(
-    installs: Sequence[ProjectInstall], request: ArchiveRequest
-) -> tuple[list[_Wanted], list[Finding]]:
+def _to_build_the_project(request: ArchiveRequest) -> tuple[list[_Wanted], list[Finding]]:
     """Return the wheels of what builds the project's own packages: a rebuild installs these from their code."""
-    if not installs or request.project_root is None:
+    if not request.build:
         return [], []
-    asked = build_requirements(installs, request.project_root)
-    entries = _ask("\n".join(asked), request, [], "find what builds the project's own packages")
+    entries = _ask("\n".join(request.build), request, [], "find what builds the project's own packages")
     files = {entry["name"]: _file_of(entry) for entry in entries}
     findings = [_unarchived(name, "the index has no wheel of it") for name, file in files.items() if file is None]
     return [file for file in files.values() if file is not None], findings

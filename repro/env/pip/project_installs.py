@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
-from repro.env.pip.install_failures import UnsafeInstall, failure_of
+from repro.env.pip.install_failures import PackageGone, UnsafeInstall, failure_of
 from repro.env.pip.uv_process import run_uv
+from repro.env.unobtainable import EnvironmentOffline
 from repro.model.environments.environment import ProjectInstall
 from repro.model.names import parse_path
 
@@ -43,6 +45,31 @@ def copy_environment(prefix: str, destination: str) -> None:
 
 
 def install_project(
+    installs: tuple[ProjectInstall, ...],
+    prefix: str,
+    checkout_root: str,
+    environ: Mapping[str, str],
+    *,
+    archive: Sequence[str],
+    index: Sequence[str],
+) -> None:
+    """Install the project's packages with what builds them from an archive, else, where it may be asked, an index.
+
+    Args:
+        installs, prefix, checkout_root, environ: as of `_install`.
+        archive: flags that make uv take packages from an archive's files alone; empty where there is none.
+        index: flags that say which index may be asked.
+
+    Raises:
+        as `_install`.
+    """
+    if archive:
+        with suppress(PackageGone, EnvironmentOffline):  # an archive may have been made for other code, or be older
+            return _install(installs, prefix, checkout_root, environ, archive)
+    return _install(installs, prefix, checkout_root, environ, index)
+
+
+def _install(
     installs: tuple[ProjectInstall, ...],
     prefix: str,
     checkout_root: str,

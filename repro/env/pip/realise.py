@@ -82,7 +82,14 @@ def realise(
         from repro.env.pip.project_installs import copy_environment, install_project
 
         copy_environment(prefix, project_env_dir)
-        install_project(environment.project, project_env_dir, checkout_root, environ, builder.index())
+        install_project(
+            environment.project,
+            project_env_dir,
+            checkout_root,
+            environ,
+            archive=archive.flags() if archive else (),
+            index=index_arguments(environ, offline),
+        )
         prefix = project_env_dir
     return PrefixEnvironment(prefix, os.path.join(prefix, "bin"), {"VIRTUAL_ENV": prefix}, _REMOVED)
 

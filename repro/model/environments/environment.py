@@ -159,14 +159,6 @@ Environment = PipEnvironment | CondaEnvironment | ImageEnvironment
 """The environment of a recipe."""
 
 
-SOURCES = {
-    "pip": "package indexes and git hosts",
-    "conda": "conda channels and package indexes",
-    "image": "a container registry",
-}
-"""What an environment of a kind comes from, unless it is archived."""
-
-
 def named_objects(environment: Environment) -> Iterator[tuple[str, ObjectRef]]:
     """Yield the objects that an environment names itself, each with what it is in words."""
     match environment:
@@ -181,15 +173,6 @@ def named_objects(environment: Environment) -> Iterator[tuple[str, ObjectRef]]:
             return
     for wheel in environment.wheels:
         yield wheel.file, wheel.object
-
-
-def depends_on_outside(environment: Environment) -> bool:
-    """Whether an index, a channel or a registry must answer before it can be made, unless it is archived."""
-    match environment:
-        case PipEnvironment():
-            return environment.lock is not None or bool(environment.vcs)
-        case CondaEnvironment() | ImageEnvironment():
-            return True
 
 
 def has_project_installs(environment: Environment | None) -> bool:

@@ -1,0 +1,65 @@
+"""What builds the project's own packages, as `pyproject.toml` says it (PEP 518), and what of it an archive lacks."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Sequence
+
+from repro.model.environments.environment import Interpreter
+
+_SETUPTOOLS = ("setuptools >= 40.8.0",)
+"""What PEP 518 says of a project that does not say what builds it."""
+
+
+def build_requirements(pyproject: bytes | None) -> tuple[str, ...]:
+    """Return what pip has to have before it can build a package.
+
+    Args:
+        pyproject: the bytes of its `pyproject.toml`; None where it has none.
+    """
+    try:
+        read = tomllib.loads((pyproject or b"").decode())
+        requires = read.get("build-system", {}).get("requires", _SETUPTOOLS)
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, AttributeError):
+        return _SETUPTOOLS
+    return tuple(str(line) for line in requires) if isinstance(requires, list) else _SETUPTOOLS
+
+
+def not_among(build: Sequence[str], files: Iterable[str], python: Interpreter) -> tuple[str, ...]:
+    """Return the names of what builds packages and has no wheel among the files of an archive.
+
+    What those need in their turn is not looked at: an archive is made with it.
+
+    Args:
+        build: requirements, as `build_requirements` returns them.
+        files: the names of the archive's files.
+        python: the interpreter that builds, for markers (PEP 508).
+    """
+    if not build:
+        return ()
+    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+
+    versions = set()
+    for file in files:
+        try:
+            name, version, _, _ = parse_wheel_filename(file)
+        except InvalidWheelFilename:  # a conda package
+            continue
+        versions.add((str(name), version))
+    minor = ".".join(python.version.split(".")[:2])
+    markers = {"python_version": minor, "python_full_version": python.version, "extra": ""}
+    missing = []
+    for line in build:
+        try:
+            wanted = Requirement(line)
+        except InvalidRequirement:
+            missing.append(line)
+            continue
+        if wanted.marker is not None and not wanted.marker.evaluate(markers):
+            continue
+        name = canonicalize_name(wanted.name)
+        fitting = (v for n, v in versions if n == name and wanted.specifier.contains(v, prereleases=True))
+        if next(fitting, None) is None:
+            missing.append(str(name))
+    return tuple(dict.fromkeys(missing))
