@@ -24,7 +24,7 @@ from repro.model.outside import OutsideItem
 from repro.model.watching.noise import NOISE_FOLDERS
 from repro.model.watching.watch_record import Means, ReadPart, Watch
 from repro.project import Project
-from repro.store.hashing import DigestOnly
+from repro.store.digest_only import DigestOnly
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from repro.model.pointer import parse_pointer
 from repro.model.progress import SILENT, Progress
 from repro.project import Project
 from repro.store.cache import MissingObject
-from repro.store.hashing import DigestOnly
+from repro.store.digest_only import DigestOnly
 
 
 @dataclass(frozen=True, slots=True)

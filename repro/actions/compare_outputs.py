@@ -13,7 +13,7 @@ from repro.model.manifest import Manifest
 from repro.model.names import RelPath
 from repro.model.tree import Entry, decode_tree
 from repro.store.cache import Cache
-from repro.store.hashing import DigestOnly
+from repro.store.digest_only import DigestOnly
 
 # Readers of file formats, asked where bytes differ: none yet, so a comparison is by bytes.
 READERS: tuple[FormatReader, ...] = ()
@@ -23,6 +23,7 @@ class _TreeKeeper(DigestOnly):
     """Computes digests, stores nothing, and remembers the trees it saw."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.trees: dict[Digest, bytes] = {}
 
     def add_bytes(self, data: bytes) -> ObjectRef:

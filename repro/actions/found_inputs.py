@@ -26,7 +26,7 @@ from repro.model.watching.trace import Trace
 from repro.model.watching.watch_rules import Role, role_of
 from repro.model.watching.watch_settings import CAPTURE_OUTSIDE
 from repro.project import Project
-from repro.store.hashing import DigestOnly
+from repro.store.digest_only import DigestOnly
 
 _REMEMBER = 1024 * 1024  # bytes: of a file from this size on it is remembered what it was when it was last read
 _LISTING = 10_000  # names: a directory that holds more is not stored for having been listed

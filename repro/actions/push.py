@@ -16,7 +16,6 @@ from repro.model.run_id import RunId
 from repro.model.run_state import State
 from repro.model.strict_yaml import MAX_BYTES
 from repro.project import Project
-from repro.store.archive_records import FOLDER, ArchiveRecords, checked_archive
 from repro.store.push import Push
 from repro.store.records import Records
 from repro.store.remote import Remote
@@ -118,6 +117,10 @@ class _Sending:
 
     def archives(self, runs: Sequence[RunId]) -> None:
         """Send the archives of these runs' environments, as far as their records are not there."""
+        if not runs:
+            return
+        from repro.store.archive_records import FOLDER, ArchiveRecords, checked_archive
+
         own = ArchiveRecords(self._records.folder)
         if not own.names():
             return

@@ -30,7 +30,7 @@ def _state(project: Project, entry: Tracked) -> DataState:
         with opened_memo(project.memos, entry.path) as memo:
             found = memo.whole if memo and is_unchanged(project.root, entry.path, memo, project.store_root) else None
         if found is None:
-            from repro.store.hashing import DigestOnly
+            from repro.store.digest_only import DigestOnly
 
             found = capture_remembered(project, entry.path, DigestOnly())[0]
     except DataNotFound:

@@ -23,7 +23,7 @@ from repro.model.run_id import RunId
 from repro.project import Project
 from repro.store.adoption import AdoptingCache
 from repro.store.cache import Cache
-from repro.store.hashing import DigestOnly
+from repro.store.digest_only import DigestOnly
 from repro.store.object_links import linker_for
 from repro.store.records_folder import prepare_folder
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from repro.data.captured_file import ChangedWhileRead as ChangedWhileRead
@@ -27,7 +27,7 @@ from repro.errors import CannotProceed
 from repro.model.content import Content, Kind
 from repro.model.names import RelPath, name_to_text
 from repro.model.progress import SILENT, Progress
-from repro.model.tree_objects import MAX_TREE_BYTES, BatchingSink, BulkKnowing, KnowingSink
+from repro.model.tree_objects import MAX_TREE_BYTES, BatchingSink, KnowingSink, Recalled, RecallingSink
 
 _UNKNOWN = Closing(0, 0, NO_DIGEST)
 
@@ -60,7 +60,7 @@ def capture(
     Args:
         root: the project's root.
         path: relative to it.
-        sink: where objects go; `repro.store.hashing.DigestOnly` stores nothing and gives the same result.
+        sink: where objects go; `repro.store.digest_only.DigestOnly` stores nothing and gives the same result.
         memo: what is remembered of the path; it is read, so it is good for one capture.
         progress: told of every file that was dealt with.
         store: whose objects' files symlinks stand for; None where no link can lead there.
@@ -73,13 +73,15 @@ def capture(
     """
     started_ns = now_ns()
     writer = remember or MemoWriter(path, None)
-    with parent_of(root, path) as parent, _batch_of(sink) as inner:
-        try:
-            captured = _Walk(inner, _bulk(sink), memo, writer, progress, store).top(parent, path)
-        except BadMemo:
-            writer.start()
-            captured = _Walk(inner, _bulk(sink), None, writer, progress, store).top(parent, path)
-    writer.finish(captured.content, captured.files, started_ns - RACY_NS)
+    with parent_of(root, path) as parent, _recalling(sink, memo) as recalled:
+        with _batch_of(sink) as inner:
+            try:
+                captured = _Walk(inner, recalled, memo, writer, progress, store).top(parent, path)
+            except BadMemo:
+                writer.start()
+                captured = _Walk(inner, recalled, None, writer, progress, store).top(parent, path)
+        witness = recalled.witness()
+    writer.finish(captured.content, captured.files, started_ns - RACY_NS, witness)
     return captured
 
 
@@ -92,19 +94,33 @@ def _batch_of(sink: KnowingSink) -> Iterator[KnowingSink]:
         yield sink
 
 
-def _bulk(sink: KnowingSink) -> Callable[[bytes], bool]:
-    """Return who is asked for all files of a part at once: not the batch, as what is remembered was stored before."""
+@contextlib.contextmanager
+def _recalling(sink: KnowingSink, memo: Memo | None) -> Iterator[Recalled]:
+    """Yield who is asked for what is remembered: not the batch, as it was stored before."""
+    if isinstance(sink, RecallingSink):
+        with sink.recalling(memo.witness if memo else b"") as recalled:
+            yield recalled
+    else:
+        yield _OneByOne(sink)
 
-    def one_by_one(digests: bytes) -> bool:
-        return all(sink.has(digest_from(digests[start : start + 32])) for start in range(0, len(digests), 32))
 
-    return sink.has_all if isinstance(sink, BulkKnowing) else one_by_one
+@dataclass(frozen=True, slots=True)
+class _OneByOne:
+    """A `Recalled` of a sink that remembers nothing."""
+
+    sink: KnowingSink
+
+    def has_all(self, digests: bytes) -> bool:
+        return all(self.sink.has(digest_from(digests[start : start + 32])) for start in range(0, len(digests), 32))
+
+    def witness(self) -> bytes:
+        return b""
 
 
 @dataclass(frozen=True, slots=True)
 class _Walk:
     sink: KnowingSink
-    has_all: Callable[[bytes], bool]
+    recalled: Recalled
     memo: Memo | None
     writer: MemoWriter
     progress: Progress
@@ -141,7 +157,7 @@ class _Walk:
                 folders[folder], same = self._directory(folder, descriptor, shown + b"/" + folder, depth + 1, inner)
                 is_same = is_same and same
             closing = known.close() if known is not None else None
-            if closing is None or not is_same or not self.sink.has(digest_from(closing.digest)):
+            if closing is None or not is_same or not self.recalled.has_all(closing.digest):
                 closing = self._tree(parts, folders, descriptor, shown)
         finally:
             os.close(descriptor)
@@ -164,9 +180,10 @@ class _Walk:
         """Return the part with its digests; files that are not as remembered, or not in the sink, are read."""
         remembered = known.next_part(part.names) if known is not None else None
         is_same = remembered is not None and self.memo is not None and part.is_same_as(remembered, self.memo.settled_ns)
-        if remembered is not None and is_same and self.has_all(_files_in(part, remembered.digests)):
+        if remembered is not None and is_same and self.recalled.has_all(_files_in(part, remembered.digests)):
             seen = SeenPart(part.joined, part.packed, remembered.digests, True)
-            self.progress.advance(sum(row[2] for row in part.rows), len(part.names) - len(part.folders()))
+            if self.progress is not SILENT:
+                self.progress.advance(sum(row[2] for row in part.rows), len(part.names) - len(part.folders()))
         else:
             check_names(part, before[:-1])
             seen = self._read_part(part, known, parent, before)
@@ -179,7 +196,7 @@ class _Walk:
             digest, size = NO_DIGEST, row[2]
             if stat.S_ISREG(row[0]):
                 found = known.find(name) if known is not None else None
-                if found is not None and found[0] == row and self.sink.has(digest_from(found[1])):
+                if found is not None and found[0] == row and self.recalled.has_all(found[1]):
                     digest = found[1]
                 else:
                     source = part.objects.get(name, name) if part.objects else name

@@ -8,10 +8,11 @@ a directory, its records. A foot closes the file, so that one which is cut off i
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -20,12 +21,12 @@ from repro.model.content import Content, Kind
 from repro.model.digest import Digest
 from repro.model.names import RelPath
 
-_HEADER = b"repro-memo 2\n"
-_FOOT = struct.Struct(
-    "<cQQ32sqHHI8s"
-)  # kind, size, files, digest, settled, lengths of path and target, check sum, mark
+_HEADER = b"repro-memo 3\n"
+# kind, size, files, digest, settled, lengths of path, target and witness, check sum, mark
+_FOOT = struct.Struct("<cQQ32sqHHII8s")
 _MARK = b"memo-end"
 _BUFFER = 256 * 1024
+_MOST_WITNESS = 16 * 1024 * 1024
 _KINDS = {kind[0].encode(): kind for kind in Kind}
 
 
@@ -33,13 +34,15 @@ _KINDS = {kind[0].encode(): kind for kind in Kind}
 class Memo:
     """What is remembered of one tracked path, while its file is open: read once, from the start to the end.
 
-    `settled_ns` is the moment before which a file must have been changed for its times to be trusted.
+    `settled_ns` is the moment before which a file must have been changed for its times to be trusted; `witness` are the
+    words of a `RecallingSink`: whether it still has all that is named here.
     """
 
     whole: Content
     files: int
     settled_ns: int
     file: BinaryIO
+    witness: bytes = b""
 
 
 class MemoWriter:
@@ -66,11 +69,11 @@ class MemoWriter:
             with self._trying():
                 self._file.write(record)
 
-    def finish(self, whole: Content, files: int, settled_ns: int) -> None:
+    def finish(self, whole: Content, files: int, settled_ns: int, witness: bytes = b"") -> None:
         """Say what the path is as a whole, when all records are in."""
         if self._file is None:
             return
-        foot = _encode_foot(self._path, whole, files, settled_ns)
+        foot = _encode_foot(self._path, whole, files, settled_ns, witness)
         with self._trying():
             self._file.write(foot)
             self._file.flush()
@@ -144,11 +147,13 @@ def digest_from(raw: bytes) -> Digest:
     return Digest("b3:" + raw.hex())
 
 
-def _encode_foot(path: RelPath, whole: Content, files: int, settled_ns: int) -> bytes:
+def _encode_foot(path: RelPath, whole: Content, files: int, settled_ns: int, witness: bytes) -> bytes:
     target = whole.target or b""
-    kind, check = whole.kind[0].encode(), zlib.crc32(path + target)
-    fields = (kind, whole.size, files, digest_bytes(whole), settled_ns, len(path), len(target))
-    return path + target + _FOOT.pack(*fields, zlib.crc32(repr(fields).encode(), check), _MARK)
+    if len(witness) > _MOST_WITNESS:
+        witness = b""
+    kind, start = whole.kind[0].encode(), path + target + witness
+    fields = (kind, whole.size, files, digest_bytes(whole), settled_ns, len(path), len(target), len(witness))
+    return start + _FOOT.pack(*fields, zlib.crc32(repr(fields).encode(), zlib.crc32(start)), _MARK)
 
 
 def _read_memo(file: BinaryIO, path: RelPath) -> Memo | None:
@@ -156,15 +161,23 @@ def _read_memo(file: BinaryIO, path: RelPath) -> Memo | None:
         length = file.seek(0, os.SEEK_END)
         file.seek(length - _FOOT.size)
         *fields, check, mark = _FOOT.unpack(file.read())
-        kind, size, files, digest, settled_ns, path_length, target_length = fields
-        file.seek(length - _FOOT.size - path_length - target_length)
-        named, target = file.read(path_length), file.read(target_length)
+        kind, size, files, digest, settled_ns, *lengths = fields
+        if lengths[-1] > _MOST_WITNESS:
+            return None
+        file.seek(length - _FOOT.size - sum(lengths))
+        start = file.read(sum(lengths))
+        named, target, witness = _cut(start, lengths)
         file.seek(0)
-        is_whole = mark == _MARK and check == zlib.crc32(repr(tuple(fields)).encode(), zlib.crc32(named + target))
+        is_whole = mark == _MARK and check == zlib.crc32(repr(tuple(fields)).encode(), zlib.crc32(start))
         if not is_whole or named != path or file.read(len(_HEADER)) != _HEADER:
             return None
         is_link = _KINDS[kind] is Kind.SYMLINK
         whole = Content(_KINDS[kind], size, None if is_link else digest_from(digest), target if is_link else None)
-        return Memo(whole, files, settled_ns, file)
+        return Memo(whole, files, settled_ns, file, witness)
     except (OSError, ValueError, KeyError, struct.error):
         return None
+
+
+def _cut(data: bytes, lengths: Sequence[int]) -> list[bytes]:
+    ends = list(itertools.accumulate(lengths))
+    return [data[end - length : end] for length, end in zip(lengths, ends, strict=True)]

@@ -65,12 +65,33 @@ class BatchingSink(Protocol):
         ...
 
 
-@runtime_checkable
-class BulkKnowing(Protocol):
-    """A sink that can be asked for many objects at once: asking for each costs more than looking at its file."""
+class Recalled(Protocol):
+    """What a sink still has of what it had: asking for each object costs more than looking at its file."""
 
     def has_all(self, digests: bytes) -> bool:
-        """Whether storing any of these objects would change nothing; 32 bytes of BLAKE3 each, without separator."""
+        """Whether storing any of these objects, all of which it had once, would change nothing.
+
+        Args:
+            digests: 32 bytes of BLAKE3 each, without separator.
+        """
+        ...
+
+    def witness(self) -> bytes:
+        """Return what tells the sink the next time of all that it was asked for and has, and of what was stored."""
+        ...
+
+
+@runtime_checkable
+class RecallingSink(Protocol):
+    """A sink that is told by a few bytes, kept beside the digests, what it need not look for one by one."""
+
+    def recalling(self, witness: bytes) -> AbstractContextManager[Recalled]:
+        """Return what answers during one `with` block, in which all that is stored belongs to the same content.
+
+        Args:
+            witness: what `Recalled.witness` returned when the digests that are to be asked for were remembered; nothing
+                where that is not known.
+        """
         ...
 
 

@@ -39,7 +39,7 @@ class AdoptingCache:
         """Take the cache, which must not be on a file system that makes reflinks for it to matter."""
         self._cache = cache
         self.has = cache.has
-        self.has_all = cache.has_all
+        self.recalling = cache.recalling
         self.add_bytes = cache.add_bytes
         self.add_descriptor = cache.add_descriptor
 
@@ -60,7 +60,6 @@ class AdoptingBatch:
         self._modes: dict[int, int] = {}
         self._clones: bool | None = None
         self.has = batch.has
-        self.has_all = batch.has_all
         self.add_bytes = batch.add_bytes
 
     def add_descriptor(self, descriptor: int, told: Told | None = None) -> ObjectRef:

@@ -39,10 +39,6 @@ class BatchStore(Protocol):
         """Whether the object is there, to be relied on from now on; its bytes are not looked at."""
         ...
 
-    def has_all(self, digests: bytes) -> bool:
-        """As `keeps`, for all of these objects; 32 bytes of BLAKE3 each."""
-        ...
-
     def store_alone(self, data: bytes, ref: ObjectRef) -> None:
         """Store an object as a file of its own."""
         ...
@@ -76,12 +72,6 @@ class Batch:
     def has(self, digest: Digest) -> bool:
         """Whether the object is in this batch, or was there before."""
         return digest in self._pending or self._store.keeps(digest)
-
-    def has_all(self, digests: bytes) -> bool:
-        """Whether all these objects are in this batch, or were there before; 32 bytes of BLAKE3 each."""
-        if not self._pending:
-            return self._store.has_all(digests)
-        return all(self.has(Digest("b3:" + digests[at : at + 32].hex())) for at in range(0, len(digests), 32))
 
     def add_bytes(self, data: bytes) -> ObjectRef:
         """Store bytes held in memory.

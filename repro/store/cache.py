@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from repro.model.content import ObjectRef
-from repro.model.digest import Digest, digest_of
+from repro.model.digest import Digest, digest_of, hex_of
 from repro.model.objects import Told
 from repro.store.cache_format import check_format, mark_format
 from repro.store.discard import take_back
 from repro.store.flushing import flush_file
-from repro.store.freshness import Freshness
+from repro.store.freshness import FRESH, Freshness
 from repro.store.hashing import BLOCK, hash_descriptor
+from repro.store.kept_objects import KeptObjects
 from repro.store.loose_objects import LooseObjects
 from repro.store.object_faults import CorruptObject as CorruptObject
 from repro.store.object_faults import MissingObject as MissingObject
@@ -26,7 +28,6 @@ from repro.store.object_faults import SizeLie as SizeLie
 from repro.store.packs.objects import PackedObjects
 from repro.store.set_aside import set_aside
 from repro.store.shared_folders import make_folder
-from repro.store.stored_objects import StoredObjects
 from repro.store.temp_files import sweep, temp_file
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
     from repro.store.packs.writer import WrittenPack
 
 
-class Cache(StoredObjects):
-    """The objects under one folder. It is an `ObjectSource`, a `TreeSource`, an `ObjectSink` and a `BatchingSink`."""
+class Cache(KeptObjects):
+    """The objects under one folder. It is an `ObjectSource`, a `TreeSource`, a `BatchingSink` and a `RecallingSink`."""
 
     def __init__(self, root: str) -> None:
         """Take the folder, which need not exist yet.
@@ -45,7 +46,7 @@ class Cache(StoredObjects):
             NewerCache: its format is newer than this repro knows, or not a version at all.
         """
         self._tmp = os.path.join(root, "tmp")
-        self._prepared = self._has_new_names = self._puts_off = self._is_settled = False
+        self._prepared = self._puts_off = self._is_settled = False
         freshness = Freshness(root)
         super().__init__(root, LooseObjects(root, freshness), PackedObjects(root, freshness, self._store_beside))
         check_format(root)
@@ -109,8 +110,10 @@ class Cache(StoredObjects):
         from repro.store.packs.publish import merge_many, publish_packs
 
         self.prepare()
-        publish_packs(self.root, packs)
+        index = publish_packs(self.root, packs)
         self._has_new_names = True
+        if self._recall is not None:
+            self._recall.published(hex_of(index), [pack.file for pack in packs])
         for pack in packs:
             self._packed.heal_from(pack)
         merge_many(self.root, self._packed.indexes)
@@ -175,8 +178,9 @@ class Cache(StoredObjects):
         self._loose.flush()
         if self._has_new_names:
             self._has_new_names = False
-            for folder in ("packs", "indexes"):
-                flush_file(f"{self.root}/{folder}")
+            for folder in (f"{self.root}/packs", f"{self.root}/indexes"):
+                if os.stat(folder).st_mtime > time.time() - FRESH:  # else the system has written its names by itself
+                    flush_file(folder)
 
     # what a check of the whole needs
 
@@ -219,32 +223,6 @@ class Cache(StoredObjects):
 
     # what a batch needs too
 
-    def keeps(self, digest: Digest) -> bool:
-        """Whether the object is here, and stays here for now: a gc is told that it is used."""
-        place = self._packed.known_place(digest)
-        if place is not None and self._packed.keep(place):
-            self._has_new_names = True  # of another process, perhaps
-            return True
-        return self._loose.keep(digest)
-
-    def knows(self, ref: ObjectRef) -> bool:
-        """As `keeps`, for an object that is to stand for bytes: a file that may have been written to is read."""
-        place = self._packed.known_place(ref.digest)
-        if place is not None and place.size == ref.size and self._packed.keep(place):
-            self._has_new_names = True
-            return True
-        return self._loose.keep_intact(ref)
-
-    def has_all(self, digests: bytes) -> bool:
-        """Whether all these objects are here, and stay here for now; 32 bytes of BLAKE3 each, without separator."""
-        left = self._packed.keep_all(digests)
-        self._has_new_names = self._has_new_names or len(left) < len(digests)
-        return all(self.keeps(Digest("b3:" + left[at : at + 32].hex())) for at in range(0, len(left), 32))
-
-    def is_distrusted(self, digest: Digest) -> bool:
-        """Whether the object's records in packs were found damaged: it is stored as a file of its own then."""
-        return digest in self._packed.damaged
-
     def store_alone(self, data: bytes, ref: ObjectRef) -> None:
         """Store bytes, which `knows` does not know, as a file of their own.
 
@@ -253,6 +231,7 @@ class Cache(StoredObjects):
         """
         self.prepare()
         self._loose.store(data, ref)
+        self._note(ref.digest)
 
     def store_large(self, descriptor: int, first: bytes, told: Told | None = None) -> ObjectRef:
         """Store `first`, which was read from the descriptor, and all that can still be read, as a file of its own.
@@ -265,7 +244,9 @@ class Cache(StoredObjects):
 
         self.prepare()
         unsynced = Unsynced(self.root, self._loose) if self._puts_off else None
-        return store_large(self._loose, self.knows, self._tmp, descriptor, first, told, unsynced)
+        ref = store_large(self._loose, self.knows, self._tmp, descriptor, first, told, unsynced)
+        self._note(ref.digest)
+        return ref
 
     def take_over(self, descriptor: int, digest: Digest) -> None:
         """Take a file of the work tree as an object's own: it was hashed when nobody could write to it any more.
@@ -275,6 +256,7 @@ class Cache(StoredObjects):
         """
         self.prepare()
         self._loose.take_over(descriptor, digest)
+        self._note(digest)
 
     def prepare(self) -> None:
         """Make what every writer needs; once per process, before the first write.

@@ -25,11 +25,15 @@ class DamagedRecords:
         self._looked = float("-inf")
 
     def __contains__(self, digest: Digest) -> bool:
+        return self.are_any() and digest in self._marked
+
+    def are_any(self) -> bool:
+        """Whether any object is marked."""
         now = time.monotonic()
         if now - self._looked > _LOOK_AGAIN:
             self._looked = now
             self._look()
-        return bool(self._marked) and digest in self._marked
+        return bool(self._marked)
 
     def mark(self, digest: Digest) -> None:
         """Believe no pack about this object any more; where the mark cannot be written, in this process only."""

@@ -120,23 +120,3 @@ def copy_and_hash(source: int, target: int, told: Told | None = None) -> ObjectR
         for written in writing:
             written.result()
     return ObjectRef(finish(hasher), size)
-
-
-class DigestOnly:
-    """A sink that stores nothing and answers what a cache would answer: for `status` and the taint check."""
-
-    def has(self, digest: Digest) -> bool:
-        """Return True: nothing needs to be stored here."""
-        return True
-
-    def has_all(self, digests: bytes) -> bool:
-        """Return True, as `has`."""
-        return True
-
-    def add_bytes(self, data: bytes) -> ObjectRef:
-        """Return the reference that storing `data` would give."""
-        return ObjectRef(digest_of(data), len(data))
-
-    def add_descriptor(self, descriptor: int, told: Told | None = None) -> ObjectRef:
-        """Return the reference that storing what can be read would give."""
-        return hash_descriptor(descriptor, told)

@@ -58,7 +58,8 @@ class RemoteObjects:
         with self._lock:
             if self._indexes is None:
                 self._packs = self._listed_packs()
-                self._indexes = self._kept.load()
+                # The longest first: it knows most of what is asked for, and then the others are not asked.
+                self._indexes = tuple(sorted(self._kept.load(), key=lambda index: -index.count))
                 if self._packs is not None and any(not self.is_there(pack) for pack in self._named_packs()):
                     # One that came after the first listing: its index came after it, and was seen.
                     self._packs = self._listed_packs()

@@ -13,7 +13,7 @@ from repro.data.scan import StoreRoot
 from repro.data.unchanged import is_unchanged
 from repro.model.names import RelPath
 from repro.model.tree_objects import KnowingSink
-from repro.store.hashing import DigestOnly
+from repro.store.digest_only import DigestOnly
 
 
 class Remembering:

@@ -15,7 +15,7 @@ from repro.model.digest import digest_of
 from repro.model.names import RelPath
 from repro.model.objects import Told
 from repro.store.cache import Cache
-from repro.store.hashing import DigestOnly
+from repro.store.digest_only import DigestOnly
 from tests.counting_progress import CountingProgress
 
 DATA = RelPath(b"data")
@@ -125,6 +125,7 @@ class _WritesMeanwhile(DigestOnly):
     """A sink in whose presence somebody else writes to the file, as often as told."""
 
     def __init__(self, path: Path, times: int) -> None:
+        super().__init__()
         self.path = path
         self.times = times
 
@@ -159,7 +160,7 @@ def test_a_file_that_does_not_hold_still_is_an_error_that_names_it(tmp_path: Pat
 _UNREADABLE = """
 import os, sys
 from repro.data.capture import capture
-from repro.store.hashing import DigestOnly
+from repro.store.digest_only import DigestOnly
 if os.getuid() == 0:
     os.setuid(65534)  # root can read everything
 try:

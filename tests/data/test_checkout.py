@@ -21,7 +21,7 @@ from repro.model.digest import digest_of
 from repro.model.links import Way
 from repro.model.names import RelPath, UnsafePath
 from repro.store.cache import Cache, CorruptObject, MissingObject
-from repro.store.hashing import DigestOnly
+from repro.store.digest_only import DigestOnly
 from repro.store.object_links import linker_for
 from tests.counting_progress import CountingProgress
 

@@ -18,7 +18,7 @@ from repro.model.content import Content, Kind
 from repro.model.links import LINK_FROM, Linker, Way
 from repro.model.names import RelPath
 from repro.store.cache import Cache, CorruptObject, MissingObject
-from repro.store.hashing import DigestOnly
+from repro.store.digest_only import DigestOnly
 from repro.store.object_links import linker_for
 from tests.data.random_trees import TREES, Node, build, read_back
 from tests.data.remembering import Remembering

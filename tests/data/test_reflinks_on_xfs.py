@@ -17,7 +17,7 @@ from repro.data.memo import new_memo, opened_memo
 from repro.model.links import Way
 from repro.store.cache import Cache
 from repro.store.object_links import linker_for
-from repro.store.hashing import DigestOnly
+from repro.store.digest_only import DigestOnly
 
 root = os.path.join(os.getcwd(), "xfs")
 big = os.urandom(24_000_000)

@@ -9,7 +9,7 @@ from repro.data.checkout import place
 from repro.data.standing import would_lose
 from repro.model.names import RelPath
 from repro.store.cache import Cache
-from repro.store.hashing import DigestOnly
+from repro.store.digest_only import DigestOnly
 from tests.data.random_trees import TREES, Node, build, read_back
 
 DATA = RelPath(b"data")

@@ -12,7 +12,8 @@ from repro.model.content import ObjectRef
 from repro.model.digest import digest_of
 from repro.store.cache import Cache, CorruptObject, MissingObject, SizeLie
 from repro.store.cache_format import NewerCache
-from repro.store.hashing import BLOCK, DigestOnly
+from repro.store.digest_only import DigestOnly
+from repro.store.hashing import BLOCK
 
 HELLO = ObjectRef(digest_of(b"hello"), 5)
 

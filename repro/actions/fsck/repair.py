@@ -20,9 +20,10 @@ from repro.model.store_check import Need, Trouble
 from repro.model.tree import Entry
 from repro.project import Project
 from repro.store.cache import Cache, CorruptObject
+from repro.store.digest_only import DigestOnly
 from repro.store.fetch import Fetch
 from repro.store.file_copy import copy_rest
-from repro.store.hashing import DigestOnly, hash_descriptor
+from repro.store.hashing import hash_descriptor
 from repro.store.push import Push
 from repro.store.remote import Remote
 from repro.store.remote_objects import RemoteObjects

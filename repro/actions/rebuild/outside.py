@@ -17,7 +17,7 @@ from repro.model.manifest import Manifest
 from repro.model.names import RelPath, name_to_text
 from repro.model.outside import OutsideItem, absolute_path
 from repro.store.cache import Cache
-from repro.store.hashing import DigestOnly
+from repro.store.digest_only import DigestOnly
 
 _HOME = b"~/"
 

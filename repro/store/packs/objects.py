@@ -38,15 +38,15 @@ class PackedObjects:
 
     def keep(self, place: Place) -> bool:
         """Tell a gc that a pack is used; return whether it is still there."""
-        return self._keep(place.pack)
+        return self.keep_pack(place.pack)
 
-    def keep_all(self, digests: bytes) -> bytes:
-        """Tell a gc of all packs that hold one of these objects, and return the digests of those in none."""
-        for index in self.indexes.current().values():
-            digests = index.without(digests, self._keep)
-            if not digests:
-                break
-        return digests
+    def keep_pack(self, pack: PackFile) -> bool:
+        """As `keep`, of a pack."""
+        found = self.packs.get(pack)
+        if found is not None and self._freshness.touch(found.path, found.modified):
+            return True
+        self.packs.forget(pack.digest)
+        return False
 
     def heal_from(self, pack: WrittenPack) -> None:
         """Store what is distrusted and has come in a new pack as files of their own."""
@@ -85,13 +85,6 @@ class PackedObjects:
 
     def _places(self, digest: Digest) -> Iterator[Place]:
         return self.indexes.find(digest, self._is_usable)
-
-    def _keep(self, pack: PackFile) -> bool:
-        found = self.packs.get(pack)
-        if found is not None and self._freshness.touch(found.path, found.modified):
-            return True
-        self.packs.forget(pack.digest)
-        return False
 
     def _is_usable(self, place: Place) -> bool:
         """Whether it is an object as it is, in a pack that is there. A chunk list belongs to a large object, which is

@@ -19,14 +19,17 @@ MANY_INDEXES = 16
 """How many a lookup is to ask at most; more are made one."""
 
 
-def publish_packs(root: str, packs: Sequence[WrittenPack]) -> None:
-    """Give packs their names in `packs/` of the cache at `root`, then write one index for all of them.
+def publish_packs(root: str, packs: Sequence[WrittenPack]) -> Digest:
+    """Give packs their names in `packs/` of the cache at `root`, then write one index of all of them.
 
     After a power cut, what has a name is what its name says: each file is on the disk before it is named.
 
     Args:
         root: the cache's folder.
         packs: on the disk (`flush_file`), in temporary files of its file system.
+
+    Returns:
+        The index's digest.
 
     Raises:
         OSError: the disk is full, or refuses; packs that have their names already are then in no index.
@@ -37,11 +40,11 @@ def publish_packs(root: str, packs: Sequence[WrittenPack]) -> None:
         os.rename(pack.path, f"{root}/packs/{hex_of(pack.file.digest)}")
     flush_file(f"{root}/packs")
     entries = {digest: place for position, pack in enumerate(packs) for digest, place in pack.places(position)}
-    publish_index(root, [pack.file for pack in packs], entries)
+    return publish_index(root, [pack.file for pack in packs], entries)
 
 
-def publish_index(root: str, packs: Sequence[PackFile], entries: Mapping[bytes, bytes]) -> None:
-    """Write an index of packs that have their names.
+def publish_index(root: str, packs: Sequence[PackFile], entries: Mapping[bytes, bytes]) -> Digest:
+    """Write an index of packs that have their names; return its digest.
 
     Args:
         root: the cache's folder.
@@ -55,7 +58,9 @@ def publish_index(root: str, packs: Sequence[PackFile], entries: Mapping[bytes, 
     data = encode_index(packs, entries.items())
     with temp_file(f"{root}/tmp") as (descriptor, path):
         write_all(descriptor, data)
-        _name_index(root, descriptor, path, digest_of(data))
+        digest = digest_of(data)
+        _name_index(root, descriptor, path, digest)
+    return digest
 
 
 def merge_many(root: str, indexes: PackIndexes, most: int = MANY_INDEXES) -> None:
