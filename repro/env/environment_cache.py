@@ -75,13 +75,10 @@ def cached_environment(envs_dir: str, key: str) -> str | None:
 def make_environment(envs_dir: str, key: str, build: Callable[[str], None], place: str | None = None) -> str:
     """Build an environment under a temporary name, and give it its own when it is complete.
 
-    Files that it shares by hard link with the installer's cache are made read-only: an edit in place would reach every
-    environment that has them, and the cache that the next ones are made from.
-
     Args:
         envs_dir: made when needed.
         key: of `environment_key`.
-        build: makes the environment at the path it is given, which does not exist yet.
+        build: makes the environment at the path it is given, which does not exist yet, and protects what it shares.
         place: what the temporary name is made of, where the same name each time saves work; while another process
             uses it, or if one was killed there, the name is another.
 
@@ -100,7 +97,6 @@ def make_environment(envs_dir: str, key: str, build: Callable[[str], None], plac
     try:
         made = os.path.join(temporary, "env")
         build(made)
-        _protect(made)
         with open(os.path.join(made, _MARK), "w", encoding="utf-8") as file:
             json.dump(_mark(made), file)
             file.flush()
@@ -140,27 +136,6 @@ def _put_in_place(envs_dir: str, key: str, made: str, temporary: str) -> str:
             os.rename(final, os.path.join(temporary, f"damaged-{attempt}"))
     os.rename(made, final)
     return final
-
-
-def _protect(prefix: str) -> None:
-    """Make files read-only that have another name elsewhere. Those that were written for this prefix alone stay."""
-    import stat
-
-    stack = [prefix]
-    while stack:
-        path = stack.pop()
-        folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)  # from there, names are found in less time than paths
-        try:
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        stack.append(os.path.join(path, entry.name))
-                        continue
-                    found = entry.stat(follow_symlinks=False)
-                    if found.st_nlink > 1 and stat.S_ISREG(found.st_mode) and found.st_mode & 0o222:
-                        os.chmod(entry.name, stat.S_IMODE(found.st_mode) & ~0o222, dir_fd=folder)
-        finally:
-            os.close(folder)
 
 
 def _mark(prefix: str) -> dict[str, list[str]]:

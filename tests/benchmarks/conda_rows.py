@@ -39,13 +39,18 @@ os._exit(0)  # threads of py-rattler crash now and then where the interpreter en
 """
 
 
-def conda_project(folder: Path, venv: Path) -> tuple[Person, str]:
-    """A project with a channel of 200 packages, in ten versions each, and an environment.yml; the channel's URL."""
+def conda_project(folder: Path, venv: Path, *, usual: bool = False) -> tuple[Person, str]:
+    """A project with a channel of 200 packages, in ten versions each, and an environment.yml; the channel's URL.
+
+    They have 20 files of 4 kB, or are of the usual size.
+    """
     person = projects.new_person(folder, venv)
     channel = folder / "channel"
     packages = []
     for number in range(PACKAGES):
-        contents = {f"share/p{number}/{i}.txt": f"{number} {i}\n" * 500 for i in range(FILES)}
+        contents: dict[str, str] = {f"share/p{number}/{i}.txt": f"{number} {i}\n" * 500 for i in range(FILES)}
+        if usual:
+            contents = projects.usual_files(number, f"share/p{number}")
         depends = [f"p{number - 1} >=1.0"] if number else []
         for minor in range(10):
             package = Package(f"p{number}", f"1.{minor}", "noarch", depends=depends, noarch="generic")
@@ -63,13 +68,14 @@ def conda_project(folder: Path, venv: Path) -> tuple[Person, str]:
     return person, channel.as_uri()
 
 
-def conda_commands(folder: Path, venv: Path) -> list[tuple[Command, Command, str, bool]]:
+def conda_commands(folder: Path, venv: Path, *, usual: bool) -> list[tuple[Command, Command, str, bool]]:
     """Return what is measured against what, the target, and whether the difference counts."""
-    person, channel = conda_project(folder, venv)
+    person, channel = conda_project(folder, venv, usual=usual)
     projects.call(person, REPRO, "env", "lock")
     projects.call(person, REPRO, "env", "create")
     [made] = (person.home / ".cache" / "repro" / "environments").iterdir()
-    alone = folder / "alone"
+    alone = made.with_name("alone")  # beside: where a file system puts a folder decides how fast it takes files
+    size = "200 packages of the usual size" if usual else "200 packages of 20 small files"
 
     def python(what: str, shown: str, prepare: Callable[[], None] | None = None) -> Command:
         return Command(shown, person, (sys.executable, "alone.py", channel, str(alone), what), prepare)
@@ -81,12 +87,12 @@ def conda_commands(folder: Path, venv: Path) -> list[tuple[Command, Command, str
     install = python("install", "py-rattler alone: solve, install", lambda: shutil.rmtree(alone / "env", True))
     bare = Command("repro env show --help", person, (REPRO, "env", "show", "--help"))
     return [
-        (repro("200 packages", "env", "lock"), solve, "1.5 times", False),
+        (repro(size, "env", "lock"), solve, "1.5 times", False),
         (
-            repro("200 packages, warm", "env", "create", prepare=lambda: shutil.rmtree(made, True)),
+            repro(f"{size}, warm", "env", "create", prepare=lambda: shutil.rmtree(made, True)),
             install,
             "1.3 times",
             False,
         ),
-        (repro("200 packages, found", "env", "create"), bare, "50 ms", True),
+        (repro(f"{size}, found", "env", "create"), bare, "50 ms", True),
     ]

@@ -138,12 +138,20 @@ def many_runs(person: Person, runs: int = 5_000) -> None:
     call(person, "git", "add", "results", ".repro")
 
 
-def many_packages(folder: Path, packages: int = 100) -> Path:
-    """A virtual environment with this many small packages, installed from an index on loopback."""
+def usual_files(number: int, below: str) -> dict[str, str]:
+    """What a package of the usual size has: 30 to 100 files of 1 to 30 kB, by their paths."""
+    numbers = random.Random(number)
+    line = f"def function_{number}(value): return value + {number}\n"
+    count = numbers.randint(30, 100)
+    return {f"{below}/part_{i % 7}/module_{i}.py": line * numbers.randint(25, 750) for i in range(count)}
+
+
+def many_packages(folder: Path, packages: int = 100, *, usual: bool = False) -> Path:
+    """A virtual environment with this many packages, small or of the usual size, from an index on loopback."""
     index = SmallIndex(folder / "index")
     names = [f"benchmark-package-{number}" for number in range(packages)]
-    for name in names:
-        index.add(name, "1.0")
+    for number, name in enumerate(names):
+        index.add(name, "1.0", files=usual_files(number, f"benchmark_{number}") if usual else {})
     index.start()
     venv = make_venv(folder / "venv", [find_uv_bin()])
     install = [find_uv_bin(), "pip", "install", "--quiet", "--default-index", index.url]
@@ -151,6 +159,15 @@ def many_packages(folder: Path, packages: int = 100) -> Path:
     # It is asked for hashes in the first call, and lives as long as this process.
     os.environ["UV_DEFAULT_INDEX"] = index.url
     return venv
+
+
+def science_packages(folder: Path) -> Path | None:
+    """A virtual environment with what people compute with, from the index; None where that does not answer."""
+    folder.mkdir(parents=True)
+    venv = make_venv(folder / "venv", [find_uv_bin()])
+    install = [find_uv_bin(), "pip", "install", "--quiet", "--python", str(venv / "bin" / "python")]
+    done = subprocess.run([*install, "scikit-learn", "pandas", "matplotlib", "statsmodels", "sympy", "jupyterlab"])
+    return venv if done.returncode == 0 else None
 
 
 def many_data(person: Person, files: int = 1_000) -> None:

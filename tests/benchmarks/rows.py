@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -140,25 +141,43 @@ def packages(place: Place) -> Iterator[Row]:
 
 
 def environments(place: Place) -> Iterator[Row]:
-    """A pip environment of 100 packages, made from a warm cache as by uv alone, and found again."""
-    folder = place.folder / "environments"
-    person = projects.small_project(folder, projects.many_packages(folder))
+    """Pip environments of 100 packages, small ones and of the usual size, made from a warm cache and found again."""
+    for size, usual in (("100 packages of the usual size", True), ("100 packages of one file", False)):
+        folder = place.folder / ("environments-usual" if usual else "environments")
+        yield from _environments(folder, projects.many_packages(folder, usual=usual), size)
+
+
+def science(place: Place) -> Iterator[Row]:
+    """The same of real packages. It is measured where it is asked for, and needs an index."""
+    folder = place.folder / "science"
+    venv = projects.science_packages(folder)
+    if venv is not None:
+        yield from _environments(folder, venv, "scikit-learn, pandas, matplotlib, statsmodels, sympy, jupyterlab")
+
+
+def _environments(folder: Path, venv: Path, size: str) -> Iterator[Row]:
+    """uv is called as its documentation says, with and without saying which Python, in the folder beside."""
+    person = projects.small_project(folder, venv)
     projects.call(person, REPRO, "env", "lock", "-o", "lock.txt")
     projects.call(person, REPRO, "env", "create", "@last")
     [made] = (person.home / ".cache" / "repro" / "environments").iterdir()
     uv_path = find_uv_bin()
     alone = made.with_name("alone")  # beside: where a file system puts a folder decides how fast it takes files
     sync = f"{uv_path} pip sync -q --require-hashes -p {alone}/bin/python lock.txt"
-    by_uv = Command("uv alone: venv, sync", person, ("sh", "-c", f"{uv_path} venv -q --clear {alone} && {sync}"))
-    named = f"{uv_path} venv -q --clear --python {os.path.realpath(sys.executable)} {alone} && {sync}"
-    by_uv_told = Command("uv alone, told which Python: venv, sync", person, ("sh", "-c", named))
+
+    def by(shown: str, *which: str) -> Command:
+        venv = shlex.join([uv_path, "venv", "-q", *which, str(alone)])
+        return Command(shown, person, ("sh", "-c", f"{venv} && {sync}"), lambda: shutil.rmtree(alone, True))
+
+    by_uv = by("uv alone: venv, sync")
+    by_uv_told = by("uv alone, told which Python: venv, sync", "--python", os.path.realpath(sys.executable))
     bare = Command("repro env create --help", person, (REPRO, "env", "create", "--help"))
-    note = " (100 packages, warm)"
-    make = _repro(person, "env", "create", note=note, prepare=lambda: shutil.rmtree(made))
+    note = f" ({size}, warm)"
+    make = _repro(person, "env", "create", note=note, prepare=lambda: shutil.rmtree(made, True))
     yield Row(make, by_uv, "1.3 times")
-    yield Row(make, by_uv_told)
-    yield Row(_repro(person, "env", "create", note=" (100 packages, found)"), bare, "50 ms", difference=True)
-    yield Row(_repro(person, "env", "check", note=" (100 packages)"), bare, "", difference=True)
+    yield Row(make, by_uv_told, "1.3 times")
+    yield Row(_repro(person, "env", "create", note=f" ({size}, found)"), bare, "50 ms", difference=True)
+    yield Row(_repro(person, "env", "check", note=f" ({size})"), bare, "", difference=True)
 
 
 def files(place: Place) -> Iterator[Row]:
@@ -224,9 +243,11 @@ def add(place: Place) -> Iterator[Row]:
 
 
 def conda(place: Place) -> Iterator[Row]:
-    """A conda environment of 200 packages."""
-    for subject, base, target, difference in conda_commands(place.folder / "conda", place.venv):
-        yield Row(subject, base, target, difference)
+    """Conda environments of 200 packages, of the usual size and small ones."""
+    for usual in (True, False):
+        folder = place.folder / ("conda-usual" if usual else "conda")
+        for subject, base, target, difference in conda_commands(folder, place.venv, usual=usual):
+            yield Row(subject, base, target, difference)
 
 
 GROUPS: dict[str, Callable[[Place], Iterator[Row]]] = {
@@ -239,6 +260,7 @@ GROUPS: dict[str, Callable[[Place], Iterator[Row]]] = {
     "training": training,
     "packages": packages,
     "environments": environments,
+    "science": science,
     "files": files,
     "check": check,
     "add": add,
@@ -246,7 +268,7 @@ GROUPS: dict[str, Callable[[Place], Iterator[Row]]] = {
 }
 
 
-LONG = frozenset({"training"})
+LONG = frozenset({"training", "science"})
 """Groups that are measured only where they are named."""
 
 

@@ -33,8 +33,10 @@ def main() -> None:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "repro-benchmarks"
     _say(_machine())
     _say("")
-    _say("| command | compared with | CPU | wall | result (CPU) | result (wall) | target |")
-    _say("|---|---|---|---|---|---|---|")
+    _say(
+        "| command | compared with | CPU | wall | least wall | result (CPU) | result (wall) | result (least) | target |"
+    )
+    _say("|---|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory(prefix="repro-benchmark-") as folder:
         place = new_place(Path(folder), cache, find_uv_bin())
         for name in chosen:
@@ -53,8 +55,10 @@ def _line(row: Row, subject: Times, base: Times) -> str:
         f"`{row.base.shown}`",
         f"{_ms(subject.cpu)} / {_ms(base.cpu)}",
         f"{_ms(subject.wall)} / {_ms(base.wall)}",
+        f"{_ms(subject.least)} / {_ms(base.least)}",
         result(subject.cpu, base.cpu),
         result(subject.wall, base.wall),
+        result(subject.least, base.least),
         row.target,
     )
     return f"| {' | '.join(cells)} |"

@@ -11,7 +11,7 @@ from repro.env.conda.install import CondaSource
 from repro.env.conda.lock_maker import LockTask, make_lock
 from repro.env.conda.platform import platform_here
 from repro.env.conda.realise import realise
-from repro.env.kinds import PrefixEnvironment
+from repro.env.realised import PrefixEnvironment
 from repro.model.environments.conda_environment_yml import parse_environment_yml
 from repro.model.environments.conda_lock import CondaLock
 from repro.model.environments.conda_lock_file import part_of

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from uv import find_uv_bin
 
-from repro.env.kinds import DescribeCheckout, PrefixEnvironment
+from repro.env.kinds import DescribeCheckout
 from repro.env.pip.capture import Pinned, capture
 from repro.env.pip.probe import probe
 from repro.env.pip.realise import realise
+from repro.env.realised import PrefixEnvironment
 from repro.model.content import ObjectRef
 from repro.model.digest import Digest, digest_of
 from repro.model.environments.environment import PipEnvironment

@@ -9,8 +9,9 @@ import io
 import tarfile
 import threading
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 
 def make_wheel(
@@ -22,8 +23,9 @@ def make_wheel(
     build: str = "",
     script: str = "",
     requires: Sequence[str] = (),
+    files: Mapping[str, str] | None = None,
 ) -> Path:
-    """Write a pure wheel with one module, whose `WHO` is name and version; `body` makes other bytes."""
+    """Write a pure wheel with one module, whose `WHO` is name and version; `body` makes other bytes, `files` more."""
     module = name.replace("-", "_")
     info = f"{module}-{version}.dist-info"
     members = {
@@ -32,6 +34,7 @@ def make_wheel(
         + "".join(f"Requires-Dist: {need}\n" for need in requires),
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
+    members |= files or {}
     if script:
         members[f"{info}/entry_points.txt"] = f"[console_scripts]\n{script} = {module}:main\n"
     record = "".join(f"{path},sha256={_record_hash(text)},{len(text)}\n" for path, text in members.items())
@@ -86,7 +89,7 @@ class SmallIndex:
         self._server: http.server.ThreadingHTTPServer | None = None
         (root / "simple").mkdir(parents=True)
 
-    def add(self, name: str, version: str, **how: str) -> Path:
+    def add(self, name: str, version: str, **how: Any) -> Path:
         """Make a wheel and list it."""
         wheel = make_wheel(self.root / "files", name, version, **how)
         self.list_wheels(name)

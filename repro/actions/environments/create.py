@@ -56,7 +56,7 @@ def create_environment(
     from repro.actions.environments.environment import realise_environment
     from repro.actions.run_source import bring, open_run
     from repro.env.kind_modules import kind_named
-    from repro.env.kinds import ContainerEnvironment
+    from repro.env.realised import ContainerEnvironment
     from repro.model.environments.environment import named_objects
 
     run = open_run(workspace, text, source)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from repro.env.kind_modules import kind_named
-from repro.env.kinds import LockRequest, Realised, RealiseRequest
+from repro.env.kinds import LockRequest, RealiseRequest
+from repro.env.realised import Realised
 from repro.env.which_kind import find_kind
 from repro.env.which_python import NoPython, which
 from repro.model.environments.environment import Environment

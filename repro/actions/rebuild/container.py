@@ -10,7 +10,7 @@ from repro.actions.container import FROM_SHELL, InContainer, pinning_sites, usab
 from repro.actions.rebuild.room import Room
 from repro.actions.rebuild.sandbox import Setting
 from repro.actions.rebuild.view import protected_inputs, recorded_account
-from repro.env.kinds import ContainerEnvironment
+from repro.env.realised import ContainerEnvironment
 from repro.execution.process import Execution, Outcome
 from repro.execution.sandbox import NoSandbox
 from repro.model.environments.container import BindMount, ContainerUser

@@ -21,7 +21,7 @@ from repro.actions.rebuild.restore import restore
 from repro.actions.rebuild.room import Room, make_room
 from repro.actions.rebuild.sandbox import Setting, check_kind, set_up
 from repro.actions.run_source import RunSource, open_run
-from repro.env.kinds import ContainerEnvironment, Realised
+from repro.env.realised import ContainerEnvironment, Realised
 from repro.env.unobtainable import Unobtainable
 from repro.errors import IntegrityError
 from repro.execution.machine import describe_machine

@@ -20,7 +20,7 @@ from repro.actions.rebuild.view import (
     recorded_view,
     visible_path,
 )
-from repro.env.kinds import PrefixEnvironment
+from repro.env.realised import PrefixEnvironment
 from repro.execution import landlock
 from repro.execution.bubblewrap import Bubblewrap, arguments_for, find_programs, place_links, probe
 from repro.execution.capabilities import can_give_up_reading

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from repro.actions.rebuild.outside import outside_files
 from repro.actions.rebuild.room import Room
-from repro.env.kinds import PrefixEnvironment
+from repro.env.realised import PrefixEnvironment
 from repro.env.which_python import which
 from repro.execution.pinning import PINNING_SITE
 from repro.model.content import Kind

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,6 +89,13 @@ def install_packages(
         _check_offline(wanted, records, source)
     asyncio.run(_install(records, prefix, final, source))
     _name_origin(prefix, local)
+
+
+def unpacked(packages: Sequence[LockedFile], source: CondaSource) -> Iterator[str]:
+    """Yield the folders that conda's packages are in once they are installed, as py-rattler names them."""
+    for package in packages:
+        if package.manager == "conda":
+            yield os.path.join(source.packages_dir, package.file_name.removesuffix(".conda").removesuffix(".tar.bz2"))
 
 
 def _verify_local(package: LockedFile, path: str | None) -> None:

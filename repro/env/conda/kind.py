@@ -10,15 +10,8 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from repro.env.kinds import (
-    Archived,
-    ArchiveRequest,
-    Captured,
-    EnvironmentPlan,
-    LockRequest,
-    PrefixEnvironment,
-    RealiseRequest,
-)
+from repro.env.kinds import Archived, ArchiveRequest, Captured, EnvironmentPlan, LockRequest, RealiseRequest
+from repro.env.realised import PrefixEnvironment
 from repro.model.content import ObjectRef
 from repro.model.environments.environment import CondaEnvironment, Environment
 from repro.model.environments.environment_settings import EnvironmentSettings

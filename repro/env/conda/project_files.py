@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from repro.env.conda.channels import Channel, NoChannelSecret, open_channel
 from repro.env.conda.file_names import find_lock, find_wish
-from repro.env.conda.lock_maker import channels_of, wish_digest
 from repro.errors import CannotProceed
 from repro.model.environments.conda_environment_yml import BadEnvironmentYml, CondaWish, parse_environment_yml
 from repro.model.environments.conda_lock import CondaLock, LockedFile
@@ -122,6 +121,8 @@ def _shown(package: LockedFile) -> str:
 
 def _outdated(lock: CondaLock, name: str, platform: str, request: LockRequest) -> Iterator[Finding]:
     """Say that the environment.yml has changed since, where both are repro's to compare."""
+    from repro.env.conda.lock_maker import channels_of, wish_digest
+
     wish_name = find_wish(request.project_root, request.settings)
     if wish_name is None or wish_name not in lock.sources or platform not in lock.content_hash:
         return

@@ -11,17 +11,21 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from repro.env.conda.activation import starter
-from repro.env.conda.install import MAX_PREFIX, CondaSource, install_packages
+from repro.env.conda.install import MAX_PREFIX, CondaSource, install_packages, unpacked
 from repro.env.conda.platform import platform_here
 from repro.env.environment_cache import cached_environment, make_environment
-from repro.env.kinds import PrefixEnvironment
 from repro.env.pip.install_failures import EnvironmentNotMade
+from repro.env.realised import PrefixEnvironment
+from repro.env.shared_files import protect_conda_packages, protect_distributions
 from repro.errors import CannotProceed
 from repro.model.environments.conda_lock import CondaLock, LockedFile
 from repro.model.environments.conda_lock_file import parse_conda_lock
-from repro.model.environments.environment import VcsInstall, WheelInstall
+
+if TYPE_CHECKING:  # they are a run's; a project's lock has none
+    from repro.model.environments.environment import VcsInstall, WheelInstall
 
 LOCK_INSIDE = os.path.join("conda-meta", "repro-conda-lock.yml")
 """Where an environment has the lock that it was made from, relative to its prefix."""
@@ -136,6 +140,7 @@ class _Builder:
         here = check_platform(lock, "the lock")
         packages = lock.of(here)
         install_packages(packages, lock.site_packages.get(here), prefix, self.final, self.source)
+        protect_conda_packages(prefix, unpacked(packages, self.source))
         self.add_pip_part(packages, prefix)
         with open(os.path.join(prefix, LOCK_INSIDE), "wb") as file:
             file.write(self.lock)
@@ -156,6 +161,7 @@ class _Builder:
             self.source.environ,
             offline=self.source.offline,
         )
+        protect_distributions(prefix)
 
 
 def _variables(prefix: str) -> Mapping[str, str]:

@@ -9,15 +9,8 @@ from collections.abc import Mapping, Sequence
 
 from repro.env.image.engine import NoDockerSdk, NoEngine, connect, engine_at
 from repro.env.image.identity import find_image
-from repro.env.kinds import (
-    Archived,
-    ArchiveRequest,
-    Captured,
-    ContainerEnvironment,
-    EnvironmentPlan,
-    LockRequest,
-    RealiseRequest,
-)
+from repro.env.kinds import Archived, ArchiveRequest, Captured, EnvironmentPlan, LockRequest, RealiseRequest
+from repro.env.realised import ContainerEnvironment
 from repro.errors import ReproError
 from repro.model.environments.environment import Environment, ImageEnvironment
 from repro.model.finding import Finding

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from repro.env.pip.uv_process import UvFailure, UvResult
+from typing import TYPE_CHECKING
+
 from repro.env.unobtainable import ELSEWHERE, EnvironmentOffline, Unobtainable
 from repro.errors import CannotProceed, IntegrityError, RemoteError, ReproError
+
+if TYPE_CHECKING:  # where uv is not called, nothing is told of it
+    from repro.env.pip.uv_process import UvResult
 
 
 class EnvironmentNotMade(CannotProceed):
@@ -57,6 +61,8 @@ def failure_of(result: UvResult, doing: str, *, from_archive: bool = False) -> R
         doing: what was tried, as it goes after "cannot": `install the locked packages`.
         from_archive: no index was asked, but the run's archive.
     """
+    from repro.env.pip.uv_process import UvFailure
+
     message = f"cannot {doing}: {result.reason}"
     if from_archive and result.failure in (UvFailure.HASH, UvFailure.ABSENT, UvFailure.OFFLINE):
         error = PackageHashMismatch if result.failure is UvFailure.HASH else PackageGone

@@ -11,15 +11,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
-from repro.env.kinds import (
-    Archived,
-    ArchiveRequest,
-    Captured,
-    EnvironmentPlan,
-    LockRequest,
-    PrefixEnvironment,
-    RealiseRequest,
-)
+from repro.env.kinds import Archived, ArchiveRequest, Captured, EnvironmentPlan, LockRequest, RealiseRequest
+from repro.env.realised import PrefixEnvironment
 from repro.model.environments.environment import Environment, PipEnvironment
 from repro.model.finding import Finding
 

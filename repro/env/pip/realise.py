@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from repro.env.environment_cache import cached_environment, environment_key, interpreter_place, make_environment
-from repro.env.kinds import PrefixEnvironment
 from repro.env.pip.install_failures import EnvironmentNotMade, TamperedWheel, UnsafeInstall, failure_of
 from repro.env.pip.lock_file import parse_lock
 from repro.env.pip.uv_process import UvFailure, index_arguments, run_uv
+from repro.env.realised import PrefixEnvironment
+from repro.env.shared_files import protect_distributions
 from repro.model.environments.archive import ArchivedFile
 from repro.model.environments.distribution_names import check_git_install
 from repro.model.environments.environment import PipEnvironment, VcsInstall, WheelInstall
@@ -155,6 +156,7 @@ class _Builder:
         if self.environment.vcs and self.archive is None:
             commits = [vcs_requirement(v) for v in self.environment.vcs]
             self.run([*install, *self.index(), *commits], "install what was recorded by its commit")
+        protect_distributions(prefix)
 
     def sync(self, what: list[str]) -> None:
         """Install by hash, from uv's cache alone where that has everything: an index would answer nothing else.
