@@ -7,6 +7,8 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 600
 
@@ -25,6 +27,7 @@ def tell_story(temporary: Path, *arguments: str) -> subprocess.CompletedProcess[
     )
 
 
+@pytest.mark.begins_first
 def test_the_story_ends_with_an_identical_rebuild_and_leaves_nothing_behind(tmp_path: Path) -> None:
     temporary = tmp_path / "a place"
     temporary.mkdir()

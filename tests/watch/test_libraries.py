@@ -16,6 +16,7 @@ import pytest
 from tests.watch.library_runs import LIBRARIES, RUNS, record_and_rebuild
 
 
+@pytest.mark.begins_first
 def test_what_libraries_read_and_make_is_recorded_and_made_again_elsewhere(tmp_path: Path) -> None:
     try:
         outcomes = record_and_rebuild(tmp_path)
