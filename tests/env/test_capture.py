@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from repro.actions.environments.lock import _in_short
 from repro.env.pip.lock_file import parse_lock
 from repro.env.pip.probe import BrokenInterpreter
 from repro.model.environments.environment import ProjectInstall, VcsInstall
@@ -145,6 +146,12 @@ def test_without_the_index_each_package_is_named_and_the_capture_goes_on(desk: D
     assert captured.environment.unlocked == ("alpha", "beta")
     assert captured.environment.packages == (("alpha", "1.0"), ("beta", "1.0"))
     assert all("cannot be reached" in f.detail for f in of_kind(captured.findings, "environment-unlocked"))
+
+
+def test_a_reason_that_holds_for_many_packages_is_said_once() -> None:
+    reasons = [f"p{number} 1.0 is not pinned: the index is gone" for number in range(5)]
+    said = _in_short([*reasons, "own 2 is not pinned: it is a folder"])
+    assert said == "p0 1.0, p1 1.0, p2 1.0 and 2 more: the index is gone; own 2: it is a folder"
 
 
 def test_without_the_index_uvs_cache_still_knows_what_it_installed(desk: Desk) -> None:

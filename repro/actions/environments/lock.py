@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from repro.actions.environments.create import NoEnvironment
@@ -64,8 +65,9 @@ def lock_environment(project: Project, output: str | None, python: str | None, p
         raise NoEnvironment("no Python was found whose environment could be locked", "name it with --python")
     if environment.unlocked:
         reasons = [f.detail for f in captured.findings if f.kind == "environment-unlocked"]
+        count = len(environment.unlocked)
         raise NotLockable(
-            f"{len(environment.unlocked)} packages cannot be pinned: {'; '.join(reasons[:3])}",
+            f"{count} package{'s' * (count != 1)} cannot be pinned: {_in_short(reasons)}",
             next((f.hint for f in captured.findings if f.kind == "environment-unlocked"), None),
         )
     text = captured.text or _lock_text(project, environment)
@@ -75,6 +77,19 @@ def lock_environment(project: Project, output: str | None, python: str | None, p
     if target is not None:
         replace_text(target, text)
     return Locked(environment, captured.findings, text, shown)
+
+
+def _in_short(reasons: Sequence[str]) -> str:
+    """Say each reason once, with the first packages that it holds for: a silent index has none of all."""
+    packages: dict[str, list[str]] = {}
+    for text in reasons:
+        package, _, reason = text.partition(" is not pinned: ")
+        packages.setdefault(reason, []).append(package)
+    told = []
+    for reason, names in list(packages.items())[:3]:
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        told.append(f"{', '.join(names[:3])}{more}: {reason}" if reason else names[0])
+    return "; ".join(told)
 
 
 def _lock_elsewhere(project: Project, captured: CapturedEnvironment, text: str, platform: str) -> str:

@@ -14,6 +14,7 @@ from repro.env.pip.drift import drift_findings
 from repro.env.pip.edited_files import edited_findings
 from repro.env.pip.find_links import wheels_in_find_links
 from repro.env.pip.index_hashes import hashes_of_versions
+from repro.env.pip.install_failures import GIVE_CREDENTIALS
 from repro.env.pip.interpreter_drift import interpreter_comment, interpreter_findings
 from repro.env.pip.lock_file import LockedPackage, lock_text
 from repro.env.pip.probe import InstalledDistribution, InterpreterObservations, Probe
@@ -129,7 +130,8 @@ class _Pinning(Sorting):
                 hashes = answer.hashes[distribution.name]
                 self.locked.append(LockedPackage(distribution.name, distribution.version, None, hashes))
             else:
-                self.keep_from_find_links(distribution, answer.missing[distribution.name])
+                hint = GIVE_CREDENTIALS if answer.refused else GET_HASHES
+                self.keep_from_find_links(distribution, answer.missing[distribution.name], hint)
 
     def keep_what_was_built(self) -> None:
         """Keep the wheels of what was built here from source, in place of the source's hash."""
@@ -151,14 +153,14 @@ class _Pinning(Sorting):
                     self.sources += [package for package in self.locked if package.name == distribution.name]
                     self.locked = [package for package in self.locked if package.name != distribution.name]
 
-    def keep_from_find_links(self, distribution: InstalledDistribution, reason: str) -> None:
+    def keep_from_find_links(self, distribution: InstalledDistribution, reason: str, hint: str) -> None:
         """Keep the wheel that was installed where a folder of wheels has it."""
         for path in wheels_in_find_links(distribution, self.around.environ):
             kept = keep_wheel(distribution, path, None, self.around.sink)
             if isinstance(kept, WheelInstall):
                 self.wheels.append(kept)
                 return
-        self.refuse(distribution, reason, GET_HASHES)
+        self.refuse(distribution, reason, hint)
 
     def text(self) -> str:
         """Return the lock as a file."""

@@ -27,12 +27,14 @@ _MAX_ROUNDS = 60
 class IndexAnswer:
     """What the index said: hashes by name for what it has, a reason by name for what it has not.
 
-    `absent` are those of the missing that it was asked for and does not have.
+    `absent` are those of the missing that it was asked for and does not have; `refused` is whether it did not let
+    itself be asked.
     """
 
     hashes: Mapping[str, tuple[str, ...]]
     missing: Mapping[str, str]
     absent: frozenset[str] = frozenset()
+    refused: bool = False
 
 
 def hashes_of_versions(
@@ -66,11 +68,13 @@ def hashes_of_versions(
     asked = [d for d in distributions if d.name not in hashes and d.name not in missing]
     # The project's configuration says where its index is. It may also hold overrides and constraints, which uv
     # applies to every resolution: what they hide is asked for once more from where they do not count.
+    refused = False
     for cwd in (project_root, os.sep):
         asked_now = asked
         answer = _ask(asked, python, cwd, environ, offline) if asked else IndexAnswer({}, {})
         hashes.update(answer.hashes)
         missing.update(answer.missing)
+        refused = refused or answer.refused
         asked = [distribution for distribution in asked if distribution.name in answer.absent]
         for distribution in asked_now:
             if distribution.name in hashes:
@@ -78,7 +82,7 @@ def hashes_of_versions(
                 memo.write(distribution, hashes[distribution.name])
     for distribution in asked:
         memo.write(distribution, ())
-    return IndexAnswer(hashes, missing)
+    return IndexAnswer(hashes, missing, refused=refused)
 
 
 def hashes_of_url(
@@ -139,7 +143,7 @@ def _ask(
         if not left:
             return IndexAnswer({}, missing, frozenset(absent))
     missing.update(dict.fromkeys(left, unreachable or result.reason))
-    return IndexAnswer({}, missing, frozenset(absent))
+    return IndexAnswer({}, missing, frozenset(absent), refused=failure is UvFailure.REFUSED)
 
 
 def _reason(result: UvResult, unreachable: str | None) -> str:

@@ -10,6 +10,8 @@ from repro.errors import CannotProceed, IntegrityError, RemoteError, ReproError
 if TYPE_CHECKING:  # where uv is not called, nothing is told of it
     from repro.env.pip.uv_process import UvResult
 
+GIVE_CREDENTIALS = "give uv credentials for the index (uv auth login, UV_INDEX, netrc)"
+
 
 class EnvironmentNotMade(CannotProceed):
     """uv failed for a reason that is none of the others: a build, a wrong interpreter, a full disk."""
@@ -75,7 +77,7 @@ def failure_of(result: UvResult, doing: str, *, from_archive: bool = False) -> R
         case UvFailure.UNREACHABLE:
             return IndexUnreachable(message, "try again where the index can be reached")
         case UvFailure.REFUSED:
-            return IndexUnreachable(message, "give uv credentials for the index (uv auth login, UV_INDEX, netrc)")
+            return IndexUnreachable(message, GIVE_CREDENTIALS)
         case UvFailure.OFFLINE:
             return EnvironmentOffline(message, "try again without --offline, where the network is")
         case UvFailure.ABSENT if result.of_git:

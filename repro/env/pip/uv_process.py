@@ -76,18 +76,16 @@ class UvFailure(StrEnum):
     OTHER = "other"
 
 
+_REFUSAL = re.compile(
+    r"\(?40[13] |401 Unauthorized|403 Forbidden|407 Proxy|could not read Username|Authentication failed"
+)
 # The first that matches decides. Wordings of uv 0.8 to 0.13, and of git 2.39, which uv passes on; a wording that is not
 # here gives OTHER, with uv's text.
 _SIGNS: tuple[tuple[UvFailure, re.Pattern[str]], ...] = (
     (UvFailure.DISK_FULL, re.compile(r"No space left on device|os error 28|Disk quota exceeded|os error 122")),
     (UvFailure.HASH, re.compile(r"Hash mismatch|hash mismatch|[Hh]ashes? (?:do|does) not match")),
     (UvFailure.OFFLINE, re.compile(r"[Nn]etwork (?:was|connectivity is) disabled|not found in the cache")),
-    (
-        UvFailure.REFUSED,
-        re.compile(
-            r"\(?40[13] |401 Unauthorized|403 Forbidden|407 Proxy|could not read Username|Authentication failed"
-        ),
-    ),
+    (UvFailure.REFUSED, _REFUSAL),
     (UvFailure.ABSENT, re.compile(r"404 Not Found|410 Gone|no version of|not found in the package registry")),
     (
         UvFailure.ABSENT,
@@ -122,8 +120,16 @@ class UvResult:
 
     @property
     def reason(self) -> str:
-        """uv's error in one line: what it tried, the first cause and the last, without warnings, hints and progress."""
+        """uv's error in one line: what it tried, the first cause and the last, without warnings, hints and progress.
+
+        Where an index refused, uv's error is that a package is not there; only its hint says why.
+        """
         lines = self.stderr.splitlines()
+        if self.failure is UvFailure.REFUSED:
+            hints = [line.removeprefix("hint:").strip() for line in lines if line.startswith("hint:")]
+            refusals = [hint for hint in hints if _REFUSAL.search(hint)]
+            if refusals:
+                return "; ".join(refusals)
         starts = [i for i, line in enumerate(lines) if line.startswith("error:")]
         told = lines[starts[-1] :] if starts else lines[-3:]
         until = next((i for i, line in enumerate(told) if line.startswith("hint:")), len(told))
