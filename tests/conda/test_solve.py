@@ -76,8 +76,15 @@ def test_what_cannot_be_solved_says_the_solvers_reason(channel: Path, tmp_path: 
 
 
 def test_a_spec_that_is_none_is_a_usage_error(channel: Path, tmp_path: Path) -> None:
-    with pytest.raises(BadMatchSpec, match=r"words >=="):
+    with pytest.raises(BadMatchSpec, match=r"environment\.yml, line 3, column 5: 'words >=='"):
         lock(wish(channel, "words >=="), tmp_path)
+
+
+def test_a_requirement_that_is_none_is_told_with_its_line(tmp_path: Path) -> None:
+    text = "channels: [http://127.0.0.1:9/never-asked]\ndependencies:\n  - words\n  - pip:\n    - six @@ x\n"
+    with pytest.raises(BadPipPart, match=r"environment\.yml, line 5, column 7: `pip:` has 'six @@ x'") as caught:
+        lock(text, tmp_path)
+    assert "\n" not in caught.value.message
 
 
 def test_a_package_without_a_hash_is_refused(channel: Path, tmp_path: Path) -> None:

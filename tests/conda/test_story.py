@@ -223,6 +223,11 @@ def test_scripts_of_packages_set_their_variables_in_a_run_and_in_a_rebuild(
         assert answer["verdict"] == "identical"
 
 
+def test_a_platform_that_conda_does_not_know_is_a_usage_error(story: Story) -> None:
+    error = story.ann.repro_json("env", "lock", "--platform", "win-99", expect=2)["error"]
+    assert "'win-99' is no platform" in error["message"]
+
+
 def test_a_lock_for_another_platform_is_refused_by_name(story: Story) -> None:
     story.ann.repro("env", "lock", "--platform", "osx-arm64")
     error = story.ann.repro_json("env", "create", expect=3)["error"]

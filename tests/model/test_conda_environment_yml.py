@@ -51,6 +51,7 @@ def test_channels_pins_selectors_and_pips_part_are_read() -> None:
         ("dependencies: numpy\n", "line 1, column 1", "must be a list"),
         ("channels: [x]\n", "line 1, column 1", "no package"),
         ("platforms: [linux]\ndependencies: [x]\n", "line 1, column 13", "'linux' is no platform"),
+        ("platforms: [win-99]\ndependencies: [x]\n", "line 1, column 13", "'win-99' is no platform"),
         ("dependencies: [x]\nchannels: [1]\n", "line 2, column 12", "1 is no channel"),
         ("- x\n", "line 1, column 1", "dependencies"),
     ],

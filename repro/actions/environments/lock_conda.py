@@ -11,6 +11,8 @@ from repro.env.conda.file_names import LOCKS, cache_dir, find_lock, find_wish, m
 from repro.env.conda.lock_maker import LockTask, make_lock
 from repro.env.conda.platform import platform_here
 from repro.env.conda.project_files import read_wish
+from repro.errors import UsageError
+from repro.model.environments.conda_environment_yml import PLATFORM_EXAMPLES, PLATFORMS
 from repro.model.environments.conda_lock_file import dump_conda_lock
 from repro.model.environments.environment_settings import EnvironmentSettings
 from repro.model.finding import Finding
@@ -54,12 +56,16 @@ def lock_wish(
 
     Raises:
         as `repro.env.conda.lock_maker.make_lock`, and BadEnvironmentYml.
+        UsageError: a platform is none.
     """
     settings = project.settings.environment
     wish = read_wish(project.root, source, settings)  # what is wrong in it is said first: nothing else would mend it
     need_rattler()
     chosen = tuple(dict.fromkeys(platforms or wish.platforms or (platform_here(),)))
     folder = os.path.dirname(os.path.join(project.root, source))
+    for platform in chosen:
+        if platform not in PLATFORMS:
+            raise UsageError(f"{platform!r} is no platform of conda's", PLATFORM_EXAMPLES)
     task = LockTask(project.environ, folder, cache_dir(project.places.environments), offline)
     lock = make_lock(wish, chosen, [source], task)
     text = dump_conda_lock(lock).decode()

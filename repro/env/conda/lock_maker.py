@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from repro.env.conda.channels import DEFAULT_CHANNELS, Channel, open_channel
 from repro.env.conda.platform import virtual_packages
-from repro.env.conda.solve import Solved, open_gateway, solve
+from repro.env.conda.solve import BadMatchSpec, Solved, match_spec, open_gateway, solve
 from repro.errors import UsageError
 from repro.model.canonical import canonical_digest
 from repro.model.environments.conda_environment_yml import CondaWish
@@ -73,6 +73,7 @@ def make_lock(wish: CondaWish, platforms: Sequence[str], sources: Sequence[str],
         ChannelUnreachable, IndexUnreachable: the network (5).
     """
     channels = channels_of(wish, task.environ)
+    _check(wish, sources[0])
     gateway = open_gateway(channels, task.environ, os.path.join(task.cache_dir, "repodata"), task.offline)
     virtual = {platform: virtual_packages(platform, task.environ) for platform in platforms}
     solved = {
@@ -92,6 +93,24 @@ def make_lock(wish: CondaWish, platforms: Sequence[str], sources: Sequence[str],
         site_packages={platform: one.site_packages for platform, one in solved.items() if one.site_packages},
         sources=tuple(sources),
     )
+
+
+def _check(wish: CondaWish, source: str) -> None:
+    """Say which line is none of conda's or pip's, before anything is asked for.
+
+    Raises:
+        BadMatchSpec, BadPipPart: with the line and column.
+    """
+    for one in wish.conda:
+        try:
+            match_spec(one.spec)
+        except BadMatchSpec as error:
+            raise BadMatchSpec(f"{source}, {wish.place_of(one.spec)}: {error.message}", error.hint) from None
+    for one in wish.pip:
+        try:
+            _is_provided(one.spec, {})
+        except BadPipPart as error:
+            raise BadPipPart(f"{source}, {wish.place_of(one.spec)}: {error.message}", error.hint) from None
 
 
 def _specs(wish: CondaWish, platform: str) -> list[str]:
@@ -136,7 +155,8 @@ def _is_provided(text: str, provided: Mapping[str, str]) -> bool:
     try:
         requirement = Requirement(text)
     except InvalidRequirement as error:
-        raise BadPipPart(f"`pip:` has {text!r}, which is no requirement: {error}") from None
+        reason = str(error).partition("\n")[0]
+        raise BadPipPart(f"`pip:` has {text!r}, which is no requirement: {reason}") from None
     version = provided.get(normalised(requirement.name))
     if version is None:
         return False

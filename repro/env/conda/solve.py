@@ -78,7 +78,7 @@ def solve(
         NoPackageHash: a channel lists a package without SHA-256.
         ChannelUnreachable, NoSuchChannel: a channel cannot be read.
     """
-    records = asyncio.run(_solve(gateway, channels, [_match_spec(s) for s in specs], platform, virtual))
+    records = asyncio.run(_solve(gateway, channels, [match_spec(s) for s in specs], platform, virtual))
     packages = sorted((locked_file(r, platform) for r in records), key=lambda p: p.name)
     python = next((r for r in records if r.name.normalized == "python"), None)
     site = python.python_site_packages_path if python is not None else None
@@ -109,7 +109,12 @@ def locked_file(record: RepoDataRecord, platform: str) -> LockedFile:
     )
 
 
-def _match_spec(text: str) -> Any:
+def match_spec(text: str) -> Any:
+    """Return what py-rattler takes for a line of an `environment.yml`.
+
+    Raises:
+        BadMatchSpec: it is none.
+    """
     from rattler import MatchSpec
     from rattler.exceptions import InvalidMatchSpecError
 

@@ -18,7 +18,17 @@ _IGNORED = {
 }
 _COMMENT = re.compile(r"\s#\s*\[([^\]]*)\]")
 _SEL = re.compile(r"sel\(([^)]*)\)")
-_SUBDIR = re.compile(r"(?:linux|osx|win)-[a-z0-9]+")
+PLATFORMS = frozenset(
+    f"{system}-{machine}"
+    for system, machines in {
+        "linux": "32 64 aarch64 armv6l armv7l loongarch64 ppc64 ppc64le riscv32 riscv64 s390x",
+        "osx": "64 arm64",
+        "win": "32 64 arm64",
+    }.items()
+    for machine in machines.split()
+)
+"""Those that packages of conda are made for and a lock can be of. Source: `rattler_conda_types::Platform`."""
+PLATFORM_EXAMPLES = "for example linux-64, osx-arm64, win-64"
 
 
 class BadEnvironmentYml(UsageError):
@@ -60,6 +70,11 @@ class CondaWish:
     def conda_for(self, subdir: str) -> tuple[str, ...]:
         """Return the match specs that hold on a platform."""
         return tuple(w.spec for w in self.conda if w.selector is None or holds(w.selector, subdir))
+
+    def place_of(self, spec: str) -> str:
+        """Return where a spec or a requirement stands, for messages; the first place of several."""
+        line, column = next((w.position for w in (*self.conda, *self.pip) if w.spec == spec), (1, 1))
+        return f"line {line}, column {column}"
 
     def pip_for(self, subdir: str) -> tuple[str, ...]:
         """Return the pip requirements that hold on a platform."""
@@ -154,10 +169,8 @@ class _Reader:
         return value.strip()
 
     def platform(self, value: Any, number: int) -> str:
-        if not isinstance(value, str) or not _SUBDIR.fullmatch(value):
-            raise self.bad(
-                ("platforms", number), f"{value!r} is no platform", "for example linux-64, osx-arm64, win-64"
-            )
+        if not isinstance(value, str) or value not in PLATFORMS:
+            raise self.bad(("platforms", number), f"{value!r} is no platform", PLATFORM_EXAMPLES)
         return value
 
     def finding(self, key: str) -> Finding:
