@@ -156,7 +156,7 @@ def container_findings(container: InContainer, end: ContainerEnd) -> tuple[Findi
     """Return what there is to say of a run that has ended: what it left in the container, and whence it could read."""
     findings = [
         Finding("made-outside", "was written in the container, outside the project: it is gone", path)
-        for path in end.changed[:10]
+        for path in [path for path in end.changed if not _is_bytecode(path)][:10]
     ]
     if container.network != "none":
         detail = f"the container had the network ({container.network}): what came from there is not recorded"
@@ -164,6 +164,12 @@ def container_findings(container: InContainer, end: ContainerEnd) -> tuple[Findi
             Finding("network-open", detail, hint="a rebuild has no network: download first, `repro add` it")
         )
     return tuple(findings)
+
+
+def _is_bytecode(path: str) -> bool:
+    """Whether Python put it beside its modules, as it does at each first import of an image that has none."""
+    folder, name = os.path.split(path)
+    return os.path.basename(folder) == "__pycache__" or name == "__pycache__"
 
 
 def usable(path: str) -> str:

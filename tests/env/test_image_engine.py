@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import socket
+from pathlib import Path
 
 import docker.errors
 import pytest
 import requests
 
-from repro.env.image.engine import EngineRefused, EngineStopped, engine_errors, names_by_manifest
+from repro.env.image.engine import EngineRefused, EngineStopped, NoEngine, connect, engine_errors, names_by_manifest
 
 
 def test_what_an_engine_says_in_the_middle_of_an_answer_is_its_no_and_a_full_disk_is_named() -> None:
@@ -34,3 +36,14 @@ def test_an_engine_with_containerds_store_is_told_by_its_own_words() -> None:
     assert names_by_manifest({"Driver": "overlayfs", "DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]]})
     assert not names_by_manifest({"Driver": "overlay2", "DriverStatus": [["Backing Filesystem", "extfs"]]})
     assert not names_by_manifest({"Driver": "vfs", "DriverStatus": None})
+
+
+def test_an_engine_that_takes_connections_and_says_nothing_does_not_hold_anybody_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("repro.env.image.engine._ANSWER_S", 1)
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(tmp_path / "s"))
+        silent.listen()
+        with pytest.raises(NoEngine, match="timed out"):
+            connect({"DOCKER_HOST": f"unix://{tmp_path}/s"})

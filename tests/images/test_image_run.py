@@ -155,9 +155,16 @@ def test_a_kill_of_repro_takes_the_container_with_it(locked: Person, client: doc
 
 
 def test_what_is_written_outside_the_project_is_said_to_be_gone(locked: Person) -> None:
-    done = locked.repro("run", "--", "sh", "-c", "mkdir -p /data && echo x > /data/lost && echo y > /tmp/scratch")
+    done = locked.repro(
+        "run",
+        "--",
+        "sh",
+        "-c",
+        "mkdir -p /data && echo x > /data/lost && echo y > /tmp/scratch; python3 -c 'import greet'",
+    )
     assert "made-outside: /data/lost: was written in the container" in done.stderr
     assert "scratch" not in done.stderr
+    assert "__pycache__" not in done.stderr
 
 
 def test_the_network_is_there_when_repro_yaml_says_so_and_the_run_tells(locked: Person, registry_at: str) -> None:

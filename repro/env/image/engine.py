@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _SLOW_S = 24 * 3600  # a build or a pull may be silent for long; an engine that has gone closes the connection
 
+_ANSWER_S = 60  # an engine that hangs takes connections and says nothing
+
 
 class NoDockerSdk(CannotProceed):
     """The package that speaks to engines is not installed."""
@@ -169,11 +171,13 @@ def _answering(address: str, environ: Mapping[str, str]) -> Engine | str:
     try:
         # Only the address is taken from it: TLS settings go with DOCKER_HOST, as Docker's own program has it.
         tls = {name: environ[name] for name in ("DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH") if name in environ}
-        client = docker.DockerClient.from_env(
-            version="auto", timeout=_SLOW_S, environment={"DOCKER_HOST": address, **tls}
-        )
-        said = client.version()
-        by_manifest = _may_have_two_stores(str(said.get("Version", ""))) and names_by_manifest(client.info())
+        where = {"DOCKER_HOST": address, **tls}
+        with contextlib.closing(
+            docker.DockerClient.from_env(version="auto", timeout=_ANSWER_S, environment=where)
+        ) as asked:
+            said = asked.version()
+            by_manifest = _may_have_two_stores(str(said.get("Version", ""))) and names_by_manifest(asked.info())
+            client = docker.DockerClient.from_env(version=asked.api.api_version, timeout=_SLOW_S, environment=where)
     except (docker.errors.DockerException, requests.RequestException, OSError) as error:
         return _reason(error)
     names = {str(part.get("Name", "")) for part in said.get("Components") or ()}
