@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 
 from repro.errors import IntegrityError
 from repro.model.digest import Digest
@@ -27,7 +28,8 @@ _WORTH_KEEPING = 1024 * 1024
 """Bytes of a pack below which what is in it is put together with other small objects here."""
 
 _AT_ONCE = 8
-"""Packs that are named together: what is killed finds its work again."""
+_SECONDS_AT_MOST = 10.0
+"""How many packs are named together, and how long the first of them waits: what is killed finds its work again."""
 
 
 class FetchedPacks:
@@ -41,6 +43,7 @@ class FetchedPacks:
         self._told = told
         self._lock = threading.Lock()
         self._waiting: list[WrittenPack] = []
+        self._since = time.monotonic()
         self.objects = 0
         self.bytes = 0
 
@@ -64,7 +67,7 @@ class FetchedPacks:
             self._waiting.append(written)
             self.objects += len(marked)
             self.bytes += sum(one.place.size for one in marked)
-            if len(self._waiting) >= _AT_ONCE:
+            if len(self._waiting) >= _AT_ONCE or time.monotonic() - self._since >= _SECONDS_AT_MOST:
                 self._publish()
         return True
 
@@ -79,6 +82,7 @@ class FetchedPacks:
 
     def _publish(self) -> None:
         packs, self._waiting = self._waiting, []
+        self._since = time.monotonic()
         if packs:
             self._cache.publish(packs)
 

@@ -1,4 +1,4 @@
-"""A push and a fetch of much that are killed on their way, over S3 and SFTP: the next sends the rest, in bytes."""
+"""A push and a fetch of much that are killed on their way, over S3 and SFTP: the next moves the rest, in bytes."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ LARGE = 32_000_000
 MOST = LARGE * 3 // 4
 PACK = 500_000
 """Here instead of 64 MiB. A pack ends with the chunk that fills it, of at most 2 MiB."""
+SMALL = 100_000
+A_PACK = 16
 AT_ONCE = 2
 """Packs that an index names, and transfers at a time."""
 LOST = (3 * AT_ONCE + 1) * (PACK + 2_000_000)
@@ -30,14 +32,16 @@ LOST = (3 * AT_ONCE + 1) * (PACK + 2_000_000)
 _CHILD = f"""
 import os, sys
 from repro.model.content import ObjectRef
-from repro.store import outgoing
+from repro.store import fetched_packs, outgoing
 from repro.store.cache import Cache
 from repro.store.open_remote import open_remote
 from repro.store.transfer import fetch_objects, push_objects
 outgoing.PACK_SIZE = {PACK}
-outgoing._PACKS_AT_ONCE = {AT_ONCE}
+outgoing._PACKS_AT_ONCE = fetched_packs._AT_ONCE = {AT_ONCE}
+fetched_packs._WORTH_KEEPING = {PACK}
 doing = {{"push": push_objects, "fetch": fetch_objects}}[sys.argv[1]]
-doing(Cache(sys.argv[2]), open_remote(sys.argv[3], os.environ), [ObjectRef(sys.argv[4], {LARGE})], jobs={AT_ONCE})
+refs = [ObjectRef(digest, int(size)) for digest, size in map(str.split, sys.argv[4:])]
+doing(Cache(sys.argv[2]), open_remote(sys.argv[3], os.environ), refs, jobs={AT_ONCE})
 """
 
 
@@ -59,8 +63,9 @@ def place(
         yield f"s3://{bucket}/p?endpoint=http://127.0.0.1:{proxy.port}", proxy
 
 
-def _begin(doing: str, cache: str, url: str, ref: ObjectRef) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", _CHILD, doing, cache, url, ref.digest], env=dict(os.environ))
+def _begin(doing: str, cache: str, url: str, *refs: ObjectRef) -> subprocess.Popen[bytes]:
+    named = [f"{ref.digest} {ref.size}" for ref in refs]
+    return subprocess.Popen([sys.executable, "-c", _CHILD, doing, cache, url, *named], env=dict(os.environ))
 
 
 def _killed(child: subprocess.Popen[bytes], passed: Callable[[], int]) -> int:
@@ -93,3 +98,25 @@ def test_what_is_killed_goes_on_there(place: tuple[str, Faults], tmp_path: Path)
     again = _ended(_begin("fetch", elsewhere.root, url, ref), lambda: counted.down)
     assert 0 < again < LARGE - first + LOST < LARGE
     assert missing_here(elsewhere, [ref]) == ()
+
+
+@pytest.mark.parametrize("place", ["ssh"], indirect=True)
+def test_many_small_objects_that_came_before_a_kill_do_not_come_again(
+    place: tuple[str, Faults], tmp_path: Path
+) -> None:
+    url, counted = place
+    cache = Cache(str(tmp_path / "cache"))
+    some = random.Random(2)
+    refs: list[ObjectRef] = []
+    while len(refs) < LARGE // SMALL:  # each batch is a pack, which goes as it is
+        with cache.batch() as batch:
+            refs += [batch.add_bytes(some.randbytes(SMALL)) for _ in range(A_PACK)]
+    _ended(_begin("push", cache.root, url, *refs), lambda: counted.up)
+
+    elsewhere = Cache(str(tmp_path / "elsewhere"))
+    began = counted.down
+    first = _killed(_begin("fetch", elsewhere.root, url, *refs), lambda: counted.down - began)
+    assert missing_here(elsewhere, refs)
+    again = _ended(_begin("fetch", elsewhere.root, url, *refs), lambda: counted.down)
+    assert 0 < again < LARGE - first + LOST < LARGE
+    assert missing_here(elsewhere, refs) == ()
