@@ -174,7 +174,7 @@ class StoredObjects:
 
         found, file = f"the object {digest} is not in the cache {self.root}", lost_from(self.root, digest)
         if file is None:
-            return MissingObject(found, "get it with: repro fetch")
+            return MissingObject(found, "get it with: repro fetch; what belongs to a run, with: repro fetch RUN")
         return MissingObject(
             f"{found}: it came from {name_to_text(file)}, and did not reach the disk before the machine went down",
             "add that file again if there is a copy of it, or get it with: repro fetch",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from repro.env.conda.channels import ChannelUnreachable, NoSuchChannel
+from repro.env.conda.channels import ChannelUnreachable, NoSuchChannel, failure_of
 from repro.env.conda.lock_maker import BadPipPart
 from repro.env.conda.platform import platform_here, unmet_needs
 from repro.env.conda.solve import BadMatchSpec, NoPackageHash, Unsolvable
@@ -99,6 +99,14 @@ def test_a_channel_that_is_not_there_and_a_server_that_is_not_are_told_apart(
         lock(wish(f"{served.url}/nowhere", "hello"), tmp_path)
     with pytest.raises(ChannelUnreachable):
         lock(wish("http://127.0.0.1:9/channel", "hello"), tmp_path)
+
+
+def test_a_disk_of_ours_is_not_blamed_on_the_channel(channel: Path, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file where a folder should be")
+    with pytest.raises(NotADirectoryError):
+        lock(wish(channel, "hello"), tmp_path)
+    full = failure_of(OSError("failed to write: No space left on device (os error 28)"), "read the channels")
+    assert (full.id, full.exit_code) == ("disk-full", 3)
 
 
 def test_without_the_network_an_index_that_was_read_before_is_enough(served: ChannelServer, tmp_path: Path) -> None:

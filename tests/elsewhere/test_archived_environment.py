@@ -244,6 +244,29 @@ def test_what_builds_the_projects_own_package_is_archived_as_each_runs_code_says
     assert bob.repro_json("rebuild", second, "--from", str(desk.remote))["findings"] == []
 
 
+def test_an_archive_of_which_only_the_record_came_by_git_stands_in_nobodys_way(desk: Desk) -> None:
+    desk.ann.write("repro.yaml", f"remotes: {{store: {{url: {desk.remote}}}}}\n")
+    run = desk.run()
+    desk.ann.repro("push")
+    desk.ann.repro("env", "archive", run)  # and nobody pushes it
+    desk.ann.git("add", "--all")
+    desk.ann.git("commit", "--quiet", "--message", "with the archive's record")
+    clone = desk.bob.home / "clone"
+    desk.bob.git("clone", "--quiet", str(desk.ann.cwd), str(clone))
+    assert desk.bob.at(clone).repro_json("rebuild", run)["verdict"] == "identical"
+
+
+def test_a_clone_archives_a_run_whose_lock_only_the_remote_has(desk: Desk) -> None:
+    desk.ann.write("repro.yaml", f"remotes: {{store: {{url: {desk.remote}}}}}\n")
+    run = desk.run()
+    desk.ann.repro("push")
+    desk.ann.git("add", "--all")
+    desk.ann.git("commit", "--quiet", "--message", "run")
+    clone = desk.bob.home / "clone"
+    desk.bob.git("clone", "--quiet", str(desk.ann.cwd), str(clone))
+    assert desk.bob.at(clone).repro_json("env", "archive", run)["runs"][0]["archived_now"] is True
+
+
 def test_what_is_not_pinned_cannot_be_archived_and_that_is_said(desk: Desk) -> None:
     desk.index.remove("alpha", "1.0")
     ann = desk.ann.having(UV_CACHE_DIR=str(desk.ann.home / "another-uv"))

@@ -127,6 +127,16 @@ def test_a_python_on_the_path_is_found(desk: Desk, here: PipEnvironment) -> None
     assert find_interpreter(wanted, environ) == (str(python), wanted)
 
 
+def test_a_python_behind_an_active_venv_on_the_path_is_found(desk: Desk, here: PipEnvironment) -> None:
+    wanted = Interpreter("cpython", "3.11.98", "cpython-311-x86_64-linux-gnu", here.python.platform)
+    python = pretend(desk.folder / "bin/python3.11", wanted)
+    pretend(desk.folder / "other/bin/python3.11", wanted)
+    (desk.folder / "other/pyvenv.cfg").write_text("home = /nowhere\n")
+    uv_is_no_help = {"UV_CACHE_DIR": "/dev/null/none"}
+    path = f"{desk.folder / 'other/bin'}:{desk.folder / 'bin'}:{desk.environ['PATH']}"
+    assert find_interpreter(wanted, {**desk.environ, **uv_is_no_help, "PATH": path}) == (str(python), wanted)
+
+
 def test_a_free_threaded_python_is_another_one(desk: Desk, here: PipEnvironment) -> None:
     pretend(desk.folder / "bin/python3.13", Interpreter("cpython", "3.13.98", "cpython-313-x", "linux-x86_64"))
     environ = {**desk.environ, "PATH": f"{desk.folder / 'bin'}:{desk.environ['PATH']}"}

@@ -83,7 +83,7 @@ def test_a_missing_object_is_named_with_the_way_to_get_it(cache: Cache, tmp_path
     for read in (lambda: cache.read(HELLO), lambda: cache.open(HELLO), lambda: cache.verify(HELLO)):
         with pytest.raises(MissingObject, match=HELLO.digest) as caught:
             read()
-        assert caught.value.hint == "get it with: repro fetch"
+        assert caught.value.hint == "get it with: repro fetch; what belongs to a run, with: repro fetch RUN"
     assert not cache.has(HELLO.digest)
     assert not (tmp_path / "cache").exists()
 

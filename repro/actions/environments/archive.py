@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from repro.actions.environments.archives import archived_files
 from repro.actions.environments.build_needs import requirements_of_run
+from repro.actions.run_source import bring, open_run
 from repro.env.kind_modules import kind_named
 from repro.env.kinds import ArchiveRequest
 from repro.errors import CannotProceed, ReproError
 from repro.model.environments.archive import Archive, ArchivedFile
-from repro.model.environments.environment import Environment
+from repro.model.environments.environment import Environment, named_objects
 from repro.model.environments.environment_record import environment_id
 from repro.model.environments.outside_world import depends_on_outside, not_archived_to_build
 from repro.model.finding import Finding
@@ -66,6 +67,8 @@ def archive_run(project: Project, manifest: Manifest) -> ArchivedRun:
     known = archived_files(project.records(), environment)
     if known and not not_archived_to_build(environment, [file.name for file in known], build):
         return ArchivedRun(manifest.run, known, fresh=False)
+    source = open_run(project, manifest.run, None)
+    bring(source, [ref for _, ref in named_objects(environment)])
     files = _archive(project, manifest.run, environment, build)
     return ArchivedRun(manifest.run, files, fresh=True)
 

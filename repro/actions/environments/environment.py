@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from repro.env.kind_modules import kind_named
@@ -12,7 +12,7 @@ from repro.env.kinds import LockRequest, RealiseRequest
 from repro.env.realised import Realised
 from repro.env.which_kind import find_kind
 from repro.env.which_python import NoPython, which
-from repro.model.environments.environment import Environment
+from repro.model.environments.environment import Environment, ImageEnvironment
 from repro.model.environments.environment_settings import EnvironmentSettings
 from repro.model.finding import Finding
 from repro.project import Project, Workspace
@@ -131,6 +131,8 @@ def realise_environment(
     """
     from repro.actions.environments.archives import archived_files
     from repro.actions.run_source import bring
+    from repro.store.object_faults import MissingObject
+    from repro.store.storages.errors import MissingOnRemote
 
     request = RealiseRequest(
         means=means,
@@ -143,4 +145,11 @@ def realise_environment(
         checkout_root=checkout_root,
         offline=offline,
     )
-    return kind_named(environment.kind).realise(environment, request)
+    realise = kind_named(environment.kind).realise
+    try:
+        return realise(environment, request)
+    except (MissingObject, MissingOnRemote):
+        if not request.archive or isinstance(environment, ImageEnvironment):
+            raise
+    # The archive's record came by git, or from another remote, and its files did not: then as if there were none.
+    return realise(environment, replace(request, archive=()))

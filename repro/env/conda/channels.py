@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from repro.env.pip.install_failures import EnvironmentDiskFull
 from repro.errors import CannotProceed, RemoteError, ReproError
 from repro.model.environments.conda_url import (
     channel_url,
@@ -23,6 +24,8 @@ from repro.model.environments.conda_url import (
 if TYPE_CHECKING:
     from rattler.networking import Client
 
+DISK_FULL = ("os error 28", "No space left", "os error 122", "Disk quota")
+"""What py-rattler says of a full disk."""
 DEFAULT_CHANNELS = ("conda-forge",)
 _RETRIES = 3
 
@@ -142,6 +145,8 @@ def failure_of(error: Exception, doing: str) -> ReproError:
     lines = [line.removeprefix("Caused by: ") for line in said.splitlines() if line]
     short = "; ".join(dict.fromkeys(lines))
     message = f"cannot {doing}: {short[:600]}"
+    if any(sign in said for sign in DISK_FULL):
+        return EnvironmentDiskFull(message, "make room on that disk and try again; nothing was left behind")
     if "(401" in said or "(403" in said:
         hint = "give credentials: RATTLER_AUTH_FILE, or $VARIABLE in the channel's URL in environment.yml"
         return ChannelUnreachable(message, hint)

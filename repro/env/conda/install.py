@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from repro.env.conda.channels import Channel, ChannelUnreachable, client_for
+from repro.env.conda.channels import DISK_FULL, Channel, ChannelUnreachable, client_for
 from repro.env.pip.install_failures import (
     EnvironmentDiskFull,
     EnvironmentNotMade,
@@ -32,7 +32,6 @@ MAX_PREFIX = 254
 
 GONE = f"the channel has it no more: {ELSEWHERE}"
 CHANGED = f"the channel serves another file than it did: ask who runs it, or {ELSEWHERE}"
-_DISK_FULL = ("os error 28", "No space left", "os error 122", "Disk quota")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +199,7 @@ def install_failure(error: Exception) -> ReproError:
     message = f"cannot install the locked packages: {'; '.join(dict.fromkeys(lines))[:600]}"
     if "hash mismatch" in said:
         return PackageHashMismatch(message, CHANGED)
-    if any(sign in said for sign in _DISK_FULL):
+    if any(sign in said for sign in DISK_FULL):
         return EnvironmentDiskFull(message, "make room on that disk and try again; nothing was left behind")
     if "(404" in said or "(410" in said or "No such file or directory" in said:
         return PackageGone(message, GONE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,9 @@ def open_gateway(channels: Sequence[Channel], environ: Mapping[str, str], cache_
 
     Raises:
         NoRattler: py-rattler is not here.
+        OSError: the folder for what is kept cannot be made.
     """
+    os.makedirs(cache_dir, exist_ok=True)  # py-rattler takes its failure for the channel's
     client = client_for(channels, environ)
     from rattler import Gateway, SourceConfig
 

@@ -73,10 +73,12 @@ def _candidates(wanted: Interpreter, environ: Mapping[str, str]) -> Iterator[str
         yield _own_base()
     name = "python" if wanted.implementation == "cpython" else "pypy"
     minor = ".".join(wanted.version.split(".")[:2])
+    folders = environ.get("PATH", os.defpath).split(os.pathsep)
+    # pyenv's shims are shell scripts that answer for one version and fail for the others.
+    path = os.pathsep.join(f for f in folders if "/shims" not in f and not _in_venv(os.path.join(f, name)))
     for spelled in (f"{name}{minor}", f"{name}3"):
-        found = which(spelled, os.sep, environ.get("PATH", os.defpath))
-        # pyenv's shims are shell scripts that answer for one version and fail for the others.
-        if found is not None and "/shims/" not in found and not _in_venv(found):
+        found = which(spelled, os.sep, path)
+        if found is not None and not _in_venv(found):
             yield found
     pyenv = environ.get("PYENV_ROOT") or os.path.join(environ.get("HOME", os.sep), ".pyenv")
     installed = os.path.join(pyenv, "versions", wanted.version, "bin", name)
