@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from repro.model.environments.environment import PipEnvironment
 
 _MARK = "repro-environment.json"
-_TEMPORARY = "tmp-"
+TEMPORARY = "tmp-"
 _LEFT_OVER_S = 24 * 3600
 _FORMAT = 1
 
@@ -92,7 +92,7 @@ def make_environment(envs_dir: str, key: str, build: Callable[[str], None], plac
     import shutil
 
     os.makedirs(envs_dir, exist_ok=True)
-    _remove_left_overs(envs_dir)
+    remove_left_overs(envs_dir)
     temporary = _temporary_folder(envs_dir, place)
     try:
         made = os.path.join(temporary, "env")
@@ -108,13 +108,13 @@ def make_environment(envs_dir: str, key: str, build: Callable[[str], None], plac
 
 def _temporary_folder(envs_dir: str, place: str | None) -> str:
     if place is not None:
-        path = os.path.join(envs_dir, _TEMPORARY + place)
+        path = os.path.join(envs_dir, TEMPORARY + place)
         with contextlib.suppress(FileExistsError):
             os.mkdir(path, 0o700)
             return path
     import tempfile
 
-    return tempfile.mkdtemp(prefix=_TEMPORARY, dir=envs_dir)
+    return tempfile.mkdtemp(prefix=TEMPORARY, dir=envs_dir)
 
 
 def _put_in_place(envs_dir: str, key: str, made: str, temporary: str) -> str:
@@ -155,12 +155,13 @@ def _mark(prefix: str) -> dict[str, list[str]]:
     return names
 
 
-def _remove_left_overs(envs_dir: str) -> None:
+def remove_left_overs(envs_dir: str) -> None:
+    """Remove what killed processes left a day ago or longer: folders whose names begin with `TEMPORARY`."""
     import shutil
     import time
 
     for name in os.listdir(envs_dir):
         path = os.path.join(envs_dir, name)
         with contextlib.suppress(FileNotFoundError):
-            if name.startswith(_TEMPORARY) and time.time() - os.stat(path).st_mtime > _LEFT_OVER_S:
+            if name.startswith(TEMPORARY) and time.time() - os.stat(path).st_mtime > _LEFT_OVER_S:
                 shutil.rmtree(path, ignore_errors=True)

@@ -253,7 +253,11 @@ def test_an_archive_of_which_only_the_record_came_by_git_stands_in_nobodys_way(d
     desk.ann.git("commit", "--quiet", "--message", "with the archive's record")
     clone = desk.bob.home / "clone"
     desk.bob.git("clone", "--quiet", str(desk.ann.cwd), str(clone))
-    assert desk.bob.at(clone).repro_json("rebuild", run)["verdict"] == "identical"
+    bob = desk.bob.at(clone)
+    assert bob.repro_json("rebuild", run)["verdict"] == "identical"
+    assert bob.repro_json("env", "archive", run)["runs"][0]["archived_now"] is True
+    bob.repro("push", run)
+    assert [finding["kind"] for finding in bob.repro_json("verify", run)["findings"]] == []
 
 
 def test_a_clone_archives_a_run_whose_lock_only_the_remote_has(desk: Desk) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from repro.actions.environments.archives import archived_files
 from repro.actions.environments.build_needs import requirements_of_run
-from repro.actions.run_source import bring, open_run
+from repro.actions.run_source import RunSource, bring, open_run
+from repro.env.environment_cache import TEMPORARY, remove_left_overs
 from repro.env.kind_modules import kind_named
 from repro.env.kinds import ArchiveRequest
 from repro.errors import CannotProceed, ReproError
@@ -65,9 +67,10 @@ def archive_run(project: Project, manifest: Manifest) -> ArchivedRun:
     if not depends_on_outside(environment, build):
         return ArchivedRun(manifest.run, (), fresh=False, needed=False)
     known = archived_files(project.records(), environment)
-    if known and not not_archived_to_build(environment, [file.name for file in known], build):
-        return ArchivedRun(manifest.run, known, fresh=False)
     source = open_run(project, manifest.run, None)
+    whole = not not_archived_to_build(environment, [file.name for file in known], build)
+    if known and whole and _can_be_had(known, source):
+        return ArchivedRun(manifest.run, known, fresh=False)
     bring(source, [ref for _, ref in named_objects(environment)])
     files = _archive(project, manifest.run, environment, build)
     return ArchivedRun(manifest.run, files, fresh=True)
@@ -90,6 +93,12 @@ def archive_as_settings_say(project: Project, manifest: Manifest, *, offline: bo
     return ()
 
 
+def _can_be_had(files: Sequence[ArchivedFile], source: RunSource) -> bool:
+    """Whether the files of a record are here or on the remote: a record comes by git too, and its files do not."""
+    away = [file.object.digest for file in files if not source.cache.has(file.object.digest)]
+    return not away or (source.objects is not None and all(source.objects.has(digest) for digest in away))
+
+
 def _archive(
     project: Project, run: RunId, environment: Environment, build: tuple[str, ...]
 ) -> tuple[ArchivedFile, ...]:
@@ -99,13 +108,18 @@ def _archive(
         reasons = "; ".join(finding.detail for finding in plan.blocking)
         raise NotArchivable(f"the environment of {run} cannot be archived here: {reasons}", plan.blocking[0].hint)
     cache, own = project.cache(), ArchiveRecords(project.folder)
-    with tempfile.TemporaryDirectory(prefix="repro-archive-") as folder:
+    known = {sha256: ref for sha256, ref in own.objects_by_sha256().items() if cache.has(ref.digest)}
+    environments = project.places.environments
+    os.makedirs(environments, exist_ok=True)
+    remove_left_overs(environments)
+    # There, and not in /tmp: it may take as much as the environment, and what a kill leaves is found again.
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=environments) as folder:
         request = ArchiveRequest(
             objects=cache,
             sink=cache,
-            known=own.objects_by_sha256(),
+            known=known,
             means=plan.means,
-            envs_dir=project.places.environments,
+            envs_dir=environments,
             folder=folder,
             environ=project.environ,
             project_root=project.root,
