@@ -284,4 +284,4 @@ def _cache_at(root: str) -> Cache:
     """One object per store: it remembers what must be flushed before a record is published."""
     from repro.store.cache import Cache
 
-    return Cache(root)
+    return Cache(root, "repro.packing_process")

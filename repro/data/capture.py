@@ -9,27 +9,24 @@ mended, and a tree that is there does not prove that its files are.
 from __future__ import annotations
 
 import contextlib
-import os
-import stat
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 from repro.data.captured_file import ChangedWhileRead as ChangedWhileRead
 from repro.data.captured_file import capture_file
 from repro.data.captured_tree import SeenPart, encode_seen, leaf_content
-from repro.data.known_directory import KnownDirectory
 from repro.data.memo import Memo, MemoWriter, digest_bytes, digest_from
 from repro.data.memo_records import NO_DIGEST, BadMemo, Closing, encode_closing, encode_part
 from repro.data.open_safely import parent_of
 from repro.data.rows import RACY_NS, now_ns, pack_rows
-from repro.data.scan import Part, StoreRoot, check_names, enter, list_directory, look_at
+from repro.data.scan import StoreRoot
+from repro.data.walk_ahead import FoundDirectory, FoundPart, LeftDirectory, WalkAhead, in_order
 from repro.errors import CannotProceed
 from repro.model.content import Content, Kind
 from repro.model.names import RelPath, name_to_text
 from repro.model.progress import SILENT, Progress
 from repro.model.tree_objects import MAX_TREE_BYTES, BatchingSink, KnowingSink, Recalled, RecallingSink
-
-_UNKNOWN = Closing(0, 0, NO_DIGEST)
 
 
 class DirectoryTooLarge(CannotProceed):
@@ -76,10 +73,10 @@ def capture(
     with parent_of(root, path) as parent, _recalling(sink, memo) as recalled:
         with _batch_of(sink) as inner:
             try:
-                captured = _Walk(inner, recalled, memo, writer, progress, store).top(parent, path)
+                captured = _captured(parent, path, inner, recalled, memo, writer, progress, store)
             except BadMemo:
                 writer.start()
-                captured = _Walk(inner, recalled, None, writer, progress, store).top(parent, path)
+                captured = _captured(parent, path, inner, recalled, None, writer, progress, store)
         witness = recalled.witness()
     writer.finish(captured.content, captured.files, started_ns - RACY_NS, witness)
     return captured
@@ -117,102 +114,90 @@ class _OneByOne:
         return b""
 
 
-@dataclass(frozen=True, slots=True)
-class _Walk:
-    sink: KnowingSink
-    recalled: Recalled
-    memo: Memo | None
-    writer: MemoWriter
-    progress: Progress
-    store: StoreRoot | None
+def _captured(
+    parent: int,
+    path: RelPath,
+    sink: KnowingSink,
+    recalled: Recalled,
+    memo: Memo | None,
+    writer: MemoWriter,
+    progress: Progress,
+    store: StoreRoot | None,
+) -> Captured:
+    with closing(WalkAhead(sink, recalled, memo, store)) as walk:
+        return _Capture(sink, recalled, walk, writer, progress).whole(parent, path)
 
-    def top(self, parent: int, path: RelPath) -> Captured:
+
+class _Capture:
+    """Takes what the walk finds, in its order, and makes of it trees and what is to be remembered."""
+
+    def __init__(
+        self, sink: KnowingSink, recalled: Recalled, walk: WalkAhead, writer: MemoWriter, progress: Progress
+    ) -> None:
+        self._sink = sink
+        self._recalled = recalled
+        self._walk = walk
+        self._writer = writer
+        self._progress = progress
+
+    def whole(self, parent: int, path: RelPath) -> Captured:
+        """Return what stands at `path`, in the open directory `parent`."""
         name = path.rsplit(b"/", 1)[-1]
-        before = path[: -len(name)]
-        part = look_at(name, parent, path, self.store)
-        known = KnownDirectory(self.memo) if self.memo else None
-        seen = self._part(part, known, parent, before)
-        if not part.folders():
-            return Captured(leaf_content(seen, parent, before), 1)
-        is_known = known is not None and not known.drain() and known.reaches(name)
-        closing, _ = self._directory(name, parent, path, 0, self.memo if is_known else None)
-        return Captured(Content(Kind.DIRECTORY, closing.size, digest=digest_from(closing.digest)), closing.files)
+        captured: Captured | None = None
+        for one in in_order(self._walk.found(parent, path)):
+            if isinstance(one, LeftDirectory):
+                end = self._closing(one.directory)
+                captured = Captured(Content(Kind.DIRECTORY, end.size, digest=digest_from(end.digest)), end.files)
+                continue
+            seen = self._seen(one)
+            self._writer.add(encode_part(seen.joined, seen.packed, seen.digests, is_last=one.part.is_last))
+            if one.directory is not None:
+                one.directory.parts.append(seen)
+            elif not one.part.folders():
+                captured = Captured(leaf_content(seen, parent, path[: -len(name)]), 1)
+        assert captured is not None  # a path is a leaf, or a directory that was left
+        return captured
 
-    def _directory(self, name: bytes, parent: int, shown: bytes, depth: int, memo: Memo | None) -> tuple[Closing, bool]:
-        """Return what closes the directory, and whether it is as remembered: then its tree is not made again.
+    def _closing(self, directory: FoundDirectory) -> Closing:
+        """Return what closes a directory; its tree is made, unless it is as remembered, and there."""
+        end = directory.closing
+        if end is None or not directory.is_same or not self._recalled.has_all(end.digest):
+            end = self._tree(directory)
+        self._walk.leave(directory)
+        self._writer.add(encode_closing(end))
+        if directory.outer is not None:
+            directory.outer.folders[directory.name] = end
+        return end
 
-        One Python frame per level: 512 levels are allowed, the stack has not much more.
-        """
-        known = KnownDirectory(memo) if memo else None
-        parts: list[SeenPart] = []
-        folders: dict[bytes, Closing] = {}
-        descriptor = enter(name, parent, shown, depth)
-        try:
-            for part in list_directory(descriptor, shown, self.store):
-                parts.append(self._part(part, known, descriptor, shown + b"/"))
-                folders.update(dict.fromkeys(part.folders(), _UNKNOWN))
-            is_same = known is not None and not known.drain() and all(part.is_same for part in parts)
-            for folder in folders:
-                inner = memo if known is not None and known.reaches(folder) else None
-                folders[folder], same = self._directory(folder, descriptor, shown + b"/" + folder, depth + 1, inner)
-                is_same = is_same and same
-            closing = known.close() if known is not None else None
-            if closing is None or not is_same or not self.recalled.has_all(closing.digest):
-                closing = self._tree(parts, folders, descriptor, shown)
-        finally:
-            os.close(descriptor)
-        self.writer.add(encode_closing(closing))
-        return closing, is_same
-
-    def _tree(self, parts: list[SeenPart], folders: dict[bytes, Closing], descriptor: int, shown: bytes) -> Closing:
-        data, size = encode_seen(parts, folders, descriptor, shown)
-        count = sum(part.count for part in parts)
+    def _tree(self, directory: FoundDirectory) -> Closing:
+        folders = directory.folders
+        data, size = encode_seen(directory.parts, folders, directory.descriptor, directory.shown)
+        count = sum(part.count for part in directory.parts)
         if len(data) > MAX_TREE_BYTES:
             raise DirectoryTooLarge(
-                f"{name_to_text(shown)} holds {count} names, more than one directory may have",
+                f"{name_to_text(directory.shown)} holds {count} names, more than one directory may have",
                 "spread them over several directories",
             )
         files = count - len(folders) + sum(inner.files for inner in folders.values())
-        content = Content(Kind.DIRECTORY, size, digest=self.sink.add_bytes(data).digest)
+        content = Content(Kind.DIRECTORY, size, digest=self._sink.add_bytes(data).digest)
         return Closing(size, files, digest_bytes(content))
 
-    def _part(self, part: Part, known: KnownDirectory | None, parent: int, before: bytes) -> SeenPart:
-        """Return the part with its digests; files that are not as remembered, or not in the sink, are read."""
-        remembered = known.next_part(part.names) if known is not None else None
-        is_same = remembered is not None and self.memo is not None and part.is_same_as(remembered, self.memo.settled_ns)
-        if remembered is not None and is_same and self.recalled.has_all(_files_in(part, remembered.digests)):
-            seen = SeenPart(part.joined, part.packed, remembered.digests, True)
-            if self.progress is not SILENT:
-                self.progress.advance(sum(row[2] for row in part.rows), len(part.names) - len(part.folders()))
-        else:
-            check_names(part, before[:-1])
-            seen = self._read_part(part, known, parent, before)
-        self.writer.add(encode_part(seen.joined, seen.packed, seen.digests, is_last=part.is_last))
-        return seen
-
-    def _read_part(self, part: Part, known: KnownDirectory | None, parent: int, before: bytes) -> SeenPart:
-        rows, digests = list(part.rows), []
-        for number, (name, row) in enumerate(zip(part.names, part.rows, strict=True)):
-            digest, size = NO_DIGEST, row[2]
-            if stat.S_ISREG(row[0]):
-                found = known.find(name) if known is not None else None
-                if found is not None and found[0] == row and self.recalled.has_all(found[1]):
-                    digest = found[1]
-                else:
-                    source = part.objects.get(name, name) if part.objects else name
-                    rows[number], ref = capture_file(source, row, parent, before + name, self.sink, self.progress)
-                    digest, size = bytes.fromhex(ref.digest[3:]), 0  # its bytes were told as they were read
-            digests.append(digest)
-            if not stat.S_ISDIR(row[0]):
-                self.progress.advance(size, 1)
-        packed = part.packed if rows == part.rows else pack_rows(rows)
-        return SeenPart(part.joined, packed, b"".join(digests), False)
-
-
-def _files_in(part: Part, digests: bytes) -> bytes:
-    """Return the digests that are files': neither links nor directories have any."""
-    if all(map(stat.S_ISREG, part.modes)):
-        return digests
-    return b"".join(
-        digests[32 * number : 32 * number + 32] for number, row in enumerate(part.rows) if stat.S_ISREG(row[0])
-    )
+    def _seen(self, found: FoundPart) -> SeenPart:
+        """Return the part with its digests; what nobody else has read is read."""
+        part = found.part
+        if found.is_same and self._progress is SILENT:
+            return SeenPart(part.joined, part.packed, found.digests[0])
+        rows, told = list(part.rows), self._progress.advance
+        found.take_shared()
+        sizes, inline = [row[2] for row in rows], 0
+        for number in found.unread:
+            if found.digests[number] == NO_DIGEST:
+                name = part.names[number]
+                source, shown = part.objects.get(name, name), found.before + name
+                rows[number], ref = capture_file(source, rows[number], found.folder, shown, self._sink, self._progress)
+                found.digests[number] = bytes.fromhex(ref.digest[3:])
+                sizes[number], inline = 0, inline + 1  # its bytes were told as they were read
+                told(0, 1)
+        told(sum(sizes), len(part.names) - len(part.folders()) - inline)
+        packed = pack_rows(rows) if inline and rows != part.rows else part.packed
+        return SeenPart(part.joined, packed, b"".join(found.digests))

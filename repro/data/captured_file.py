@@ -16,8 +16,8 @@ from repro.model.tree_objects import AdoptingSink, KnowingSink
 READ_WHOLE = 128 * 1024
 """Bytes up to which a file is read at once and handed over as bytes: the size of a small object in a store."""
 
-# O_NONBLOCK: a fifo put there in the meantime must not make us wait.
-_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+"""How a file is opened. O_NONBLOCK: a fifo put there in the meantime must not make us wait."""
 
 
 class ChangedWhileRead(CannotProceed):
@@ -42,7 +42,7 @@ def capture_file(
     """
     for _ in range(2):
         try:
-            descriptor = os.open(name, _FLAGS, dir_fd=folder)
+            descriptor = os.open(name, FLAGS, dir_fd=folder)
         except FileNotFoundError:
             continue
         except OSError as error:

@@ -17,15 +17,11 @@ from repro.model.tree import encode_entry, encode_file, join_entries
 
 @dataclass(frozen=True, slots=True)
 class SeenPart:
-    """A part of a directory's names as bytes: a directory of any length is kept until its tree is made.
-
-    `is_same` is whether it equals what was remembered.
-    """
+    """A part of a directory's names as bytes: a directory of any length is kept until its tree is made."""
 
     joined: bytes
     packed: bytes
     digests: bytes
-    is_same: bool
 
     @property
     def count(self) -> int:

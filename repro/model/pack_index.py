@@ -32,6 +32,12 @@ _PER_BUCKET_BITS = 3  # about eight digests to a fan-out entry: one short search
 _MAX_BITS = 24
 _DIGEST = 32
 _PLACE_BYTES = _PLACE.size
+ENTRY_BYTES = _DIGEST + _PLACE_BYTES
+"""Of a digest joined with its place: what `encode_entries` takes."""
+
+PACK_IN_ENTRY = _DIGEST + _PACK_AT
+"""Where the four bytes of the pack's position are in it."""
+
 _FIRST_OFFSET = len(PACK_HEADER)
 _KINDS = tuple(RecordKind)  # by their numbers; calling the class takes ten times as long
 _LAST_KIND, _RAW, _CHUNKS = len(_KINDS) - 1, int(RecordKind.RAW), int(RecordKind.CHUNKS)
@@ -90,6 +96,18 @@ def index_start(packs: Sequence[PackFile], counts: Sequence[int]) -> bytes:
     )
 
 
+def parse_place(place: bytes) -> tuple[int, int, int, int, RecordKind]:
+    """Return what `place_bytes` was given.
+
+    Raises:
+        BadIndex: it names a kind that there is not.
+    """
+    offset, size, stored, pack, kind = _PLACE.unpack(place)
+    if kind > _LAST_KIND:
+        raise BadIndex("the index names a kind that there is not")
+    return pack, offset, size, stored, _KINDS[kind]
+
+
 def encode_index(packs: Sequence[PackFile], entries: Iterable[tuple[bytes, bytes]]) -> bytes:
     """Return an index that is small enough to be held in memory.
 
@@ -97,11 +115,22 @@ def encode_index(packs: Sequence[PackFile], entries: Iterable[tuple[bytes, bytes
         packs: the packs it names.
         entries: each object's digest (32 bytes) and its `place_bytes`, in any order, no digest twice.
     """
-    ordered = sorted(entries)
+    return encode_entries(packs, [digest + place for digest, place in entries])
+
+
+def encode_entries(packs: Sequence[PackFile], entries: list[bytes]) -> bytes:
+    """As `encode_index`, of digests joined with their places, `ENTRY_BYTES` each; the list is sorted by this. Of
+    several entries of one digest the first is taken.
+    """
+    entries.sort()
+    digests = [entry[:_DIGEST] for entry in entries]
+    if len(set(digests)) != len(digests):
+        firsts = [at for at, digest in enumerate(digests) if not at or digest != digests[at - 1]]
+        entries, digests = [entries[at] for at in firsts], [digests[at] for at in firsts]
     counts = [0] * PREFIXES
-    for digest, _ in ordered:
+    for digest in digests:
         counts[digest[0] << 8 | digest[1]] += 1
-    return b"".join([index_start(packs, counts), *(digest for digest, _ in ordered), *(place for _, place in ordered)])
+    return b"".join([index_start(packs, counts), *digests, *(entry[_DIGEST:] for entry in entries)])
 
 
 class PackIndex:

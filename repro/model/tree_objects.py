@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
@@ -91,6 +92,35 @@ class RecallingSink(Protocol):
         Args:
             witness: what `Recalled.witness` returned when the digests that are to be asked for were remembered; nothing
                 where that is not known.
+        """
+        ...
+
+
+class Reading(Protocol):
+    """Small files that are being read, and stored, by another process."""
+
+    def digests(self) -> bytes | None:
+        """Return the 32 bytes of BLAKE3 of each file, zeros for one that the other process could not read as it was
+        seen; None where nobody has begun, and nobody will. It waits for them.
+
+        Raises:
+            OSError: the disk is full, or refuses.
+            ReproError: the other process has ended.
+        """
+        ...
+
+
+@runtime_checkable
+class SharingSink(ObjectSink, Protocol):
+    """A sink that may have small files read and stored by other processes, where there are enough of them."""
+
+    def share(self, folder: int, files: bytes, sizes: Sequence[int]) -> Reading | None:
+        """Have these files read, or return None: then whoever asks reads them.
+
+        Args:
+            folder: the open directory that they are in; it stays open until the answer is there.
+            files: which, for who reads them.
+            sizes: their lengths in bytes.
         """
         ...
 

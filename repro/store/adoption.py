@@ -61,6 +61,7 @@ class AdoptingBatch:
         self._clones: bool | None = None
         self.has = batch.has
         self.add_bytes = batch.add_bytes
+        self.share = batch.share
 
     def add_descriptor(self, descriptor: int, told: Told | None = None) -> ObjectRef:
         """As `Batch.add_descriptor`; what is held is only hashed, and stored by `adopt`."""

@@ -5,16 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from repro.model.content import ObjectRef
 from repro.model.digest import Digest, digest_of
 from repro.model.objects import Told
-from repro.model.pack import SMALL_LIMIT
+from repro.model.pack import PACK_SIZE, SMALL_LIMIT
+from repro.model.tree_objects import Reading
 from repro.store.packs.records import pack_object
 from repro.store.packs.writer import WrittenPack
 
 if TYPE_CHECKING:
+    from repro.store.packs.packing_processes import PackingProcesses
     from repro.store.packs.stream import PackStream
 
 _FEW_OBJECTS = 64
@@ -26,10 +29,18 @@ _RECORDS_AT_ONCE = 131_072
 """What is published at the latest, so that memory is bounded and what was killed finds its work again."""
 
 
+_NOT_READ = bytes(32)
+
+_SHARED_FROM = 2048
+"""Small files after which other processes help with those that follow: they take as long to read as a process to start
+on every core."""
+
+
 class BatchStore(Protocol):
-    """What a batch is written into."""
+    """What a batch is written into; `packing_module` is that of the processes that may help with it."""
 
     root: str
+    packing_module: str | None
 
     def knows(self, ref: ObjectRef) -> bool:
         """Whether the object is there, to be relied on from now on."""
@@ -68,6 +79,9 @@ class Batch:
         self._held_bytes = 0
         self._pending: set[Digest] = set()
         self._stream: PackStream | None = None
+        self._offered = 0
+        self._processes: PackingProcesses | None = None
+        self._elsewhere = 0
 
     def has(self, digest: Digest) -> bool:
         """Whether the object is in this batch, or was there before."""
@@ -109,18 +123,32 @@ class Batch:
             data += more
         return self._store.store_large(descriptor, data, told)
 
+    def share(self, folder: int, files: bytes, sizes: Sequence[int]) -> Reading | None:
+        """As `SharingSink`: other processes are started when enough files were offered.
+
+        Raises:
+            OSError: the disk is full, or refuses.
+            PackingEnded: one of them has ended.
+        """
+        self._offered += len(sizes)
+        if self._processes is None:
+            if self._offered < _SHARED_FROM or self._store.packing_module is None:
+                return None
+            self._processes = self._started(self._store.packing_module)
+        return self._processes.share(folder, files, sizes) if self._processes is not None else None
+
     def finish(self) -> None:
         """Publish everything.
 
         Raises:
             OSError: the disk is full, or refuses; what is not published leaves nothing behind.
+            PackingEnded: a process that helped has ended.
         """
         try:
+            self._publish()
             if self._stream is None:
                 for digest, data in self._held:
                     self._store.store_alone(data, ObjectRef(digest, len(data)))
-            else:
-                self._publish(self._stream)
         finally:
             self._end()
 
@@ -128,11 +156,41 @@ class Batch:
         """Publish the packs that are complete, for the next attempt to find, and drop the rest."""
         try:
             with contextlib.suppress(OSError):  # that may be why: the first error is the one to hear of
-                packs = self._stream.take_complete() if self._stream is not None else []
+                # Where others read the files, the packs here have trees of what may be in a pack that is dropped.
+                if self._processes is not None:
+                    packs = self._processes.give_up()
+                else:
+                    packs = self._stream.take_complete() if self._stream is not None else []
                 if packs:
                     self._store.publish(packs)
         finally:
             self._end()
+
+    def _started(self, module: str) -> PackingProcesses | None:
+        from repro.store.packs.packing_processes import PackingProcesses, processes_to_start
+
+        count = processes_to_start()
+        return PackingProcesses(self._tmp, module, count, self._judge, self._judged) if count else None
+
+    def _judge(self, digests: bytes, sizes: Sequence[int]) -> tuple[bytes, bytes]:
+        """Say which of the files that another process has read it is to keep: those that are nowhere yet."""
+        which, known = bytearray(len(sizes)), bytearray(digests)
+        for at, size in enumerate(sizes):
+            raw = digests[32 * at : 32 * at + 32]
+            digest = Digest("b3:" + raw.hex())
+            if digest in self._pending or raw == _NOT_READ or self._store.knows(ObjectRef(digest, size)):
+                continue
+            if self._store.is_distrusted(digest):
+                known[32 * at : 32 * at + 32] = _NOT_READ
+                continue
+            self._pending.add(digest)
+            self._elsewhere += size
+            which[at] = 1
+        return bytes(which), bytes(known)
+
+    def _judged(self) -> None:
+        if len(self._pending) >= _RECORDS_AT_ONCE or self._elsewhere >= _PACKS_AT_ONCE * PACK_SIZE:
+            self._publish()
 
     def _take(self, digest: Digest, data: bytes) -> None:
         if self._stream is not None:
@@ -151,14 +209,18 @@ class Batch:
     def _write(self, stream: PackStream, digest: Digest, data: bytes) -> None:
         stream.add(digest, pack_object(digest, data))
         if len(stream) >= _PACKS_AT_ONCE or len(self._pending) >= _RECORDS_AT_ONCE:
-            self._publish(stream)
+            self._publish()
 
-    def _publish(self, stream: PackStream) -> None:
-        packs = stream.take()
+    def _publish(self) -> None:
+        packs = self._processes.take(is_whole=True) if self._processes is not None else []
+        packs += self._stream.take() if self._stream is not None else []
         if packs:
             self._store.publish(packs)
         self._pending.clear()
+        self._elsewhere = 0
 
     def _end(self) -> None:
+        if self._processes is not None:
+            self._processes.close()
         if self._stream is not None:
             self._stream.close()

@@ -39,12 +39,13 @@ if TYPE_CHECKING:
 class Cache(KeptObjects):
     """The objects under one folder. It is an `ObjectSource`, a `TreeSource`, a `BatchingSink` and a `RecallingSink`."""
 
-    def __init__(self, root: str) -> None:
-        """Take the folder, which need not exist yet.
+    def __init__(self, root: str, packing_module: str | None = None) -> None:
+        """Take the folder, which need not exist yet, and the module of processes that may help with a batch.
 
         Raises:
             NewerCache: its format is newer than this repro knows, or not a version at all.
         """
+        self.packing_module = packing_module
         self._tmp = os.path.join(root, "tmp")
         self._prepared = self._puts_off = self._is_settled = False
         freshness = Freshness(root)

@@ -18,7 +18,8 @@ from repro.store.hashing import BLOCK, hash_descriptor
 from repro.store.marks import Marked
 from repro.store.packs.records import unpack_object
 from repro.store.packs.scan import scan_heads
-from repro.store.packs.writer import Spot, WrittenPack
+from repro.store.packs.spots import Spot, encode_spots
+from repro.store.packs.writer import WrittenPack
 from repro.store.parallel import Stop
 from repro.store.remote import Remote
 from repro.store.remote_names import pack_name
@@ -101,7 +102,7 @@ class FetchedPacks:
             raise
         finally:
             os.close(descriptor)
-        return WrittenPack(pack, path, spots)
+        return WrittenPack(pack, path, encode_spots(spots))
 
     def _verified(self, descriptor: int, pack: PackFile, wanted: set[Digest], stop: Stop) -> dict[Digest, Spot]:
         """Compare the pack with its name, and each record with its own; return what the cache is to know of it.

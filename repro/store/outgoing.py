@@ -19,7 +19,7 @@ from repro.model.pack import PACK_SIZE, RecordKind
 from repro.model.pack_index import PackFile, encode_index, place_bytes
 from repro.store.packs.in_making import PackInMaking, PacksInMaking
 from repro.store.packs.records import Packed
-from repro.store.packs.writer import Spot
+from repro.store.packs.spots import Spot
 from repro.store.remote_names import index_name, pack_name
 from repro.store.remote_objects import RemoteObjects
 

@@ -50,7 +50,7 @@ class PackedObjects:
 
     def heal_from(self, pack: WrittenPack) -> None:
         """Store what is distrusted and has come in a new pack as files of their own."""
-        for digest, spot in pack.spots.items():
+        for digest, spot in pack.spots.items() if self.damaged.are_any() else ():
             if digest in self.damaged and spot[3] is not RecordKind.CHUNKS:
                 data = self._record(digest, Place(pack.file, *spot))
                 if data is not None:

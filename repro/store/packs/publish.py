@@ -7,10 +7,11 @@ import os
 from collections.abc import Mapping, Sequence
 
 from repro.model.digest import Digest, digest_of, hex_of
-from repro.model.pack_index import PackFile, encode_index
+from repro.model.pack_index import PackFile, encode_entries, encode_index
 from repro.store.flushing import flush_file
 from repro.store.packs.indexes import PackIndexes
 from repro.store.packs.merge_indexes import merge_indexes
+from repro.store.packs.spots import split_entries
 from repro.store.packs.writer import WrittenPack
 from repro.store.shared_folders import make_folder
 from repro.store.temp_files import temp_file, write_all
@@ -39,8 +40,8 @@ def publish_packs(root: str, packs: Sequence[WrittenPack]) -> Digest:
     for pack in packs:
         os.rename(pack.path, f"{root}/packs/{hex_of(pack.file.digest)}")
     flush_file(f"{root}/packs")
-    entries = {digest: place for position, pack in enumerate(packs) for digest, place in pack.places(position)}
-    return publish_index(root, [pack.file for pack in packs], entries)
+    entries = [entry for position, pack in enumerate(packs) for entry in split_entries(pack.entries, position)]
+    return _write_index(root, encode_entries([pack.file for pack in packs], entries))
 
 
 def publish_index(root: str, packs: Sequence[PackFile], entries: Mapping[bytes, bytes]) -> Digest:
@@ -55,7 +56,10 @@ def publish_index(root: str, packs: Sequence[PackFile], entries: Mapping[bytes, 
         OSError: the disk is full, or refuses.
     """
     make_folder(f"{root}/indexes")
-    data = encode_index(packs, entries.items())
+    return _write_index(root, encode_index(packs, entries.items()))
+
+
+def _write_index(root: str, data: bytes) -> Digest:
     with temp_file(f"{root}/tmp") as (descriptor, path):
         write_all(descriptor, data)
         digest = digest_of(data)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from repro.model.digest import Digest
-from repro.model.pack import HEAD_BYTES, PACK_HEADER, RecordKind, pack_header
-from repro.model.pack_index import PackFile, place_bytes
+from repro.model.pack import HEAD_BYTES, PACK_HEADER, pack_header
+from repro.model.pack_index import PackFile
 from repro.store.hashing import BLOCK, finish, new_hasher
 from repro.store.packs.records import Packed
+from repro.store.packs.spots import Spot, decode_spots, encode_spots, split_entries
 from repro.store.temp_files import naming_the_disk, open_temp, write_parts
 
 if TYPE_CHECKING:
@@ -21,23 +22,25 @@ if TYPE_CHECKING:
 
     from repro.store.packs.write_behind import PackThread
 
-Spot = tuple[int, int, int, RecordKind]
-"""Of a record in a pack being written: offset, the object's size, the payload's length, kind."""
-
 _FEW_PARTS = 16  # so few make a block only if they are large: to join them would copy them for nothing
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenPack:
-    """A complete pack in a temporary file: what it is called, where it lies, and what is in it."""
+    """A complete pack in a temporary file: what it is called, where it lies, and what is in it (`encode_spots`)."""
 
     file: PackFile
     path: str
-    spots: Mapping[Digest, Spot]
+    entries: bytes
+
+    @property
+    def spots(self) -> dict[Digest, Spot]:
+        """Where each object's record is."""
+        return dict(decode_spots(self.entries))
 
     def places(self, position: int) -> list[tuple[bytes, bytes]]:
         """Return digest and `place_bytes` of each record for an index that has this pack at `position`."""
-        return [(bytes.fromhex(digest[3:]), place_bytes(position, *spot)) for digest, spot in self.spots.items()]
+        return [(entry[:32], entry[32:]) for entry in split_entries(self.entries, position)]
 
 
 class PackWriter:
@@ -100,7 +103,7 @@ class PackWriter:
             self.abandon()
             raise
         os.close(self._descriptor)
-        return WrittenPack(PackFile(finish(self._hasher), self.length), self._path, self.spots)
+        return WrittenPack(PackFile(finish(self._hasher), self.length), self._path, encode_spots(self.spots))
 
     def abandon(self) -> None:
         """Remove what was written."""
