@@ -14,6 +14,7 @@ from repro.env.conda.platform import platform_here
 from repro.model.environments.conda_lock_file import dump_conda_lock, parse_conda_lock, part_of
 from tests.conda.conftest import KEPT
 from tests.conda.locking import lock
+from tests.conda.test_pip_part import own_package, repository
 from tests.conda.test_solve import wish
 from tests.env.small_index import SmallIndex
 
@@ -49,7 +50,9 @@ def test_the_real_conda_lock_renders_our_lock_and_we_read_what_it_writes(
     conda_lock: Path, channel: Path, wheels: SmallIndex, tmp_path: Path
 ) -> None:
     here = platform_here()
-    text = wish(channel, "hello", "{pip: [alpha]}")
+    repository(tmp_path / "lib", "delta")
+    own_package(tmp_path / "own")
+    text = wish(channel, "hello", f"{{pip: [alpha, 'git+file://{tmp_path}/lib', -e ./own]}}")
     ours = lock(text, tmp_path, here, "osx-arm64", UV_DEFAULT_INDEX=wheels.url)
     (tmp_path / "conda-lock.yml").write_bytes(dump_conda_lock(ours))
     (tmp_path / "of-a-run.yml").write_bytes(part_of(ours, here))
@@ -62,7 +65,8 @@ def test_the_real_conda_lock_renders_our_lock_and_we_read_what_it_writes(
     rendered = (tmp_path / f"conda-{here}.lock").read_text()
     for package in ours.of(here):
         as_conda = f"{package.url}#{package.md5}\n"
-        as_pip = f"# pip {package.name} @ {package.url}#sha256={package.sha256}\n"
+        digest = "" if package.is_commit else f"#sha256={package.sha256}"
+        as_pip = f"# pip {package.name} @ {package.url}{digest}\n"
         assert (as_conda if package.manager == "conda" else as_pip) in rendered
     (tmp_path / "rewrite.py").write_text(REWRITE)
     for name in ("conda-lock.yml", "of-a-run.yml"):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from repro.env.conda.channels import ChannelUnreachable, NoSuchChannel, failure_of
-from repro.env.conda.lock_maker import BadPipPart
+from repro.env.conda.pip_part import BadPipPart
 from repro.env.conda.platform import platform_here, unmet_needs
 from repro.env.conda.solve import BadMatchSpec, NoPackageHash, Unsolvable
 from repro.model.environments.conda_lock import CondaLock
@@ -124,12 +124,6 @@ def test_pip_adds_one_wheel_with_its_hash_and_leaves_conda_what_conda_has(
     [alpha] = [p for p in locked.packages if p.manager == "pip"]
     assert (alpha.name, alpha.file_name) == ("alpha", "alpha-1.0-py3-none-any.whl")
     assert {p.name for p in locked.packages} == {"words", "python", "tiny", "alpha"}
-
-
-@pytest.mark.parametrize("line", ["-e .", "git+https://example.org/x.git", "words>=9", "alpha @ file:///x.whl"])
-def test_what_no_hash_can_pin_or_conda_contradicts_is_refused(channel: Path, tmp_path: Path, line: str) -> None:
-    with pytest.raises(BadPipPart):
-        lock(wish(channel, "words", f"{{pip: ['{line}']}}"), tmp_path)
 
 
 def test_a_package_that_a_channel_has_no_more_is_not_chosen(own_channel: Path, tmp_path: Path) -> None:

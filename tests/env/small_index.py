@@ -70,6 +70,17 @@ def build_wheel(folder, config_settings=None, metadata_directory=None):
 """
 
 
+def source_files(name: str, version: str) -> dict[str, str]:
+    """The source of a package that builds itself, without the network, by the names of its files."""
+    module = name.replace("-", "_")
+    return {
+        f"{module}.py": f"WHO = {name + ' ' + version + ' built'!r}\n",
+        "backend.py": _BACKEND.format(module=module, name=name, version=version),
+        "pyproject.toml": "[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n",
+        "PKG-INFO": f"Metadata-Version: 2.2\nName: {name}\nVersion: {version}\n",
+    }
+
+
 def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -97,13 +108,7 @@ class SmallIndex:
 
     def add_source(self, name: str, version: str) -> Path:
         """Make a source distribution that builds itself, without the network, and list it."""
-        stem, module = f"{name}-{version}", name.replace("-", "_")
-        members = {
-            f"{module}.py": f"WHO = {name + ' ' + version + ' built'!r}\n",
-            "backend.py": _BACKEND.format(module=module, name=name, version=version),
-            "pyproject.toml": "[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n",
-            "PKG-INFO": f"Metadata-Version: 2.2\nName: {name}\nVersion: {version}\n",
-        }
+        stem, members = f"{name}-{version}", source_files(name, version)
         (self.root / "files").mkdir(exist_ok=True)
         path = self.root / "files" / f"{stem}.tar.gz"
         with tarfile.open(path, "w:gz") as archive:

@@ -7,6 +7,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from repro.model.environments.conda_lock import LockedFile, ProjectFolder
 from repro.model.environments.conda_lock_file import (
     BadCondaLock,
     dump_conda_lock,
@@ -95,6 +96,45 @@ def test_a_lock_that_is_not_one_is_an_integrity_error(old: str, new: str, said: 
         parse_conda_lock(text.replace(old, new, 1).encode(), "conda-lock.yml")
     assert said in caught.value.message
     assert caught.value.exit_code == 4
+
+
+HEAD = "0123456789" * 4
+COMMIT = LockedFile(
+    "delta", "2.0", "pip", "linux-64", f"git+https://example.org/delta@{HEAD}#subdirectory=py/delta", HEAD
+)
+OWN = {"linux-64": (ProjectFolder("own", ".", editable=True), ProjectFolder("x", "libs/x", editable=False))}
+
+
+def test_a_commit_and_folders_of_the_project_are_read_back_and_are_no_part_of_the_files() -> None:
+    lock = dataclasses.replace(CONDA_LOCK, packages=(SIX, ALPHA, COMMIT), project=OWN)
+    data = dump_conda_lock(lock)
+    assert sorted(parse_conda_lock(data, "x").packages, key=str) == sorted(lock.packages, key=str)
+    assert parse_conda_lock(data, "x").project == OWN
+    assert part_of(lock, "linux-64") == part_of(CONDA_LOCK, "linux-64")
+    written = yaml.safe_load(data)["package"]
+    assert [p["source"] for p in written if p["name"] == "delta"] == [{"type": "url", "url": COMMIT.url}]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (f"sha256: '{HEAD}'", f"sha256: '{HEAD[::-1]}'"),
+        (f"@{HEAD}", "@main"),
+        ("git+https://example.org", "git+https://ann:secret@example.org"),
+        ("git+https://example.org", "git+ext::sh"),
+        ("git+https://example.org", "git+ssh://-oProxyCommand=x@example.org"),
+        ("subdirectory=py/delta", "subdirectory=../delta"),
+        ("--editable .", "--editable ../x"),
+        ("--editable .", "--editable /etc"),
+        ("--editable .", "--editable --editable ."),
+        ("project-install.linux-64.own", "project-install.linux-64.-own"),
+    ],
+)
+def test_a_commit_or_a_folder_that_is_not_one_is_refused(old: str, new: str) -> None:
+    text = dump_conda_lock(dataclasses.replace(CONDA_LOCK, packages=(COMMIT,), project=OWN)).decode()
+    assert old in text
+    with pytest.raises(BadCondaLock):
+        parse_conda_lock(text.replace(old, new).encode(), "conda-lock.yml")
 
 
 def test_a_package_that_is_there_twice_is_refused() -> None:

@@ -32,20 +32,23 @@ def create_from_lock(project: Project, *, offline: bool) -> str | None:
         return None
     with open(os.path.join(project.root, name), "rb") as file:
         data = file.read()
-    standing = remembered(project.places, "conda-lock", data)
+    # With packages of the project's own folders in it (docs/reference/format.md), an environment is this checkout's.
+    decisive = data + os.fsencode(project.root) if b"project-install." in data else data
+    standing = remembered(project.places, "conda-lock", decisive)
     if standing is None:
         standing = _make(project, name, data, offline=offline)
-        remember(project.places, "conda-lock", data, standing)
+        remember(project.places, "conda-lock", decisive, standing)
     return standing
 
 
 def _make(project: Project, name: str, data: bytes, *, offline: bool) -> str:
     from repro.env.conda.channels import need_rattler
     from repro.env.conda.install import CondaSource
+    from repro.env.conda.lock_parts import parts_of
     from repro.env.conda.platform import unmet_needs
     from repro.env.conda.project_files import known_channels
     from repro.env.conda.realise import check_platform, realise
-    from repro.model.environments.conda_lock_file import parse_conda_lock, part_of
+    from repro.model.environments.conda_lock_file import parse_conda_lock
 
     need_rattler()
     lock = parse_conda_lock(data, name)
@@ -59,4 +62,14 @@ def _make(project: Project, name: str, data: bytes, *, offline: bool) -> str:
         channels = known_channels(project.root, project.settings.environment, lock, project.environ)
         return CondaSource({}, channels, cache_dir(envs_dir), offline, project.environ)
 
-    return realise(part_of(lock, here), envs_dir=envs_dir, source=source, read=lock).prefix
+    parts = parts_of(lock, here, project.root)
+    made = realise(
+        parts.files,
+        envs_dir=envs_dir,
+        source=source,
+        vcs=parts.commits,
+        project=parts.project,
+        root=parts.root,
+        read=lock,
+    )
+    return made.prefix

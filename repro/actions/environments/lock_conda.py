@@ -66,7 +66,7 @@ def lock_wish(
     for platform in chosen:
         if platform not in PLATFORMS:
             raise UsageError(f"{platform!r} is no platform of conda's", PLATFORM_EXAMPLES)
-    task = LockTask(project.environ, folder, cache_dir(project.places.environments), offline)
+    task = LockTask(project.environ, folder, cache_dir(project.places.environments), offline, project.root)
     lock = make_lock(wish, chosen, [source], task)
     text = dump_conda_lock(lock).decode()
     if output != "-":

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from repro.env.conda.channels import Channel, client_for
 from repro.env.conda.install import install_failure
-from repro.env.conda.pip_files import PipTarget, find_wheels
+from repro.env.conda.pip_files import PipQuestion, PipTarget, find_wheels
 from repro.env.conda.platform import virtual_packages
 from repro.env.kinds import ArchiveRequest
 from repro.env.pip.install_failures import PackageGone, PackageHashMismatch
@@ -77,14 +77,8 @@ def build_files(environment: CondaEnvironment, request: ArchiveRequest) -> tuple
     virtual = virtual_packages(environment.platform, request.environ)
     target = PipTarget(environment.platform, environment.python.version, virtual)
     try:
-        return find_wheels(
-            request.build,
-            target,
-            (),
-            environ=request.environ,
-            cwd=request.project_root or os.sep,
-            offline=request.offline,
-        ), []
+        cwd = request.project_root or os.sep
+        return find_wheels(PipQuestion(request.build, request.environ, cwd, offline=request.offline), target), []
     except ReproError as error:
         detail = f"what builds the project's own packages is not archived: {error.message}"
         return (), [Finding("environment-unarchived", detail, hint=error.hint)]

@@ -7,19 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from repro.env.conda.edited import edited_packages
-from repro.env.conda.pip_files import NoWheel, PipTarget, find_wheels
+from repro.env.conda.pip_files import NoWheel, PipQuestion, PipTarget, find_wheels
 from repro.env.conda.pip_memo import WheelMemo
 from repro.env.conda.prefix import CondaPrefix, read_prefix
 from repro.env.conda.project_files import drift_findings
 from repro.env.conda.realise import LOCK_INSIDE
 from repro.env.kinds import LockRequest
+from repro.env.pip.built_wheels import built_from_source, wheel_as_installed
 from repro.env.pip.edited_files import edited_findings
 from repro.env.pip.probe import InstalledDistribution, Probe, probe
 from repro.env.pip.sorted_installs import Sorted, sort_installed
 from repro.errors import ReproError
 from repro.model.environments.conda_lock import CondaLock, LockedFile
 from repro.model.environments.conda_lock_file import BadCondaLock, lock_of_one, parse_conda_lock
-from repro.model.environments.environment import CondaEnvironment
+from repro.model.environments.environment import CondaEnvironment, WheelInstall
 from repro.model.finding import Finding
 
 _GET_HASHES = "try again where the network and the index are"
@@ -61,7 +62,7 @@ def capture_prefix(prefix: str, request: LockRequest) -> PinnedPrefix:
         python=python.interpreter if python else None,
         project=pip.sorted.project if pip.sorted else (),
         vcs=pip.sorted.vcs if pip.sorted else (),
-        wheels=pip.sorted.wheels if pip.sorted else (),
+        wheels=pip.kept,
         unlocked=tuple(sorted({*(name for name, _, _ in found.unlocked), *pip.unlocked})),
     )
     findings = [_unlocked(name, version, why, "install it again") for name, version, why in found.unlocked]
@@ -76,9 +77,13 @@ def capture_prefix(prefix: str, request: LockRequest) -> PinnedPrefix:
 
 @dataclass(frozen=True, slots=True)
 class _PipPart:
-    """What pip or uv added: wheels of an index, the rest sorted by where it came from, and what cannot be pinned."""
+    """What pip or uv added: wheels of an index, the rest sorted by where it came from, and what cannot be pinned.
+
+    `kept` are wheels that become part of the run: files of this machine, and what was built here from source.
+    """
 
     wheels: tuple[LockedFile, ...]
+    kept: tuple[WheelInstall, ...] = ()
     sorted: Sorted | None = None
     unlocked: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
@@ -134,8 +139,19 @@ def _pip_part(
     )
     version = python.interpreter.version
     memo = WheelMemo(request.memo_dir, request.environ, found.platform, version)
-    known = {(p.name, p.version): p for p in made_from.of(found.platform) if p.manager == "pip"} if made_from else {}
-    wheels = [_of_archive(a.name, a.url, a.hashes[0], found.platform) for a in by_origin.archives if a.url]
+    locked = [p for p in made_from.of(found.platform) if p.manager == "pip" and not p.is_built] if made_from else []
+    known = {(p.name, p.version): p for p in locked}
+    named = {distribution.name: distribution for distribution in python.distributions}
+    wheels: list[LockedFile] = []
+    kept = list(by_origin.wheels)
+    for archive in by_origin.archives:
+        became = (
+            None if archive.url is None or archive.url.endswith(".whl") else _built(named[archive.name], found, request)
+        )
+        if became is not None:
+            kept.append(became)
+        elif archive.url is not None:
+            wheels.append(_of_archive(archive.name, archive.url, archive.hashes[0], found.platform))
     asked: list[InstalledDistribution] = []
     for one in by_origin.from_index:
         wheel = known.get((one.name, one.version)) or memo.read(one.name, one.version)
@@ -150,10 +166,32 @@ def _pip_part(
         if isinstance(answer, LockedFile):
             memo.write(answer)
             wheels.append(answer)
+        elif (became := _built_from_index(one, python, found, request)) is not None:
+            kept.append(became)
         else:
             unlocked.append(one.name)
             findings.append(_unlocked(one.name, one.version, answer, _GET_HASHES))
-    return _PipPart(tuple(wheels), by_origin, tuple(unlocked), tuple(findings))
+    by_their_names = tuple(sorted(kept, key=lambda wheel: wheel.name))
+    return _PipPart(tuple(wheels), by_their_names, by_origin, tuple(unlocked), tuple(findings))
+
+
+def _built(one: InstalledDistribution, found: CondaPrefix, request: LockRequest) -> WheelInstall | None:
+    """Keep what was built from source as what it became: building again would give other bytes."""
+    return wheel_as_installed(one, found.path, request.memo_dir, request.sink)
+
+
+def _built_from_index(
+    one: InstalledDistribution, python: Probe, found: CondaPrefix, request: LockRequest
+) -> WheelInstall | None:
+    sources = built_from_source(
+        [one],
+        python=python.observations.executable,
+        project_root=request.project_root,
+        environ=request.environ,
+        memo_dir=request.memo_dir,
+        offline=request.offline,
+    )
+    return _built(one, found, request) if one.name in sources else None
 
 
 def _of_archive(name: str, url: str, sha256: str, platform: str) -> LockedFile:
@@ -166,14 +204,10 @@ def _of_archive(name: str, url: str, sha256: str, platform: str) -> LockedFile:
 def _ask(one: InstalledDistribution, target: PipTarget, request: LockRequest) -> LockedFile | str:
     """Return the wheel of an installed version, or why it is not known."""
     try:
+        asked = (f"{one.name}=={one.version}",)
         found = find_wheels(
-            [f"{one.name}=={one.version}"],
+            PipQuestion(asked, request.environ, request.project_root, offline=request.offline, dependencies=False),
             target,
-            (),
-            environ=request.environ,
-            cwd=request.project_root,
-            offline=request.offline,
-            dependencies=False,
         )
     except NoWheel as error:
         return error.message

@@ -6,23 +6,19 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from repro.env.conda.channels import DEFAULT_CHANNELS, Channel, open_channel
 from repro.env.conda.platform import virtual_packages
 from repro.env.conda.solve import BadMatchSpec, Solved, match_spec, open_gateway, solve
-from repro.errors import UsageError
 from repro.model.canonical import canonical_digest
 from repro.model.environments.conda_environment_yml import CondaWish
-from repro.model.environments.conda_lock import CondaLock, LockedFile
+from repro.model.environments.conda_lock import CondaLock
+
+if TYPE_CHECKING:  # most files ask nothing of pip
+    from repro.env.conda.pip_part import PipPart
 
 _SPEC_NAME = re.compile(r"(?:[^:]*::)?([A-Za-z0-9_.-]+)")
-_NO_INDEX = re.compile(r"\s*(?:-|\.{0,2}/|git\+|[a-z]+://)|.*@\s*(?:git\+|file:|\.)", re.IGNORECASE)
-
-
-class BadPipPart(UsageError):
-    """The `pip:` part of an environment.yml asks for what cannot be locked by a hash, or for what conda has already."""
-
-    id = "bad-pip-part"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +30,14 @@ class LockTask:
         cwd: the folder of the environment.yml: uv's configuration is read from here upwards.
         cache_dir: where the channels' indexes are kept.
         offline: ask only what is kept here.
+        root: the project's; empty for `cwd`.
     """
 
     environ: Mapping[str, str]
     cwd: str
     cache_dir: str
     offline: bool = False
+    root: str = ""
 
 
 def channels_of(wish: CondaWish, environ: Mapping[str, str]) -> tuple[Channel, ...]:
@@ -80,9 +78,9 @@ def make_lock(wish: CondaWish, platforms: Sequence[str], sources: Sequence[str],
         platform: solve(gateway, channels, _specs(wish, platform), platform, virtual[platform])
         for platform in platforms
     }
+    pip = {platform: _pip_part(wish, platform, solved[platform], virtual[platform], task) for platform in platforms}
     packages = [package for one in solved.values() for package in one.packages]
-    for platform in platforms:
-        packages += _pip_part(wish, platform, solved[platform], virtual[platform], task)
+    packages += [package for part in pip.values() if part for package in part.packages]
     return CondaLock(
         platforms=tuple(sorted(platforms)),
         channels=tuple((channel.written, channel.variables) for channel in channels),
@@ -92,6 +90,7 @@ def make_lock(wish: CondaWish, platforms: Sequence[str], sources: Sequence[str],
         content_hash={platform: wish_digest(wish, channels, platform) for platform in platforms},
         site_packages={platform: one.site_packages for platform, one in solved.items() if one.site_packages},
         sources=tuple(sources),
+        project={platform: part.project for platform, part in pip.items() if part and part.project},
     )
 
 
@@ -106,9 +105,11 @@ def _check(wish: CondaWish, source: str) -> None:
             match_spec(one.spec)
         except BadMatchSpec as error:
             raise BadMatchSpec(f"{source}, {wish.place_of(one.spec)}: {error.message}", error.hint) from None
+    if wish.pip:
+        from repro.env.conda.pip_part import BadPipPart, as_uv_takes_it
     for one in wish.pip:
         try:
-            _is_provided(one.spec, {})
+            as_uv_takes_it(one.spec, {})
         except BadPipPart as error:
             raise BadPipPart(f"{source}, {wish.place_of(one.spec)}: {error.message}", error.hint) from None
 
@@ -124,50 +125,15 @@ def _specs(wish: CondaWish, platform: str) -> list[str]:
 
 def _pip_part(
     wish: CondaWish, platform: str, solved: Solved, virtual: tuple[str, ...], task: LockTask
-) -> tuple[LockedFile, ...]:
+) -> PipPart | None:
     requirements = wish.pip_for(platform)
     if not requirements:
-        return ()
+        return None
+    from repro.env.conda.pip_files import PipQuestion, PipTarget
+    from repro.env.conda.pip_part import normalised, pin_pip_part
+
     python = next(package for package in solved.packages if package.name == "python")
     provided = {normalised(package.name): package.version for package in solved.packages}
-    wanted = [text for text in requirements if not _is_provided(text, provided)]
-    if not wanted:
-        return ()
-    from repro.env.conda.pip_files import PipTarget, find_wheels
-
     target = PipTarget(platform, python.version, virtual, free_threaded="t/" in (solved.site_packages or ""))
-    return find_wheels(wanted, target, provided, environ=task.environ, cwd=task.cwd, offline=task.offline)
-
-
-def _is_provided(text: str, provided: Mapping[str, str]) -> bool:
-    """Whether conda has a package already that `pip:` asks for.
-
-    Raises:
-        BadPipPart: it has, in a version that will not do; or nothing can be locked by the requirement.
-    """
-    from packaging.requirements import InvalidRequirement, Requirement
-
-    if _NO_INDEX.match(text):
-        raise BadPipPart(
-            f"`pip:` has {text!r}, which no hash can pin",
-            "build a wheel of it and put that on an index; or leave it out, install it, and let `repro run` record it",
-        )
-    try:
-        requirement = Requirement(text)
-    except InvalidRequirement as error:
-        reason = str(error).partition("\n")[0]
-        raise BadPipPart(f"`pip:` has {text!r}, which is no requirement: {reason}") from None
-    version = provided.get(normalised(requirement.name))
-    if version is None:
-        return False
-    if not requirement.specifier.contains(version, prereleases=True):
-        raise BadPipPart(
-            f"`pip:` asks for {text}, and conda installs {requirement.name} {version} already",
-            "ask conda for the version that is needed",
-        )
-    return True
-
-
-def normalised(name: str) -> str:
-    """Return a name as pip normalises it (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+    question = PipQuestion(requirements, task.environ, task.cwd, offline=task.offline)
+    return pin_pip_part(question, target, provided, task.root or task.cwd)

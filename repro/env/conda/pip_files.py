@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,44 +37,64 @@ class PipTarget:
     free_threaded: bool = False
 
 
-def find_wheels(
-    requirements: Sequence[str],
-    target: PipTarget,
-    provided: Iterable[str],
-    *,
-    environ: Mapping[str, str],
-    cwd: str,
-    offline: bool,
-    dependencies: bool = True,
-) -> tuple[LockedFile, ...]:
-    """Return the wheels for `requirements` and for what they need, sorted by name.
+@dataclass(frozen=True, slots=True)
+class PipQuestion:
+    """What pip has to add, and where that is looked for.
 
-    Args:
-        requirements: as pip takes them.
-        target: what the wheels are to fit.
+    Attributes:
+        requirements: as pip takes them; paths in them count from `cwd`.
         provided: normalised names of what conda installs: they are not looked for.
         environ: the user's variables; uv's and pip's index settings count.
         cwd: uv's configuration is read from here upwards.
         offline: ask uv's cache only.
         dependencies: whether what the requirements need is looked for as well.
+    """
+
+    requirements: Sequence[str]
+    environ: Mapping[str, str]
+    cwd: str
+    provided: Collection[str] = ()
+    offline: bool = False
+    dependencies: bool = True
+
+
+def find_wheels(question: PipQuestion, target: PipTarget) -> tuple[LockedFile, ...]:
+    """Return the wheels for what is asked for and for what that needs, sorted by name. Nothing is built.
 
     Raises:
         NoWheel: there is no solution, or a package has no wheel for the platform.
         IndexUnreachable, EnvironmentOffline, …: as `failure_of` tells them apart.
+    """
+    tags = tags_for(target.platform, target.python, target.virtual, target.free_threaded)
+    found = [_wheel(package, target, tags, question.cwd) for package in resolve(question, target, build=False)]
+    return tuple(sorted(found, key=lambda one: one.name))
+
+
+def resolve(question: PipQuestion, target: PipTarget, *, build: bool) -> list[dict[str, Any]]:
+    """Return the packages for what is asked for, as `pylock.toml` has them (PEP 751).
+
+    Args:
+        question: what is asked for.
+        target: what it is to fit.
+        build: whether a package may be built, by the Python that repro runs on, to learn what it needs.
+
+    Raises:
+        as `find_wheels`.
     """
     import tomllib
 
     with tempfile.TemporaryDirectory() as folder:
         excludes = os.path.join(folder, "excludes.txt")
         with open(excludes, "w", encoding="utf-8") as file:
-            file.write("".join(f"{name}\n" for name in sorted(set(provided))))
-        command = ["pip", "compile", "-", "--quiet", "--format", "pylock.toml", "--no-header", "--no-build"]
+            file.write("".join(f"{name}\n" for name in sorted(question.provided)))
+        command = ["pip", "compile", "-", "--quiet", "--format", "pylock.toml", "--no-header"]
         command += ["--python-version", target.python, "--python-platform", _uv_platform(target)]
-        command += ["--excludes", excludes, *([] if dependencies else ["--no-deps"])]
+        command += ["--excludes", excludes, *([] if build else ["--no-build"])]
+        command += [] if question.dependencies else ["--no-deps"]
         command += ["--python", sys.executable]  # uv wants one to run on; the answer is for the target's
-        result = run_uv(
-            [*command, *index_arguments(environ, offline)], environ, cwd, stdin="".join(f"{r}\n" for r in requirements)
-        )
+        flags = index_arguments(question.environ, question.offline)
+        lines = "".join(f"{requirement}\n" for requirement in question.requirements)
+        result = run_uv([*command, *flags], question.environ, question.cwd, stdin=lines)
     if result.returncode:
         if result.failure in (UvFailure.ABSENT, UvFailure.OTHER):
             raise NoWheel(
@@ -82,27 +102,47 @@ def find_wheels(
                 "loosen a version, or name the index that has it: UV_INDEX=URL",
             )
         raise failure_of(result, f"lock what pip has to add for {target.platform}")
-    tags = tags_for(target.platform, target.python, target.virtual, target.free_threaded)
-    found = [_locked(package, target, tags) for package in tomllib.loads(result.stdout).get("packages", [])]
-    return tuple(sorted(found, key=lambda one: one.name))
+    packages: list[dict[str, Any]] = tomllib.loads(result.stdout).get("packages", [])
+    return packages
 
 
-def _locked(package: Mapping[str, Any], target: PipTarget, tags: list[Any]) -> LockedFile:
-    name = package["name"]
-    version = package.get("version")
-    wheels = {_name_of(wheel): wheel for wheel in package.get("wheels", [])}
-    chosen = best_wheel(wheels, tags)
-    if chosen is None or not isinstance(version, str):
+def best_file(
+    package: Mapping[str, Any], target: PipTarget, tags: Sequence[Any], cwd: str, files: Sequence[Mapping[str, Any]]
+) -> LockedFile | None:
+    """Return the wheel among files of a package that fits best, None where none does.
+
+    Raises:
+        NoWheel: the index lists it without a hash.
+    """
+    wheels = {_name_of(wheel): wheel for wheel in files}
+    chosen = best_wheel(wheels, list(tags))
+    return None if chosen is None else locked_file(package, wheels[chosen], target, cwd)
+
+
+def locked_file(package: Mapping[str, Any], file: Mapping[str, Any], target: PipTarget, cwd: str) -> LockedFile:
+    """Return a file of a package as a lock has it.
+
+    Raises:
+        NoWheel: it is listed without a hash.
+    """
+    sha256 = file.get("hashes", {}).get("sha256")
+    if not isinstance(sha256, str):
+        raise NoWheel(f"the index lists {_name_of(file)} without a SHA-256, so it could not be told from another file")
+    url = file.get("url") or "file://" + os.path.abspath(os.path.join(cwd, file["path"]))
+    version = package.get("version") or "0"
+    plain = without_secrets(without_credentials(url))
+    return LockedFile(package["name"], version, "pip", target.platform, plain, sha256)
+
+
+def _wheel(package: Mapping[str, Any], target: PipTarget, tags: Sequence[Any], cwd: str) -> LockedFile:
+    found = best_file(package, target, tags, cwd, package.get("wheels", [])) if "version" in package else None
+    if found is None:
         raise NoWheel(
-            f"{name} {version or ''} has no wheel for {target.platform} with Python {target.python}",
+            f"{package['name']} {package.get('version', '')} has no wheel for {target.platform} with Python "
+            f"{target.python}",
             "build one and put it on an index (UV_FIND_LINKS=DIR), or take the package from conda",
         )
-    wheel = wheels[chosen]
-    sha256 = wheel.get("hashes", {}).get("sha256")
-    if not isinstance(sha256, str):
-        raise NoWheel(f"the index lists {chosen} without a SHA-256, so it could not be told from another file")
-    url = wheel.get("url") or "file://" + os.path.abspath(wheel["path"])
-    return LockedFile(name, version, "pip", target.platform, without_secrets(without_credentials(url)), sha256)
+    return found
 
 
 def _name_of(wheel: Mapping[str, Any]) -> str:

@@ -15,15 +15,23 @@ from repro.env.pip.install_failures import failure_of
 from repro.env.pip.realise import vcs_requirement, verified_wheel
 from repro.env.pip.uv_process import UvFailure, UvResult, index_arguments, run_uv
 from repro.model.environments.conda_lock import LockedFile
-from repro.model.environments.environment import VcsInstall, WheelInstall
+from repro.model.environments.environment import ProjectInstall, VcsInstall, WheelInstall
 
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What pip added from other places than an index: commits, and paths of wheels that came with the run."""
+    """What pip added from other places than an index.
 
-    vcs: tuple[VcsInstall, ...] = ()
-    wheels: tuple[tuple[WheelInstall, str | None], ...] = ()
+    Attributes:
+        vcs: commits.
+        wheels: what came with the run, and the paths of the files.
+        project: folders of the project at `root`.
+    """
+
+    vcs: Sequence[VcsInstall] = ()
+    wheels: Sequence[tuple[WheelInstall, str | None]] = ()
+    project: Sequence[ProjectInstall] = ()
+    root: str = ""
 
 
 def install_pip_part(
@@ -55,7 +63,7 @@ def install_pip_part(
             as of kind pip.
     """
     wheels = [package for package in packages if package.manager == "pip"]
-    if not wheels and not beside.vcs and not beside.wheels:
+    if not wheels and not beside.vcs and not beside.wheels and not beside.project:
         return
     before = set(os.listdir(os.path.join(prefix, "bin")))
     if wheels:
@@ -69,6 +77,11 @@ def install_pip_part(
         commits = [vcs_requirement(install) for install in beside.vcs]
         index = index_arguments(environ, offline)
         _run([*command, *index, *commits], environ, prefix, "install what was recorded by its commit")
+    if beside.project:
+        from repro.env.pip.project_installs import install_project
+
+        index = [*index_arguments(environ, offline), "--break-system-packages"]
+        install_project(tuple(beside.project), prefix, beside.root, environ, archive=(), index=index)
     if final != prefix:
         _rename_interpreter(prefix, final, set(os.listdir(os.path.join(prefix, "bin"))) - before)
 
@@ -104,7 +117,8 @@ def _install(
         for wheel in wheels:
             what = f"{wheel.name} @ {wheel.url}" if by_url else f"{wheel.name}=={wheel.version}"
             file.write(f"{what} --hash=sha256:{wheel.sha256}\n")
-    command = ["pip", "install", "--quiet", "--no-deps", "--require-hashes", "--no-build", "--break-system-packages"]
+    command = ["pip", "install", "--quiet", "--no-deps", "--require-hashes", "--break-system-packages"]
+    command += [] if any(wheel.is_built for wheel in wheels) else ["--no-build"]
     command += ["--python", os.path.join(prefix, "bin", "python"), "--find-links", here, "-r", listed]
     return run_uv([*command, *index_arguments(environ, offline)], environ, os.path.dirname(prefix))
 

@@ -93,14 +93,41 @@ def drift_findings(
         detail = f"{name} is for {', '.join(lock.platforms)}, this machine is {platform}"
         yield Finding("environment-drift", detail, path=name, hint=f"repro env lock --platform {platform}")
         return
-    wanted = {(p.manager, p.name): p for p in lock.of(platform)}
-    here = {(p.manager, p.name): p for p in packages}
+    hint = "`repro env create` makes what is locked; `repro env lock` locks anew"
+    for difference in _differences(lock, platform, packages, environment, name):
+        yield Finding("environment-drift", difference, path=name, hint=hint)
+
+
+def _differences(
+    lock: CondaLock, platform: str, packages: Sequence[LockedFile], environment: CondaEnvironment, name: str
+) -> Iterator[str]:
+    built = {p.name: p for p in lock.of(platform) if p.is_built}
+    wanted = {(p.manager, p.name): p for p in lock.of(platform) if p.name not in built}
+    here = {(p.manager, p.name): p for p in packages if p.name not in built}
     unlocked = set(environment.unlocked)
     for key in sorted(wanted.keys() | here.keys()):
         difference = _difference(wanted.get(key), here.get(key), name)
         if difference and key[1] not in unlocked:
-            hint = "`repro env create` makes what is locked; `repro env lock` locks anew"
-            yield Finding("environment-drift", difference, path=name, hint=hint)
+            yield difference
+    yield from (text for p in built.values() if p.name not in unlocked and (text := _of_built(p, environment, name)))
+    own = {(install.name, install.path) for install in environment.project}
+    for folder in lock.project.get(platform, ()):
+        if (folder.name, folder.path) not in own:
+            yield f"{folder.name} not installed from the project's folder {folder.path}, {name} has it"
+
+
+def _of_built(wanted: LockedFile, environment: CondaEnvironment, lock: str) -> str | None:
+    """Say how what was built differs: a commit by its id, what a source became by its version."""
+    commit = next((v.commit for v in environment.vcs if v.name == wanted.name), None)
+    if wanted.is_commit and commit is not None:
+        here, there = f"at commit {commit[:12]}", f"at commit {wanted.sha256[:12]}"
+        return None if commit == wanted.sha256 else f"{wanted.name} {here} installed, {lock} has it {there}"
+    version = dict(environment.pip).get(wanted.name)
+    if version is None or wanted.is_commit:
+        return f"{wanted.name} not installed, {lock} has {wanted.url.partition('#')[0].rpartition('/')[2]}"
+    if wanted.version in ("0", version):  # an archive may not say its version
+        return None
+    return f"{wanted.name} {version} installed, {lock} has {wanted.version}"
 
 
 def _difference(wanted: LockedFile | None, here: LockedFile | None, lock: str) -> str | None:

@@ -25,7 +25,7 @@ from repro.model.environments.conda_lock import CondaLock, LockedFile
 from repro.model.environments.conda_lock_file import parse_conda_lock
 
 if TYPE_CHECKING:  # they are a run's; a project's lock has none
-    from repro.model.environments.environment import VcsInstall, WheelInstall
+    from repro.model.environments.environment import ProjectInstall, VcsInstall, WheelInstall
 
 LOCK_INSIDE = os.path.join("conda-meta", "repro-conda-lock.yml")
 """Where an environment has the lock that it was made from, relative to its prefix."""
@@ -50,10 +50,18 @@ class OtherPlatform(CannotProceed):
     id = "other-platform"
 
 
-def environment_key(lock: bytes, vcs: Sequence[VcsInstall] = (), wheels: Sequence[WheelInstall] = ()) -> str:
+def environment_key(
+    lock: bytes,
+    vcs: Sequence[VcsInstall] = (),
+    wheels: Sequence[WheelInstall] = (),
+    project: Sequence[ProjectInstall] = (),
+    root: str = "",
+) -> str:
     """Return the name of the environment's folder: 32 hex digits over all that decides what is installed."""
     beside = [[v.name, v.vcs, v.url, v.commit, v.subdirectory] for v in vcs]
     facts = ["conda", _FORMAT, hashlib.sha256(lock).hexdigest(), beside, [[w.name, w.file, w.sha256] for w in wheels]]
+    if project:
+        facts.append([root, [[p.name, p.path, p.editable] for p in project]])
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
 
@@ -64,6 +72,8 @@ def realise(
     source: Callable[[], CondaSource],
     vcs: Sequence[VcsInstall] = (),
     wheels: Sequence[WheelInstall] = (),
+    project: Sequence[ProjectInstall] = (),
+    root: str = "",
     read: CondaLock | None = None,
 ) -> PrefixEnvironment:
     """Return the environment, standing.
@@ -75,6 +85,8 @@ def realise(
         envs_dir: where environments are kept; made when needed.
         source: gives where packages come from; asked only if the environment has to be made.
         vcs, wheels: what pip added from other places than an index.
+        project: what is installed from folders of the project at `root`: the environment is then this checkout's alone.
+        root: an absolute path.
         read: the lock as it was read, where the caller has it; may have other platforms as well.
 
     Raises:
@@ -83,7 +95,7 @@ def realise(
         OtherPlatform, PackageGone, EnvironmentOffline, EnvironmentDiskFull, EnvironmentNotMade, NoRattler: cannot
             proceed (3).
     """
-    key = environment_key(lock, vcs, wheels)
+    key = environment_key(lock, vcs, wheels, project, root)
     final = os.path.join(envs_dir, key)
     prefix = cached_environment(envs_dir, key)
     if prefix is None:
@@ -93,7 +105,7 @@ def realise(
                 "name a shorter folder: REPRO_SCRATCH=/path",
             )
         os.makedirs(envs_dir, exist_ok=True)
-        builder = _Builder(lock, read, final, source(), tuple(vcs), tuple(wheels))
+        builder = _Builder(lock, read, final, source(), tuple(vcs), tuple(wheels), tuple(project), root)
         prefix = make_environment(envs_dir, key, builder.build)
     return standing_at(prefix)
 
@@ -133,12 +145,14 @@ class _Builder:
     source: CondaSource
     vcs: tuple[VcsInstall, ...]
     wheels: tuple[WheelInstall, ...]
+    project: tuple[ProjectInstall, ...]
+    root: str
 
     def build(self, prefix: str) -> None:
         """Install conda's packages, then pip's, then keep the lock inside."""
         lock = self.read or parse_conda_lock(self.lock, "the lock")
         here = check_platform(lock, "the lock")
-        packages = lock.of(here)
+        packages = [package for package in lock.of(here) if not package.is_commit]  # those are in `vcs`
         install_packages(packages, lock.site_packages.get(here), prefix, self.final, self.source)
         protect_conda_packages(prefix, unpacked(packages, self.source))
         self.add_pip_part(packages, prefix)
@@ -147,14 +161,15 @@ class _Builder:
 
     def add_pip_part(self, packages: Sequence[LockedFile], prefix: str) -> None:
         """Install what pip added, if it did: what installs it is imported only then."""
-        if not self.vcs and not self.wheels and all(package.manager == "conda" for package in packages):
+        beside = bool(self.vcs or self.wheels or self.project)
+        if not beside and all(package.manager == "conda" for package in packages):
             return
         from repro.env.conda.pip_install import Beside, install_pip_part
 
         archived = self.source.archived
         install_pip_part(
             packages,
-            Beside(self.vcs, tuple((wheel, archived.get(wheel.sha256)) for wheel in self.wheels)),
+            Beside(self.vcs, [(wheel, archived.get(wheel.sha256)) for wheel in self.wheels], self.project, self.root),
             prefix,
             self.final,
             archived,

@@ -63,11 +63,11 @@ def _programs(request: LockRequest) -> list[str]:
 
 def _made_from_lock(request: LockRequest) -> str:
     from repro.env.conda.file_names import find_lock
+    from repro.env.conda.lock_parts import parts_of
     from repro.env.conda.platform import platform_by_name
     from repro.env.conda.project_files import read_lock
     from repro.env.conda.realise import environment_key
     from repro.env.environment_cache import cached_environment
-    from repro.model.environments.conda_lock_file import part_of
 
     name = find_lock(request.project_root, request.settings)
     if name is None:
@@ -82,7 +82,9 @@ def _made_from_lock(request: LockRequest) -> str:
             f"{name} is for {', '.join(locked.platforms)}, this machine is {here}",
             f"lock it for this machine as well: `repro env lock --platform {here}`",
         )
-    standing = cached_environment(request.envs_dir, environment_key(part_of(locked, here)))
+    parts = parts_of(locked, here, request.project_root)
+    key = environment_key(parts.files, parts.commits, (), parts.project, parts.root)
+    standing = cached_environment(request.envs_dir, key)
     if standing is None:
         raise NoCondaEnvironment(
             f"no conda environment is active, and none was made from {name} yet",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +13,8 @@ class LockedFile:
     Attributes:
         manager: `conda` or `pip`.
         platform: `linux-64`.
-        url: without anything secret.
-        sha256: 64 lower-case hex digits.
+        url: without anything secret. Of pip: a wheel, the source of one, or a commit (`git+https://…@COMMIT`).
+        sha256: 64 lower-case hex digits; of a commit, that.
         md5: 32 of them, None where the channel does not say.
         build: conda's build string; empty for pip.
         dependencies: name and version spec, sorted by name; without virtual packages.
@@ -29,6 +29,16 @@ class LockedFile:
     md5: str | None = None
     build: str = ""
     dependencies: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_commit(self) -> bool:
+        """Whether it is no file, but what a git repository has at a commit."""
+        return self.url.startswith("git+")
+
+    @property
+    def is_built(self) -> bool:
+        """Whether it is of pip and has to be built: from source, or from a commit."""
+        return self.manager == "pip" and not self.url.endswith(".whl")
 
     @property
     def file_name(self) -> str:
@@ -47,6 +57,18 @@ class LockedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class ProjectFolder:
+    """A package that is installed from a folder of the project: it is code, and no lock pins it.
+
+    `path` is the text form of the folder relative to the project's root, `.` for the root itself.
+    """
+
+    name: str
+    path: str
+    editable: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CondaLock:
     """A lock of one or several platforms.
 
@@ -59,6 +81,7 @@ class CondaLock:
         content_hash: by platform, of what was asked for; 64 hex digits.
         sources: the files that it was made from, relative to the lock.
         packages: sorted by manager, name and platform.
+        project: by platform, what is installed from the project's own folders, sorted by name.
         written_by_repro: and not by conda-lock, whose `content_hash` is over other things.
     """
 
@@ -71,6 +94,7 @@ class CondaLock:
     site_packages: Mapping[str, str]
     sources: tuple[str, ...] = ()
     written_by_repro: bool = True
+    project: Mapping[str, tuple[ProjectFolder, ...]] = field(default_factory=dict)
 
     def of(self, platform: str) -> tuple[LockedFile, ...]:
         """Return the packages of a platform."""

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 from repro.errors import IntegrityError
 from repro.model.canonical import canonical_digest
-from repro.model.environments.conda_lock import CondaLock, LockedFile
+from repro.model.environments.conda_lock import CondaLock, LockedFile, ProjectFolder
+from repro.model.environments.conda_lock_commit import checked_commit_url
 from repro.model.environments.conda_lock_shape import by_shape, list_lines, mapping_lines, scalar
 from repro.model.environments.conda_url import is_plain_url
 from repro.model.record import BadRecord, Fields
@@ -28,9 +29,11 @@ _SUBDIR = re.compile(r"[a-z0-9]+-[a-z0-9_]+")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _FILE = re.compile(r"[A-Za-z0-9_.+!%~-]+\.(?:conda|tar\.bz2)")
-_WHEEL = re.compile(r"[A-Za-z0-9_.+!%~-]+\.whl")
+_DISTRIBUTION = re.compile(r"[A-Za-z0-9_.+!%~-]+\.(?:whl|zip|tgz|tar\.gz|tar\.bz2)")
 _VIRTUAL = re.compile(r"__[a-z0-9_]+=[^=\s]+(?:=[^=\s]+)?")
 _MAX_TEXT = 4096
+_PROJECT = "project-install."
+_EDITABLE = "--editable "
 
 
 class BadCondaLock(IntegrityError):
@@ -59,8 +62,9 @@ def lock_of_one(platform: str, packages: tuple[LockedFile, ...], needs: tuple[st
 
 
 def part_of(lock: CondaLock, platform: str) -> bytes:
-    """Return what a lock has of one platform, as `lock_of_one` writes it."""
-    return lock_of_one(platform, lock.of(platform), lock.needs.get(platform, ()), lock.site_packages.get(platform))
+    """Return what a lock has of one platform, as `lock_of_one` writes it: what is a file, as of a run."""
+    files = tuple(package for package in lock.of(platform) if not package.is_commit)
+    return lock_of_one(platform, files, lock.needs.get(platform, ()), lock.site_packages.get(platform))
 
 
 def dump_conda_lock(lock: CondaLock) -> bytes:
@@ -69,6 +73,8 @@ def dump_conda_lock(lock: CondaLock) -> bytes:
     custom |= {f"virtual-packages.{p}": " ".join(lock.virtual[p]) for p in sorted(lock.virtual)}
     custom |= {f"virtual-needs.{p}": "; ".join(lock.needs[p]) for p in sorted(lock.needs)}
     custom |= {f"site-packages.{p}": lock.site_packages[p] for p in sorted(lock.site_packages)}
+    for p in sorted(lock.project):
+        custom |= {f"{_PROJECT}{p}.{f.name}": _EDITABLE * f.editable + f.path for f in lock.project[p]}
     lines = [f"version: {VERSION}", "metadata:"]
     lines += mapping_lines("content_hash", sorted(lock.content_hash.items()), "  ")
     lines.append("  channels:" if lock.channels else "  channels: []")
@@ -131,6 +137,7 @@ def _lock(plain: object, what: str) -> CondaLock:
             content_hash=_texts(metadata.take("content_hash") or {}, what, "content_hash"),
             site_packages=dict(_by_platform(custom, "site-packages.")),
             sources=metadata.texts("sources"),
+            project=_project(custom, what),
             written_by_repro="repro" in custom,
         )
     except BadRecord as error:
@@ -152,6 +159,8 @@ def _package_lines(package: LockedFile) -> Iterator[str]:
     yield f"  url: {scalar(package.url)}"
     hashes = [("md5", package.md5)] if package.md5 else []
     yield from mapping_lines("hash", [*hashes, ("sha256", package.sha256)], "  ")
+    if package.is_commit:  # or conda-lock would take the hash for that of a file
+        yield from mapping_lines("source", [("type", "url"), ("url", package.url)], "  ")
     if package.build:
         yield f"  build: {scalar(package.build)}"
     yield "  category: main"
@@ -163,7 +172,7 @@ def _package(fields: Fields) -> LockedFile:
     manager = fields.text("manager")
     if manager not in ("conda", "pip"):
         raise fields.bad(f"manager is {manager[:40]!r}, neither conda nor pip")
-    url = fields.checked("url", _url(_FILE if manager == "conda" else _WHEEL))
+    url = fields.checked("url", _url(_FILE) if manager == "conda" else _url_of_pip)
     hashes = fields.fields("hash")
     if hashes.take("sha256") is None:
         raise fields.bad(f"{name} has no SHA-256, so it could not be told from another file")
@@ -178,7 +187,7 @@ def _package(fields: Fields) -> LockedFile:
         manager=manager,
         platform=fields.checked("platform", _matching(_SUBDIR, "platform")),
         url=url,
-        sha256=hashes.checked("sha256", _matching(_SHA256, "SHA-256")),
+        sha256=hashes.checked("sha256", _commit_of(url) if url.startswith("git+") else _matching(_SHA256, "SHA-256")),
         md5=md5,
         build=_matching(_WORD, "build")(build) if build else "",
         dependencies=tuple(sorted(dependencies.items())),
@@ -206,6 +215,30 @@ def _url(file_name: re.Pattern[str]) -> Callable[[str], str]:
         return plain
 
     return check
+
+
+def _url_of_pip(text: str) -> str:
+    return checked_commit_url(text) if text.startswith("git+") else _url(_DISTRIBUTION)(text)
+
+
+def _commit_of(url: str) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        if not url.partition("#")[0].endswith(f"@{text}"):
+            raise ValueError(f"{text[:100]!r} is not the commit of the URL")
+        return text
+
+    return check
+
+
+def _project(custom: Mapping[str, str], what: str) -> dict[str, tuple[ProjectFolder, ...]]:
+    found: dict[str, list[ProjectFolder]] = {}
+    for key, text in _by_platform(custom, _PROJECT):
+        platform, _, name = key.partition(".")
+        path = text.removeprefix(_EDITABLE)
+        if not _NAME.fullmatch(name) or path.startswith(("-", "/")) or ".." in path.split("/"):
+            raise BadCondaLock(f"{what}: {text[:100]!r} is no folder of the project", _AGAIN)
+        found.setdefault(platform, []).append(ProjectFolder(name, path, text.startswith(_EDITABLE)))
+    return {platform: tuple(sorted(folders, key=lambda f: f.name)) for platform, folders in found.items()}
 
 
 def _texts(value: object, what: str, where: str) -> dict[str, str]:

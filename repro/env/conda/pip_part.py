@@ -1,0 +1,167 @@
+"""The `pip:` part of an environment.yml, pinned: files by their hash, git by the commit, own folders as code."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from repro.env.conda.pip_files import NoWheel, PipQuestion, PipTarget, best_file, locked_file, resolve
+from repro.env.pip.installed import without_credentials
+from repro.errors import UsageError
+from repro.model.environments.conda_lock import LockedFile, ProjectFolder
+from repro.model.environments.conda_lock_commit import checked_commit_url, commit_url
+from repro.model.environments.wheel_tags import tags_for
+from repro.model.names import check_path, name_to_text
+
+_EDITABLE = re.compile(r"(?:-e|--editable)(?:\s+|=)(.+)")
+_OTHER_VCS = re.compile(r"(?:.*@\s*)?(?:hg|svn|bzr)\+")
+_UNNAMED = re.compile(r"git\+|[a-z]+://|\.{0,2}/|\.{1,2}(?:\[|$)|[^\s@]+\.(?:whl|zip|tar\.gz)$", re.IGNORECASE)
+
+
+class BadPipPart(UsageError):
+    """The `pip:` part of an environment.yml asks for what no lock can hold, or for what conda has already."""
+
+    id = "bad-pip-part"
+
+
+@dataclass(frozen=True, slots=True)
+class PipPart:
+    """What pip has to add, pinned; both sorted by name."""
+
+    packages: tuple[LockedFile, ...] = ()
+    project: tuple[ProjectFolder, ...] = ()
+
+
+def pin_pip_part(question: PipQuestion, target: PipTarget, provided: Mapping[str, str], root: str) -> PipPart:
+    """Pin what an environment.yml asks of pip.
+
+    Wheels are preferred; only where there is no solution of wheels alone, or where something is asked for that is no
+    file of an index, packages may be built by the Python that repro runs on, to learn what they need.
+
+    Args:
+        question: what is asked for, as it is written.
+        target: what it is to fit.
+        provided: normalised names of what conda installs, with versions.
+        root: the project's, an absolute path.
+
+    Raises:
+        BadPipPart: something is asked for that no lock can hold, or that conda contradicts.
+        NoWheel: there is no solution, or a package has no file for the platform.
+        IndexUnreachable, EnvironmentOffline and their siblings: an index or a git host cannot be asked.
+    """
+    lines = [line for text in question.requirements if (line := as_uv_takes_it(text, provided)) is not None]
+    if not lines:
+        return PipPart()
+    asked = replace(question, requirements=lines, provided=tuple(provided))
+    unnamed = [line for line in lines if line.startswith("-e ") or _UNNAMED.match(line)]
+    packages = _resolve(asked, target, build=bool(unnamed) or any(" @ " in line for line in lines))
+    elsewhere = [package for package in packages if package.keys() & {"vcs", "archive", "directory"}]
+    if len(elsewhere) < len([line for line in unnamed if ";" not in line]):
+        raise BadPipPart(
+            f"`pip:` asks for {', '.join(unnamed)}, and conda installs a package of that name already",
+            "ask for it in one place",
+        )
+    folders = [_folder(package, question.cwd, root) for package in packages if "directory" in package]
+    tags = tags_for(target.platform, target.python, target.virtual, target.free_threaded)
+    pinned = [_pinned(p, target, tags, question.cwd) for p in packages if "directory" not in p]
+    return PipPart(
+        tuple(sorted(pinned, key=lambda one: one.name)),
+        tuple(sorted(folders, key=lambda folder: folder.name)),
+    )
+
+
+def _resolve(question: PipQuestion, target: PipTarget, *, build: bool) -> list[dict[str, Any]]:
+    if not build:
+        try:
+            return resolve(question, target, build=False)
+        except NoWheel:
+            pass  # perhaps the index has the source of what is missing
+    return resolve(question, target, build=True)
+
+
+def as_uv_takes_it(text: str, provided: Mapping[str, str]) -> str | None:
+    """Return a requirement as uv takes it; None where conda has it already.
+
+    Raises:
+        BadPipPart: conda has it in a version that will not do; or nothing can be locked by it.
+    """
+    editable = _EDITABLE.fullmatch(text)
+    if editable:
+        what = editable.group(1).strip()
+        return what if what.startswith("git+") else f"-e {what}"  # a commit is not edited
+    if text.startswith("-"):
+        raise BadPipPart(
+            f"`pip:` has {text!r}, an option of pip",
+            "write the lines of a requirements file here; an index is named by UV_INDEX=URL or in uv.toml",
+        )
+    if _OTHER_VCS.match(text):
+        raise BadPipPart(f"`pip:` has {text!r}: of version control, git alone can be locked", "build a wheel of it")
+    return text if _UNNAMED.match(text) or not _is_provided(text, provided) else None
+
+
+def _is_provided(text: str, provided: Mapping[str, str]) -> bool:
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        requirement = Requirement(text)
+    except InvalidRequirement as error:
+        reason = str(error).partition("\n")[0]
+        raise BadPipPart(f"`pip:` has {text!r}, which is no requirement: {reason}") from None
+    version = provided.get(normalised(requirement.name))
+    if version is None:
+        return False
+    if requirement.url or not requirement.specifier.contains(version, prereleases=True):
+        raise BadPipPart(
+            f"`pip:` asks for {text}, and conda installs {requirement.name} {version} already",
+            "ask conda for the version that is needed, or leave it to pip alone",
+        )
+    return True
+
+
+def normalised(name: str) -> str:
+    """Return a name as pip normalises it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _pinned(package: Mapping[str, Any], target: PipTarget, tags: Sequence[Any], cwd: str) -> LockedFile:
+    if "vcs" in package:
+        return _commit(package, target)
+    archive = package.get("archive")
+    files = [archive] if archive else package.get("wheels", [])
+    found = best_file(package, target, tags, cwd, files)
+    if found is not None:
+        return found
+    source: Mapping[str, Any] = archive or package.get("sdist") or {}
+    name = str(source.get("url") or source.get("path") or "")
+    if not name or name.endswith(".whl") or source.get("subdirectory"):
+        raise NoWheel(
+            f"{package['name']} {package.get('version', '')} has no file for {target.platform} with Python "
+            f"{target.python}",
+            "build one and put it on an index (UV_FIND_LINKS=DIR), or take the package from conda",
+        )
+    return locked_file(package, source, target, cwd)
+
+
+def _commit(package: Mapping[str, Any], target: PipTarget) -> LockedFile:
+    vcs = package["vcs"]
+    try:
+        url = commit_url(without_credentials(vcs["url"]), vcs["commit-id"], vcs.get("subdirectory"))
+        checked_commit_url(url)
+    except (ValueError, KeyError) as error:
+        raise BadPipPart(f"{package['name']} cannot be locked by its commit: {error}") from None
+    return LockedFile(package["name"], package.get("version") or "0", "pip", target.platform, url, vcs["commit-id"])
+
+
+def _folder(package: Mapping[str, Any], cwd: str, root: str) -> ProjectFolder:
+    directory = package["directory"]
+    inside, folder = os.path.realpath(root), os.path.realpath(os.path.join(cwd, directory["path"]))
+    if folder != inside and not folder.startswith(inside + os.sep):
+        raise BadPipPart(
+            f"`pip:` has the folder {directory['path']}, which is outside the project and of no commit",
+            "commit and push it, and ask for it by git+https://…@REVISION",
+        )
+    path = "." if folder == inside else name_to_text(check_path(os.fsencode(os.path.relpath(folder, inside))))
+    return ProjectFolder(package["name"], path, bool(directory.get("editable")))
