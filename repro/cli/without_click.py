@@ -116,7 +116,8 @@ def env_lock(
         raise UsageError("a lock of pip is for one platform, or with --universal for all", "name one of them")
     from repro.actions.environments.lock import lock_environment
 
-    locked = lock_environment(project, output, python, "universal" if universal else next(iter(platforms), None))
+    platform = "universal" if universal else next(iter(platforms), None)
+    locked = lock_environment(project, output, python, platform, offline=offline)
     report.show_locked(locked.environment, locked.findings, locked.text, locked.output, as_json=as_json)
     return 0
 

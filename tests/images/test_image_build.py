@@ -103,4 +103,7 @@ def test_a_syntax_line_whose_image_cannot_be_had_is_named(imaged: Person, regist
     imaged.write("Dockerfile", f"# syntax={registry_at}/frontend:1\nFROM {BASE}\n")
     error = imaged.repro_json("env", "lock", expect=3)["error"]
     assert error["id"] == "no-such-image", "the engine was not left to find out in the build"
-    assert f"{registry_at}/frontend:1" in error["message"]
+    assert f"Dockerfile begins with `# syntax={registry_at}/frontend:1`" in error["message"]
+    assert "leave the line out" in error["hint"]
+    error = imaged.repro_json("env", "lock", "--offline", expect=3)["error"]
+    assert error["id"] == "environment-offline", "nobody was asked"

@@ -243,3 +243,26 @@ def test_any_edits_of_any_layout_are_refused_or_are_what_is_read(text: str, edit
         else:
             assert after.remotes == {other: kept for other, kept in before.remotes.items() if other != name}
         assert (after.inputs, after.exclude, after.store) == (before.inputs, before.exclude, before.store)
+
+
+@pytest.mark.parametrize("image", ["https://ann:pa55@r.example.org/x", "ann:pa55@r.example.org/x", "a b", "x@sha256:1"])
+def test_what_is_no_reference_to_an_image_is_refused_and_not_shown(image: str) -> None:
+    with pytest.raises(BadSettings, match=r"repro\.yaml, line 1: environment\.image is no reference") as refused:
+        parse_settings(f"environment: {{image: '{image}'}}\n".encode(), "repro.yaml")
+    assert "pa55" not in f"{refused.value.message} {refused.value.hint}"
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "busybox",
+        "team/x:1",
+        "r.example.org:5000/a/b_c:V1.2",
+        f"x:1@sha256:{'0' * 64}",
+        f"sha256:{'f' * 64}",
+        "[::1]:50/x",
+    ],
+)
+def test_references_to_images_are_taken_as_they_are(image: str) -> None:
+    found = parse_settings(f"environment: {{image: '{image}'}}\n".encode(), "repro.yaml").environment
+    assert found.image == image

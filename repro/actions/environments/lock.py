@@ -49,7 +49,9 @@ def environment_of_run(project: Project, text: str) -> Environment | None:
     return records.read(records.select(text)).recipe.environment
 
 
-def lock_environment(project: Project, output: str | None, python: str | None, platform: str | None = None) -> Locked:
+def lock_environment(
+    project: Project, output: str | None, python: str | None, platform: str | None = None, *, offline: bool = False
+) -> Locked:
     """Pin the environment, asking the index or the registry anew, and write the lock to the file `output`.
 
     `-` writes none; None is the file that the settings name, or the kind's own. With `platform` (as uv calls it, or
@@ -59,7 +61,7 @@ def lock_environment(project: Project, output: str | None, python: str | None, p
         NotLockable: a package cannot be pinned; nothing is written.
         UsageError: a platform was named for an environment of another kind than `pip`.
     """
-    captured = capture_environment(project, (), python=python, refresh=True)
+    captured = capture_environment(project, (), python=python, offline=offline, refresh=True)
     environment = captured.environment
     if environment is None:
         raise NoEnvironment("no Python was found whose environment could be locked", "name it with --python")
@@ -72,7 +74,7 @@ def lock_environment(project: Project, output: str | None, python: str | None, p
         )
     text = captured.text or _lock_text(project, environment)
     if platform is not None:
-        text = _lock_elsewhere(project, captured, text, platform)
+        text = _lock_elsewhere(project, captured, text, platform, offline)
     target, shown = _target(project, environment, output)
     if target is not None:
         replace_text(target, text)
@@ -92,7 +94,7 @@ def _in_short(reasons: Sequence[str]) -> str:
     return "; ".join(told)
 
 
-def _lock_elsewhere(project: Project, captured: CapturedEnvironment, text: str, platform: str) -> str:
+def _lock_elsewhere(project: Project, captured: CapturedEnvironment, text: str, platform: str, offline: bool) -> str:
     from repro.env.pip.lock_elsewhere import lock_elsewhere
     from repro.env.pip.project_lock import read_requirements
 
@@ -102,7 +104,7 @@ def _lock_elsewhere(project: Project, captured: CapturedEnvironment, text: str, 
         raise UsageError(f"--platform and --universal lock environments of kind pip; this one is of kind {kind}")
     pins = {package.name: package.version for package in read_requirements(text) if package.version}
     prefix, python = str(captured.observed["prefix"]), str(captured.observed["executable"])
-    return lock_elsewhere(pins, prefix, python, platform, project.root, project.environ)
+    return lock_elsewhere(pins, prefix, python, platform, project.root, project.environ, offline=offline)
 
 
 def _target(project: Project, environment: Environment, output: str | None) -> tuple[str | None, str]:

@@ -13,8 +13,9 @@ from repro.env.image.engine import Engine, EngineRefused, engine_errors, refused
 from repro.env.image.identity import find_image, image_id, keep
 from repro.env.image.loadable import load
 from repro.env.image.normalise import Base, normalise, read_saved
-from repro.env.image.pull import local_image, pull
+from repro.env.image.pull import NoSuchImage, RegistryUnreachable, local_image, pull
 from repro.env.memo_file import write_memo
+from repro.env.unobtainable import EnvironmentOffline
 from repro.errors import CannotProceed
 from repro.model.determinism import EPOCH
 from repro.model.digest import Digest
@@ -71,7 +72,7 @@ def context_digest(plan: BuildPlan) -> Digest:
         return write_context(plan.place, plan.dockerfile, tar)
 
 
-def build(engine: Engine, plan: BuildPlan, memo_dir: str, *, fresh: bool = False) -> Built:
+def build(engine: Engine, plan: BuildPlan, memo_dir: str, *, fresh: bool = False, offline: bool = False) -> Built:
     """Build an image, normalise it, and leave it in the engine.
 
     Args:
@@ -79,14 +80,17 @@ def build(engine: Engine, plan: BuildPlan, memo_dir: str, *, fresh: bool = False
         plan: what is built.
         memo_dir: where is remembered what a build was normalised to; made when needed.
         fresh: do not use what the engine remembers of earlier builds.
+        offline: ask no registry for what it is built from.
 
     Raises:
         BuildFailed: with the engine's words.
+        NoSuchImage, RegistryUnreachable, EnvironmentOffline: what it is built from cannot be had.
         EngineRefused, EngineStopped: the engine does not do it.
     """
     by_buildkit = _takes_buildkit(engine, plan)
-    names = [*plan.dockerfile.bases, *([plan.dockerfile.frontend] if by_buildkit and plan.dockerfile.frontend else [])]
-    bases = {name: _base(engine, name) for name in names}
+    bases = {name: _base(engine, name, offline) for name in plan.dockerfile.bases}
+    if by_buildkit and plan.dockerfile.frontend:
+        bases[plan.dockerfile.frontend] = _frontend(engine, plan, plan.dockerfile.frontend, offline)
     with tempfile.TemporaryFile() as tar:
         context = write_context(plan.place, plan.dockerfile, tar)
         raw = _run_build(engine, plan, tar, fresh, by_buildkit)
@@ -96,9 +100,22 @@ def build(engine: Engine, plan: BuildPlan, memo_dir: str, *, fresh: bool = False
     return Built(image, context, tuple(sorted(ids.items())))
 
 
-def _base(engine: Engine, name: str) -> dict[str, Any]:
+def _base(engine: Engine, name: str, offline: bool) -> dict[str, Any]:
     found = local_image(engine, name)
+    if found is None and offline:
+        raise EnvironmentOffline(f"the engine does not have the image {name}", "without --offline, it is pulled")
     return found if found is not None else pull(engine, name)
+
+
+def _frontend(engine: Engine, plan: BuildPlan, name: str, offline: bool) -> dict[str, Any]:
+    """Return the image that a `# syntax=` line names, which reads the Dockerfile in BuildKit's place."""
+    try:
+        return _base(engine, name, offline)
+    except (NoSuchImage, RegistryUnreachable, EnvironmentOffline) as error:
+        raise type(error)(
+            f"{plan.place.dockerfile} begins with `# syntax={name}`: that image reads it in a build. {error.message}",
+            "bring it (`docker load`), or leave the line out: BuildKit then reads the Dockerfile itself",
+        ) from error
 
 
 def _takes_buildkit(engine: Engine, plan: BuildPlan) -> bool:

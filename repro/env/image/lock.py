@@ -70,7 +70,7 @@ def resolve_image(engine: Engine, request: LockRequest) -> ImageEnvironment:
             remember_pulled(found, settings.image, request.memo_dir)
         return _pinned(engine, found, None, request)
     plan = _plan(request)
-    made = build(engine, plan, request.memo_dir)
+    made = build(engine, plan, request.memo_dir, offline=request.offline)
     attributes = find_image(engine, made.image)
     if attributes is None:
         raise NoSuchImage("the engine has lost the image that was just built", "try again")
@@ -135,7 +135,11 @@ def bring_locked(engine: Engine, locked: ImageEnvironment, request: LockRequest)
         return
     reasons = [error.message for error in errors]
     if locked.built_from is not None and is_built(request) and not drift(locked, request):
-        made = build(engine, _plan(request), request.memo_dir)
+        try:
+            made = build(engine, _plan(request), request.memo_dir, offline=request.offline)
+        except ReproError as error:
+            lacks = f"the engine does not have the locked image sha256:{locked.image[:12]}, and cannot build it again"
+            raise type(error)(f"{lacks}: {error.message}", error.hint) from error
         if made.image == locked.image:
             return
         reasons.append("a build of the same Dockerfile gave another image")

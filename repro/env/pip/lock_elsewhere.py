@@ -17,7 +17,14 @@ UNIVERSAL = "universal"
 
 
 def lock_elsewhere(
-    pins: Mapping[str, str], prefix: str, python: str, platform: str, project_root: str, environ: Mapping[str, str]
+    pins: Mapping[str, str],
+    prefix: str,
+    python: str,
+    platform: str,
+    project_root: str,
+    environ: Mapping[str, str],
+    *,
+    offline: bool = False,
 ) -> str:
     """Return hashed requirements of a platform.
 
@@ -28,6 +35,7 @@ def lock_elsewhere(
         platform: as uv calls it (`windows`, `aarch64-apple-darwin`, `x86_64-manylinux_2_28`), or `universal`.
         project_root: uv's configuration is read from here upwards.
         environ: the user's variables.
+        offline: ask uv's cache only.
 
     Raises:
         PackageGone, IndexUnreachable, EnvironmentNotMade: there is no such lock; the message is uv's.
@@ -45,7 +53,7 @@ def lock_elsewhere(
         command += ["--no-emit-index-url", "--no-emit-find-links", "--constraint", constraints, "--python", python]
         command += ["--universal"] if platform == UNIVERSAL else ["--python-platform", platform]
         roots = "".join(f"{name}\n" for name in sorted(_roots(pins, prefix)))
-        result = run_uv([*command, *index_arguments(environ, offline=False)], environ, project_root, stdin=roots)
+        result = run_uv([*command, *index_arguments(environ, offline)], environ, project_root, stdin=roots)
     if result.returncode:
         raise failure_of(result, f"lock the installed packages for {platform}")
     return f"# repro env lock, for {platform}\n{result.stdout}"

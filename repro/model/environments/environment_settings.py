@@ -24,6 +24,12 @@ ENVIRONMENT_KEYS = (
     "network",
     "gpus",
 )
+# The grammar of Docker's references (github.com/distribution/reference), and ids of images.
+_REFERENCE = re.compile(
+    r"(?:(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:]+\])(?::[0-9]+)?/)?"
+    r"[a-z0-9][a-z0-9._/-]*(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
+    r"|sha256:[0-9a-f]{64}"
+)
 _ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LOGIN = re.compile(r"://[^/@\s]+@")
 CONTAINER_NETWORKS = ("none", "host", "bridge")
@@ -79,7 +85,7 @@ def read_environment(reader: SettingsReader, value: Any) -> EnvironmentSettings:
         python=reader.text(inner, (at, "python")),
         lock=reader.text(inner, (at, "lock")),
         file=reader.text(inner, (at, "file")),
-        image=reader.text(inner, (at, "image")),
+        image=_image(reader, inner),
         archive=reader.word(inner, (at, "archive"), ARCHIVE),
         channels=reader.texts(inner, (at, "channels"), str),
         platforms=reader.texts(inner, (at, "platforms"), str),
@@ -89,6 +95,16 @@ def read_environment(reader: SettingsReader, value: Any) -> EnvironmentSettings:
         target=reader.text(inner, (at, "target")),
         build_args=_build_args(reader, inner),
     )
+
+
+def _image(reader: SettingsReader, inner: dict[str, Any]) -> str | None:
+    """Read the reference to an image. What is none is not shown: it may be a URL with a password."""
+    value = reader.text(inner, ("environment", "image"))
+    if value is not None and not _REFERENCE.fullmatch(value):
+        detail = "environment.image is no reference to an image"
+        hint = "NAME, NAME:TAG or NAME@sha256:…; user and password are for `docker login`"
+        raise reader.bad(("environment", "image"), detail, hint)
+    return value
 
 
 def _gpus(reader: SettingsReader, inner: dict[str, Any]) -> str | None:
