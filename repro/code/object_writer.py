@@ -77,8 +77,8 @@ class ObjectWriter:
             if kind is None:
                 self._install_pack(self._file, self._pack, self._temporary)
         finally:
-            self._file.close()
             _remove(self._temporary)
+            self._file.close()  # it fails where the disk is full: it has to write once more
 
     def _new_file(self, folder: str, prefix: str) -> tuple[str, int]:
         """Make a file in a folder of the object store; return its path and descriptor.

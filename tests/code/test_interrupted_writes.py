@@ -61,10 +61,10 @@ def test_a_killed_restore_cannot_be_taken_for_a_repository(
     assert result.returncode != 0
 
 
-@pytest.mark.parametrize("files", [1, 300])
-def test_a_full_disk_leaves_no_files_behind(repository: GitRepository, files: int) -> None:
+@pytest.mark.parametrize(("files", "size"), [(1, 1 << 16), (300, 1 << 16), (300, 1 << 10)])
+def test_a_full_disk_leaves_no_files_behind(repository: GitRepository, files: int, size: int) -> None:
     for number in range(files):
-        repository.write(f"new/{number}", os.urandom(1 << 16))
+        repository.write(f"new/{number}", os.urandom(size))
     objects = sorted(str(path) for path in (repository.root / ".git/objects").rglob("*") if path.is_file())
     before = repository.untouchables()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)

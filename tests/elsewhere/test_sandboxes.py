@@ -345,7 +345,7 @@ def test_the_program_of_the_command_is_shown_and_said_where_it_is_no_part_of_the
     (ann.home / "tools" / "share").mkdir()
     (ann.home / "tools" / "share" / "text").write_text("shared\n")
     ann.git("init", "--quiet")
-    having = ann.having(PATH=f"{tool.parent}:{os.environ['PATH']}")
+    having = ann.having(PATH=f"{tool.parent}:{ann.venv}/bin:{os.environ['PATH']}")
     having.repro("run", "--", "tool")
     found = answer(having, "@last", "bwrap")
     assert found["verdict"] == "identical"

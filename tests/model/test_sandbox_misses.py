@@ -18,6 +18,7 @@ LOG = rb"""
 12 connect(3<>, {sa_family=AF_INET6, sin6_port=htons(80), inet_pton(AF_INET6, "2001:db8::1", &sin6_addr)}) = -1 EACCES
 12 connect(3<>, {sa_family=AF_INET, sin_port=htons(53), sin_addr=inet_addr("127.0.0.1")}, 16) = -1 ECONNREFUSED
 12 connect(3<>, {sa_family=AF_UNIX, sun_path="/var/run/nscd/socket"}, 110) = -1 ENOENT (No such file)
+12 openat(AT_FDCWD</home/ann/p>, "<unknown>", O_RDONLY|O_CLOEXEC) = -1 ENOENT (No such file)
 12 rename("/a/from", "/b/to") = -1 EROFS (Read-only file system)
 garbage
 12 open("/cut

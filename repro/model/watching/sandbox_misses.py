@@ -23,7 +23,10 @@ _LINE = re.compile(rb"\d+ +(\w+)\((.*)\) += -1 (E[A-Z0-9]+)")
 _REFUSED = {b"EACCES", b"EPERM", b"EROFS"}
 _NO_NETWORK = {b"ENETUNREACH", b"EACCES", b"EPERM", b"EHOSTUNREACH"}
 _NAME_SERVER = 53
-_NOISE = re.compile(rb"/__pycache__(/|$)|\.pyc$|\.so(\.[0-9.]+)?$|\._pth$|/pyvenv\.cfg$|/pybuilddir\.txt$")
+_NOISE = re.compile(
+    rb"/__pycache__(/|$)|\.pyc$|\.so(\.[0-9.]+)?$|\._pth$|/pyvenv\.cfg$|/pybuilddir\.txt$"
+    rb"|/<(unknown|string|stdin)>$"  # what Python calls text that is no file; its tracebacks look for its lines there
+)
 
 
 @dataclass(frozen=True, slots=True)
