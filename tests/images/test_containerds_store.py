@@ -170,11 +170,9 @@ def test_a_name_of_repros_that_was_moved_to_another_image_is_not_believed(found:
     found.client.images.remove(tag)
 
 
-def test_a_dockerfile_for_buildkit_is_built_or_the_version_of_docker_that_does_is_named(
-    there: Person, found: Engine
-) -> None:
-    there.write("Dockerfile", f"FROM {BASE}\nRUN --mount=type=cache,target=/c true {secrets.token_hex(4)}\n")
-    if int(found.name.split()[1].split(".")[0]) >= 28:
-        locked(there)
-    else:
-        assert "Docker before 28" in there.repro("env", "lock", expect=3).stderr
+def test_a_dockerfile_for_buildkit_is_built_also_where_the_engine_takes_its_files_by_url_only(there: Person) -> None:
+    cached = f"RUN --mount=type=cache,target=/c true {secrets.token_hex(4)}"
+    there.write("Dockerfile", f"FROM {BASE}\nCOPY --chmod=600 lib/greet.py /greet\n{cached}\n")
+    locked(there)
+    said = there.repro("run", "--", "sh", "-c", "cat /greet > copied").returncode
+    assert (said, (there.cwd / "copied").read_text()) == (0, (there.cwd / "lib/greet.py").read_text())

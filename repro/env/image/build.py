@@ -176,8 +176,8 @@ def _failed(plan: BuildPlan, said: list[str], error: str) -> CannotProceed:
         return refused(f"build {plan.place.dockerfile}", error)
     if "failed to read downloaded context" in error:
         return BuildFailed(
-            f"{plan.place.dockerfile} needs BuildKit, and Docker before 28 takes no files for it where images are in"
-            f" containerd's store: {error.strip()}",
+            f"{plan.place.dockerfile} needs BuildKit, and Docker before 28 on another machine takes no files for it"
+            f" where images are in containerd's store: {error.strip()}",
             "update Docker; or build with its own program and name the result: `environment.image` in repro.yaml",
         )
     shown = "\n  ".join([line for line in said if line.strip()][-_SHOWN_LINES:])

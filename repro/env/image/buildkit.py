@@ -12,6 +12,9 @@ from typing import IO, Any
 
 from repro.env.image.engine import Engine
 
+_TAKES_FILES = 28
+"""The first version of Docker that builds by BuildKit from a request's own files in containerd's store."""
+
 
 def build_by_buildkit(
     engine: Engine, tar: IO[bytes], dockerfile: str, arguments: Mapping[str, str], target: str | None, *, fresh: bool
@@ -35,8 +38,29 @@ def build_by_buildkit(
     parameters |= {"nocache": "1"} if fresh else {}
     if not any(network["Name"] == "bridge" for network in api.networks(names=["bridge"])):
         parameters["networkmode"] = "none"  # as the classic builder does by itself: BuildKit fails
+    if not _takes_urls_only(engine):
+        yield from _lines(api, parameters, tar)
+        return
+    from repro.env.image.served_context import served
+
+    with served(tar) as remote:
+        yield from _lines(api, parameters | {"remote": remote}, None)
+
+
+def _takes_urls_only(engine: Engine) -> bool:
+    """Whether an engine of this machine does not hand the files that come with a request to BuildKit."""
+    return engine.by_manifest and _version(engine) < _TAKES_FILES and engine.address.startswith("unix:")
+
+
+def _version(engine: Engine) -> int:
+    major = engine.name.partition(" ")[2].partition(".")[0]
+    return int(major) if major.isdecimal() else _TAKES_FILES
+
+
+def _lines(api: Any, parameters: Mapping[str, str], tar: IO[bytes] | None) -> Iterator[dict[str, Any]]:
     url = f"{api.base_url}/v{api.api_version}/build"
-    answer = api.post(url, params=parameters, data=tar, headers={"Content-Type": "application/x-tar"}, stream=True)
+    headers = {"Content-Type": "application/x-tar"} if tar is not None else {}
+    answer = api.post(url, params=parameters, data=tar, headers=headers, stream=True)
     if not answer.ok:
         import docker.errors
 
