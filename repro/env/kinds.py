@@ -148,6 +148,19 @@ class ArchiveRequest:
     settings: EnvironmentSettings | None = None
     build: tuple[str, ...] = ()
 
+    def to_realise(self) -> RealiseRequest:
+        """Return what the environment is made with, for what only an installed one has; from the outside world."""
+        return RealiseRequest(
+            means=self.means,
+            objects=self.objects,
+            archive=(),
+            bring=lambda refs: None,
+            envs_dir=self.envs_dir,
+            folder=self.folder,
+            environ=self.environ,
+            offline=self.offline,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Archived:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -169,10 +170,11 @@ def test_what_no_lock_can_hold_or_conda_contradicts_is_refused(
     assert refused.value.hint or why == "no requirement"
 
 
-def test_such_a_project_is_locked_made_run_and_rebuilt(
+def test_such_a_project_is_locked_made_run_archived_and_rebuilt_without_a_network(
     ann: Person, bob: Person, channel: Path, wheels: SmallIndex, tmp_path: Path
 ) -> None:
-    ann, bob = (who.having(UV_DEFAULT_INDEX=wheels.url, UV_CACHE_DIR=str(tmp_path / "uv")) for who in (ann, bob))
+    ann = ann.having(UV_DEFAULT_INDEX=wheels.url, UV_CACHE_DIR=str(tmp_path / "uv"))
+    bob = bob.having(UV_CACHE_DIR=str(tmp_path / "another"))
     ann.git("init", "--quiet")
     own_package(ann.cwd)
     head = repository(tmp_path / "lib", "delta")
@@ -191,9 +193,6 @@ def test_such_a_project_is_locked_made_run_and_rebuilt(
     assert [(one["name"], one["commit"]) for one in recorded["vcs"]] == [("delta", head)]
     assert [one["file"] for one in recorded["wheels"]] == ["gamma-1.0-py3-none-any.whl"]
     assert [(one["name"], one["path"]) for one in recorded["project"]] == [("own", ".")]
-    ann.repro("push", "-r", str(tmp_path / "remote"))
-    answer = bob.repro_json("rebuild", ann.runs()[-1], "--from", str(tmp_path / "remote"))
-    assert answer["verdict"] == "identical"
     (tmp_path / "lib/delta.py").write_text("WHO = 'another'\n")
     after = commit(tmp_path / "lib")
     ann.repro("env", "lock")
@@ -201,3 +200,10 @@ def test_such_a_project_is_locked_made_run_and_rebuilt(
     drifted = ann.having(CONDA_PREFIX=prefix).repro_json("env", "show")["findings"]
     details = [finding["detail"] for finding in drifted if finding["kind"] == "environment-drift"]
     assert details == [f"delta at commit {head[:12]} installed, conda-lock.yml has it at commit {after[:12]}"]
+    ann.repro("env", "archive")
+    ann.repro("push", "-r", str(tmp_path / "remote"))
+    run = ann.runs()[-1]
+    shutil.rmtree(tmp_path / "lib")
+    shutil.rmtree(ann.home)
+    answer = bob.repro_json("rebuild", run, "--from", str(tmp_path / "remote"), "--offline")
+    assert answer["verdict"] == "identical", "what git had at the commit is in the archive"

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -44,6 +44,7 @@ class CondaSource:
         cache_dir: where unpacked packages and indexes are kept.
         offline: nothing is fetched.
         environ: the user's variables.
+        commits: paths of wheels that an archive has of commits, by the names of the packages.
     """
 
     archived: Mapping[str, str]
@@ -51,6 +52,7 @@ class CondaSource:
     cache_dir: str
     offline: bool
     environ: Mapping[str, str]
+    commits: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def packages_dir(self) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from repro.env.kinds import Archived, ArchiveRequest, Captured, EnvironmentPlan, LockRequest, RealiseRequest
 from repro.env.realised import PrefixEnvironment
 from repro.model.content import ObjectRef
+from repro.model.environments.archive import ArchivedFile
 from repro.model.environments.environment import CondaEnvironment, Environment
 from repro.model.environments.environment_settings import EnvironmentSettings
 from repro.model.finding import Finding
@@ -140,7 +141,22 @@ def archive(environment: Environment, request: ArchiveRequest) -> Archived:
     build, more = build_files(own, request)
     packages = {(package.manager, package.file_name): package for package in (*locked.of(own.platform), *build)}
     files, findings = collect(tuple(packages.values()), channels, request)
-    return Archived(files, (*findings, *more))
+    made, missing = _commits_as_wheels(own, request) if own.vcs else ([], [])
+    return Archived(tuple(sorted((*files, *made), key=lambda f: f.name)), (*findings, *more, *missing))
+
+
+def _commits_as_wheels(
+    environment: CondaEnvironment, request: ArchiveRequest
+) -> tuple[list[ArchivedFile], list[Finding]]:
+    """Return what was recorded by its commit as wheels, made from an environment that it is installed in."""
+    from repro.env.pip.archive import installed_as_wheel, unarchived
+
+    prefix = realise(environment, request.to_realise()).prefix
+    kept = {install.name: installed_as_wheel(install, prefix, request) for install in environment.vcs}
+    return (
+        [file for file in kept.values() if isinstance(file, ArchivedFile)],
+        [unarchived(name, why) for name, why in kept.items() if isinstance(why, str)],
+    )
 
 
 def _source(environment: CondaEnvironment, request: RealiseRequest) -> CondaSource:
@@ -159,7 +175,21 @@ def _source(environment: CondaEnvironment, request: RealiseRequest) -> CondaSour
         cache_dir=cache_dir(request.envs_dir),
         offline=request.offline,
         environ=request.environ,
+        commits=_wheels_of_commits(environment, request, folder),
     )
+
+
+def _wheels_of_commits(environment: CondaEnvironment, request: RealiseRequest, folder: str) -> dict[str, str]:
+    if not environment.vcs or not request.archive:
+        return {}
+    from repro.env.pip.wheel_files import is_wheel_of
+
+    return {
+        install.name: os.path.join(folder, file.name)
+        for install in environment.vcs
+        for file in request.archive
+        if is_wheel_of(file.name, install.name, install.version)
+    }
 
 
 def _write(request: RealiseRequest, name: str, ref: ObjectRef) -> str:

@@ -25,11 +25,13 @@ class Beside:
     Attributes:
         vcs: commits.
         wheels: what came with the run, and the paths of the files.
+        made_of_commits: paths of wheels that an archive has in place of commits, verified.
         project: folders of the project at `root`.
     """
 
     vcs: Sequence[VcsInstall] = ()
     wheels: Sequence[tuple[WheelInstall, str | None]] = ()
+    made_of_commits: Sequence[str] = ()
     project: Sequence[ProjectInstall] = ()
     root: str = ""
 
@@ -63,15 +65,15 @@ def install_pip_part(
             as of kind pip.
     """
     wheels = [package for package in packages if package.manager == "pip"]
-    if not wheels and not beside.vcs and not beside.wheels and not beside.project:
+    if not (wheels or beside.vcs or beside.wheels or beside.made_of_commits or beside.project):
         return
     before = set(os.listdir(os.path.join(prefix, "bin")))
     if wheels:
         _install_locked(wheels, prefix, archived, environ, offline)
     command = ["pip", "install", "--quiet", "--no-deps", "--break-system-packages"]
     command += ["--python", os.path.join(prefix, "bin", "python")]
-    if beside.wheels:
-        paths = [verified_wheel(wheel, path) for wheel, path in beside.wheels]
+    if beside.wheels or beside.made_of_commits:
+        paths = [*(verified_wheel(wheel, path) for wheel, path in beside.wheels), *beside.made_of_commits]
         _run([*command, "--no-index", *paths], environ, prefix, "install the wheels of the run")
     if beside.vcs:
         commits = [vcs_requirement(install) for install in beside.vcs]

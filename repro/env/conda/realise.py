@@ -169,7 +169,13 @@ class _Builder:
         archived = self.source.archived
         install_pip_part(
             packages,
-            Beside(self.vcs, [(wheel, archived.get(wheel.sha256)) for wheel in self.wheels], self.project, self.root),
+            Beside(
+                [install for install in self.vcs if install.name not in self.source.commits],
+                [(wheel, archived.get(wheel.sha256)) for wheel in self.wheels],
+                list(self.source.commits.values()),
+                self.project,
+                self.root,
+            ),
             prefix,
             self.final,
             archived,

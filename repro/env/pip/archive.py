@@ -54,11 +54,11 @@ def archive(environment: PipEnvironment, request: ArchiveRequest, prefix: str | 
     build, more = _to_build_the_project(request)
     files = _fetched([*found, *build], request)
     for install in environment.vcs:
-        kept = _installed_as_wheel(install, prefix, request)
+        kept = installed_as_wheel(install, prefix, request)
         if isinstance(kept, ArchivedFile):
             files.append(kept)
         else:
-            findings.append(_unarchived(install.name, kept))
+            findings.append(unarchived(install.name, kept))
     by_name = {file.name: file for file in files}
     return Archived(tuple(by_name[name] for name in sorted(by_name)), (*findings, *more))
 
@@ -74,7 +74,7 @@ def _on_the_index(lock: Sequence[LockedPackage], request: ArchiveRequest) -> tup
         name = entry["name"]
         file = _file_of(entry)
         if file is None:
-            findings.append(_unarchived(name, "the index has no wheel of it, only its source"))
+            findings.append(unarchived(name, "the index has no wheel of it, only its source"))
         elif file.sha256 not in hashes.get(name, ()):
             raise PackageHashMismatch(
                 f"the index serves {file.name} with the SHA-256 {file.sha256}, which the lock does not have",
@@ -91,7 +91,7 @@ def _to_build_the_project(request: ArchiveRequest) -> tuple[list[_Wanted], list[
         return [], []
     entries = _ask("\n".join(request.build), request, [], "find what builds the project's own packages")
     files = {entry["name"]: _file_of(entry) for entry in entries}
-    findings = [_unarchived(name, "the index has no wheel of it") for name, file in files.items() if file is None]
+    findings = [unarchived(name, "the index has no wheel of it") for name, file in files.items() if file is None]
     return [file for file in files.values() if file is not None], findings
 
 
@@ -141,7 +141,8 @@ def _stored(path: str, sha256: str, request: ArchiveRequest) -> ArchivedFile:
     return ArchivedFile(os.path.basename(path), sha256, ref)
 
 
-def _installed_as_wheel(install: VcsInstall, prefix: str | None, request: ArchiveRequest) -> ArchivedFile | str:
+def installed_as_wheel(install: VcsInstall, prefix: str | None, request: ArchiveRequest) -> ArchivedFile | str:
+    """Store what was installed from a commit at a prefix as a wheel; or say why it cannot be one."""
     info = _info_folder(install, prefix) if prefix is not None else None
     if prefix is None or info is None:
         return "it is not installed here"
@@ -168,6 +169,7 @@ def _info_folder(install: VcsInstall, prefix: str) -> str | None:
     return None
 
 
-def _unarchived(name: str, reason: str) -> Finding:
+def unarchived(name: str, reason: str) -> Finding:
+    """Return what there is to say of a package that is not archived."""
     hint = "build a wheel of it and install that, or leave the environment unarchived"
     return Finding("environment-unarchived", f"{name} cannot be archived: {reason}", hint=hint)

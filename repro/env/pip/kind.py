@@ -132,18 +132,7 @@ def archive(environment: Environment, request: ArchiveRequest) -> Archived:
 
     own = _of_this_kind(environment)
     request = replace(request, means=interpreter_of(request.means, request.environ, offline=request.offline))
-    prefix = None
-    if own.vcs:
-        making = RealiseRequest(
-            means=request.means,
-            objects=request.objects,
-            archive=(),
-            bring=lambda refs: None,
-            envs_dir=request.envs_dir,
-            folder=request.folder,
-            environ=request.environ,
-        )
-        prefix = realise(own, making).prefix
+    prefix = realise(own, request.to_realise()).prefix if own.vcs else None
     return archive_wheels(own, request, prefix)
 
 
