@@ -20,6 +20,14 @@ def test_what_an_engine_says_in_the_middle_of_an_answer_is_its_no_and_a_full_dis
     assert "the engine's disk is full" in str(told.value.hint)
 
 
+def test_podman_without_a_range_of_user_numbers_is_told_how_to_get_one() -> None:
+    """Podman 4.3's words, as a user without a line in /etc/subuid gets them."""
+    words = "keep-id requires additional UIDs or GIDs defined in /etc/subuid and /etc/subgid to function correctly"
+    with pytest.raises(EngineRefused) as told, engine_errors("create the container"):
+        raise docker.errors.APIError(words)
+    assert "usermod --add-subuids" in str(told.value.hint)
+
+
 @pytest.mark.parametrize("error", [requests.ConnectionError("gone"), ConnectionResetError(), TimeoutError()])
 def test_a_lost_connection_is_an_engine_that_went_away(error: Exception) -> None:
     with pytest.raises(EngineStopped), engine_errors("build the image"):

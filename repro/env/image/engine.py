@@ -148,6 +148,11 @@ def refused(doing: str, said: str) -> EngineRefused:
         hint = "the engine's disk is full: `docker system df` shows by what, `docker system prune` frees some"
     elif "could not select device driver" in said or "nvidia.com/gpu" in said:
         hint = "the engine has no GPU to give: install its vendor's container toolkit, or leave out environment.gpus"
+    elif "/etc/subuid" in said:
+        hint = (
+            "Podman without root needs a range of user numbers: `sudo usermod --add-subuids 100000-165535"
+            " --add-subgids 100000-165535 $USER`, then `podman system migrate`"
+        )
     elif "container-init binary not found" in said:
         hint = "install catatonit, which Podman starts containers' commands with"
     return EngineRefused(f"the container engine refused to {doing}: {said.strip()}", hint)
