@@ -28,6 +28,10 @@ PACK_SIZE = 64 * 1024 * 1024
 """Bytes at which a writer begins another pack: large enough that a million small files are few files, small enough
 to be sent again whole."""
 
+PACK_RECORDS = 8192
+"""Records at which a writer begins another pack: who sends, fetches or names a pack holds notes on each of its records,
+of some 400 bytes, and has several packs in hand. Files of 10 KiB fill a pack before."""
+
 MAX_PACK = 2**40
 """The longest pack in bytes that a reader takes."""
 

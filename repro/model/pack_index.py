@@ -6,10 +6,10 @@ An index is used where it lies, in a buffer or a memory map: nothing is built fr
 from __future__ import annotations
 
 import itertools
+import mmap
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from mmap import mmap
 from typing import NamedTuple
 
 from repro.errors import IntegrityError
@@ -28,6 +28,7 @@ _PACK_AT = 20  # where they are in it
 _PREFIX = struct.Struct(">I28x")  # of a digest
 _END = struct.Struct("<I")
 _ENDS = struct.Struct("<II")  # of one fan-out entry and the next
+_TRIM_AFTER = 16_384  # entries, a megabyte
 _PER_BUCKET_BITS = 3  # about eight digests to a fan-out entry: one short search tells
 _MAX_BITS = 24
 _DIGEST = 32
@@ -136,7 +137,7 @@ def encode_entries(packs: Sequence[PackFile], entries: list[bytes]) -> bytes:
 class PackIndex:
     """An index in a buffer, which is trusted for nothing: what it says is bounded here and compared with the pack."""
 
-    def __init__(self, data: bytes | mmap) -> None:
+    def __init__(self, data: bytes | mmap.mmap) -> None:
         """Take an index's bytes.
 
         Raises:
@@ -211,9 +212,16 @@ class PackIndex:
     def raw_entries(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield every object's 32 bytes of digest with its place as it stands here, in the order of the digests."""
         for position in range(self.count):
+            if not position % _TRIM_AFTER:
+                self._trim()
             at = self._digests + position * _DIGEST
             where = self._places + position * _PLACE.size
             yield self._data[at : at + _DIGEST], self._data[where : where + _PLACE.size]
+
+    def _trim(self) -> None:
+        """Let the kernel take what was read of a map out of this process's memory; it is read again where needed."""
+        if isinstance(self._data, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            self._data.madvise(mmap.MADV_DONTNEED)
 
     def position(self, digest: Digest) -> int | None:
         """Return which of the sorted entries (from 0) is the object's, None where this index does not name it.
@@ -245,12 +253,14 @@ class PackIndex:
         at = self._digests + position * _DIGEST
         return Digest("b3:" + self._data[at : at + _DIGEST].hex())
 
-    def pack_and_offset(self, position: int) -> tuple[PackFile, int]:
-        """Return in which pack the object of an entry is, and where; as `place`, which checks the rest as well."""
-        offset, _, _, pack, _ = _PLACE.unpack_from(self._data, self._places + position * _PLACE.size)
-        if pack >= len(self.packs) or offset > self.packs[pack].length:
-            raise BadIndex("the index names a place outside its packs")
-        return self.packs[pack], offset
+    def pack_of(self, position: int) -> PackFile:
+        """Return in which pack the object of an entry is; as `place`, which checks the rest as well."""
+        where = self._places + position * _PLACE.size + _PACK_AT
+        pack, _ = _PACK_AND_KIND.unpack_from(self._data, where)
+        if pack >= len(self.packs):
+            raise BadIndex("the index names a pack that there is not")
+        file: PackFile = self.packs[pack]
+        return file
 
     def raw_place(self, position: int) -> bytes:
         """Return the 28 bytes that say where the object of an entry is, unchecked; compare `place_bytes`."""

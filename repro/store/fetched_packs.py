@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable
 
 from repro.errors import IntegrityError
 from repro.model.digest import Digest
@@ -18,7 +19,7 @@ from repro.store.hashing import BLOCK, hash_descriptor
 from repro.store.marks import Marked
 from repro.store.packs.records import unpack_object
 from repro.store.packs.scan import scan_heads
-from repro.store.packs.spots import Spot, encode_spots
+from repro.store.packs.spots import encode_spots
 from repro.store.packs.writer import WrittenPack
 from repro.store.parallel import Stop
 from repro.store.remote import Remote
@@ -48,7 +49,7 @@ class FetchedPacks:
         self.objects = 0
         self.bytes = 0
 
-    def take(self, pack: PackFile, marked: list[Marked], stop: Stop) -> bool:
+    def take(self, pack: PackFile, tell: Callable[[], list[Marked]], stop: Stop) -> bool:
         """Fetch the pack, if most of it is wanted, and all that is are small objects; else return False, as of a pack
         that is not what its name says.
 
@@ -57,17 +58,20 @@ class FetchedPacks:
             RemoteError: the remote cannot be reached, or refuses.
             OSError: the disk is full, or refuses.
         """
-        if pack.length < _WORTH_KEEPING or not is_mostly(marked, pack.length):
+        if pack.length < _WORTH_KEEPING:
             return False
-        if any(one.place.size > SMALL_LIMIT for one in marked):
+        marked = tell()
+        if not is_mostly(marked, pack.length) or any(one.place.size > SMALL_LIMIT for one in marked):
             return False
-        written = self._fetch(pack, {one.digest for one in marked}, stop)
+        wanted, count, size = {one.digest for one in marked}, len(marked), sum(one.place.size for one in marked)
+        del marked  # while the pack comes, its notes need not fill memory
+        written = self._fetch(pack, wanted, stop)
         if written is None:
             return False
         with self._lock:
             self._waiting.append(written)
-            self.objects += len(marked)
-            self.bytes += sum(one.place.size for one in marked)
+            self.objects += count
+            self.bytes += size
             if len(self._waiting) >= _AT_ONCE or time.monotonic() - self._since >= _SECONDS_AT_MOST:
                 self._publish()
         return True
@@ -91,7 +95,7 @@ class FetchedPacks:
         descriptor, path = open_temp(os.path.join(self._cache.root, "tmp"))
         try:
             self._remote.get_to(pack_name(pack.digest), descriptor, pack.length, lambda count: stop.check())
-            spots = self._verified(descriptor, pack, wanted, stop)
+            entries = self._verified(descriptor, pack, wanted, stop)
             os.fchmod(descriptor, 0o444)
             os.fsync(descriptor)
         except IntegrityError:
@@ -102,19 +106,20 @@ class FetchedPacks:
             raise
         finally:
             os.close(descriptor)
-        return WrittenPack(pack, path, encode_spots(spots))
+        return WrittenPack(pack, path, entries)
 
-    def _verified(self, descriptor: int, pack: PackFile, wanted: set[Digest], stop: Stop) -> dict[Digest, Spot]:
+    def _verified(self, descriptor: int, pack: PackFile, wanted: set[Digest], stop: Stop) -> bytes:
         """Compare the pack with its name, and each record with its own; return what the cache is to know of it.
+        Nothing of `wanted` is left then.
 
         Raises:
             IntegrityError: anything is wrong.
         """
         os.lseek(descriptor, 0, os.SEEK_SET)
-        found = hash_descriptor(descriptor)
+        found = hash_descriptor(descriptor, on_all_cores=False)  # several packs come at a time
         if (found.digest, found.size) != (pack.digest, pack.length):
             raise BadPack("it is not what its name says")
-        spots: dict[Digest, Spot] = {}
+        entries, others = bytearray(), set[Digest]()
         with open(descriptor, "rb", buffering=BLOCK, closefd=False) as file:
             file.seek(0)
             for record in scan_heads(file, pack.length):
@@ -123,11 +128,14 @@ class FetchedPacks:
                 if head.kind is RecordKind.CHUNKS or head.size > SMALL_LIMIT:
                     continue
                 data = unpack_object(head, file.read(head.stored))
-                # A tree that was not asked for may have come without what is below it.
-                if head.digest in wanted or not data.startswith(HEADER):
-                    spots[head.digest] = (record.offset, head.size, head.stored, head.kind)
                 if head.digest in wanted:
+                    wanted.remove(head.digest)
                     self._told.advance(head.size, 1)
-        if not wanted <= spots.keys():
+                # A tree that was not asked for may have come without what is below it.
+                elif head.digest in others or data.startswith(HEADER):
+                    continue
+                others.add(head.digest)
+                entries += encode_spots({head.digest: (record.offset, head.size, head.stored, head.kind)})
+        if wanted:
             raise BadPack("it lacks what an index says of it")
-        return spots
+        return bytes(entries)

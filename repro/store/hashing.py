@@ -45,10 +45,11 @@ def finish(hasher: Hasher) -> Digest:
     return Digest("b3:" + hasher.hexdigest())
 
 
-def hash_descriptor(descriptor: int, told: Told | None = None) -> ObjectRef:
+def hash_descriptor(descriptor: int, told: Told | None = None, *, on_all_cores: bool = True) -> ObjectRef:
     """Return digest and length of what can be read from the descriptor's position to its end.
 
-    `told` hears the bytes of each block, and may end the work by raising.
+    `told` hears the bytes of each block, and may end the work by raising. Where others hash at the same time, one core
+    each will do, and takes a quarter of the memory.
     It reads and does not map: a mapped file that somebody cuts short ends the process with SIGBUS.
     """
     first = os.read(descriptor, BLOCK)
@@ -59,18 +60,19 @@ def hash_descriptor(descriptor: int, told: Told | None = None) -> ObjectRef:
                 told(len(first))
             return ObjectRef(digest_of(first), len(first))
         first += rest
-    hasher = new_hasher(on_all_cores=True)
+    hasher = new_hasher(on_all_cores=on_all_cores)
     hasher.update(first)
     if told:
         told(len(first))
-    size = len(first) + hash_rest(descriptor, hasher, told)
+    size = len(first) + hash_rest(descriptor, hasher, told, _HASHED_AT_ONCE if on_all_cores else BLOCK)
     return ObjectRef(finish(hasher), size)
 
 
-def hash_rest(descriptor: int, hasher: Hasher, told: Told | None) -> int:
-    """Give the hasher what can be read from the descriptor's position to its end; return how many bytes that was."""
+def hash_rest(descriptor: int, hasher: Hasher, told: Told | None, block: int = _HASHED_AT_ONCE) -> int:
+    """Give the hasher what can be read from the descriptor's position to its end, so many bytes at a time; return how
+    many bytes that was."""
     size = 0
-    buffer = memoryview(bytearray(_HASHED_AT_ONCE))
+    buffer = memoryview(bytearray(block))
     while count := os.readv(descriptor, [buffer]):
         hasher.update(buffer[:count])
         size += count

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import bisect
 import itertools
+from array import array
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from operator import attrgetter
 from typing import NamedTuple
 
 from repro.model.digest import Digest
@@ -12,8 +15,6 @@ from repro.model.pack import HEAD_BYTES
 from repro.model.pack_index import PackFile, PackIndex, Place
 
 _WANTED, _TREE = 1, 2
-_OFFSET_BITS = 40  # `MAX_PACK`
-_ENTRY_BITS = 40
 
 
 class Marked(NamedTuple):
@@ -60,23 +61,26 @@ class Marks:
                 return place, fresh
         return None
 
-    def by_pack(self) -> Iterator[tuple[PackFile, list[Marked]]]:
-        """Yield each pack that something is wanted from, with what that is in the order of the pack."""
-        keys, packs = self._sorted()
-        for pack, group in itertools.groupby(keys, lambda key: key >> (_OFFSET_BITS + _ENTRY_BITS)):
-            yield packs[pack], self._marked([key & ((1 << _ENTRY_BITS) - 1) for key in group])
+    def by_pack(self) -> Iterator[tuple[PackFile, Callable[[], list[Marked]]]]:
+        """Yield each pack that something is wanted from, and what tells what that is, in the order of the pack: whoever
+        has several packs in hand asks when he begins with one."""
+        for pack, entries in self._packs().items():
+            yield pack, partial(self._in_order, entries)
 
-    def _sorted(self) -> tuple[list[int], list[PackFile]]:
-        """Return pack, offset and entry of each mark in one number, sorted: a tuple would be three times as large."""
-        packs: dict[PackFile, int] = {}
-        keys = []
+    def _in_order(self, entries: Sequence[int]) -> list[Marked]:
+        return sorted(self._marked(entries), key=attrgetter("place.offset"))
+
+    def _packs(self) -> dict[PackFile, array[int]]:
+        """Return the entries that are marked, by their packs: eight bytes for each."""
+        packs: dict[PackFile, array[int]] = {}
         for index, marks, base in zip(self._indexes, self._marks, self._bases, strict=True):
             for position in _set_positions(marks):
-                file, offset = index.pack_and_offset(position)
-                pack = packs.setdefault(file, len(packs))
-                keys.append(((pack << _OFFSET_BITS | offset) << _ENTRY_BITS) | base + position)
-        keys.sort()
-        return keys, list(packs)
+                file = index.pack_of(position)
+                entries = packs.get(file)
+                if entries is None:
+                    entries = packs[file] = array("Q")
+                entries.append(base + position)
+        return packs
 
     def _marked(self, entries: Sequence[int]) -> list[Marked]:
         marked: list[Marked] = []

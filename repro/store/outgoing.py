@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from repro.errors import RemoteError
 from repro.model.digest import Digest, digest_of
-from repro.model.pack import PACK_SIZE, RecordKind
+from repro.model.pack import PACK_RECORDS, PACK_SIZE, RecordKind
 from repro.model.pack_index import PackFile, encode_index, place_bytes
 from repro.store.packs.in_making import PackInMaking, PacksInMaking
 from repro.store.packs.records import Packed
@@ -27,9 +27,6 @@ _PACKS_AT_ONCE = 16
 _RECORDS_AT_ONCE = 32_768
 _SECONDS_AT_MOST = 60.0
 """What an index names at the most, and how old its oldest pack becomes: what is killed finds its work again."""
-
-_RECORDS_OF_A_PACK = 65_536
-"""More, and the notes on what is where fill memory before the pack is full."""
 
 
 @dataclass(slots=True, eq=False)
@@ -105,7 +102,7 @@ class Outgoing:
         self._pending[digest] = packed.kind
         if is_tree:
             self._begun.append(digest)
-        if pack.writer.length >= PACK_SIZE or len(pack.writer.spots) >= _RECORDS_OF_A_PACK:
+        if pack.writer.length >= PACK_SIZE or pack.writer.records >= PACK_RECORDS:
             self._close_pack(of_large)
 
     def send_pack(

@@ -16,7 +16,6 @@ from repro.model.tree_objects import MAX_TREE_BYTES
 from repro.store.cache import Cache, MissingObject, SizeLie
 from repro.store.marks import Marks
 from repro.store.outgoing import Outgoing
-from repro.store.packs.indexes import PackIndexes
 from repro.store.reached import Root, Walk
 from repro.store.remote import Remote
 from repro.store.remote_indexes import mend_index_list, write_index_list
@@ -58,7 +57,6 @@ class Push:
         self._objects = RemoteObjects(remote, cache.root, jobs)
         self._objects.heed_condemned()
         self._objects.distrust(distrusted)
-        self._packs = PackIndexes(f"{cache.root}/indexes")
         self._jobs = jobs
         self._outgoing: Outgoing | None = None
         self._roots: list[Root] = []
@@ -154,7 +152,7 @@ class Push:
 
     def _look(self, roots: Iterable[Root]) -> Wanted:
         """Find what is to be sent. A tree that is there is there with all that is below it, as a rule."""
-        wanted = Wanted(Marks(list(self._packs.current().values())))
+        wanted = Wanted(Marks(self._cache.pack_indexes()))
 
         def open_tree(digest: Digest) -> tuple[Entry, ...] | None:
             there = self._is_sent(digest)

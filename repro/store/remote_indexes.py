@@ -127,8 +127,9 @@ class RemoteIndexes:
         """Keep an index that was published just now, and return it."""
         with temp_file(f"{self._folder}/tmp") as (descriptor, path):
             write_all(descriptor, data)
+            kept = _open(path)
             self._name(path, hex_of(digest))
-        return PackIndex(data)
+        return kept or PackIndex(data)
 
     def _opened(self, plain: Sequence[str], merged: _Merged) -> tuple[PackIndex, ...]:
         """Open the merged index, and all others, which are fetched first; one that has gone by now is left out."""

@@ -22,7 +22,7 @@ from repro.store.remote_objects import RemoteObjects
 from repro.store.storages.errors import CorruptRemoteObject, NotOnRemote
 
 Take = Callable[[Digest, bytes], None]
-TakePack = Callable[[PackFile, list[Marked], Stop], bool]
+TakePack = Callable[[PackFile, Callable[[], list[Marked]], Stop], bool]
 
 
 @dataclass(slots=True)
@@ -58,7 +58,7 @@ def read_records(
         wanted: digest and length, None where that is not known.
         take: called in up to `jobs` threads, with an object and its bytes.
         jobs: requests at a time.
-        take_pack: is offered each pack with what is wanted of it, and may take all of that; likewise.
+        take_pack: is offered each pack with what tells what is wanted of it, and may take all of that; likewise.
 
     Raises:
         SizeLie: an object has another length there.
@@ -125,20 +125,20 @@ class _Reading:
         return one.digest, one.place.size
 
     def pieces(self, marks: Marks) -> Iterator[_Piece]:
-        for pack, marked in marks.by_pack():
+        for pack, tell in marks.by_pack():
             if self.take_pack is not None and not self.bad:
-                yield functools.partial(self._pack, pack, marked)
+                yield functools.partial(self._pack, pack, tell)
             else:
-                yield from self._ranges(pack, marked)
+                yield from self._ranges(pack, tell())
 
-    def _pack(self, pack: PackFile, marked: list[Marked], stop: Stop) -> _Done:
+    def _pack(self, pack: PackFile, tell: Callable[[], list[Marked]], stop: Stop) -> _Done:
         try:
-            if self.take_pack is not None and self.take_pack(pack, marked, stop):
+            if self.take_pack is not None and self.take_pack(pack, tell, stop):
                 return _Done()
         except NotOnRemote:
-            return _Done(lost=marked)
+            return _Done(lost=tell())
         done = _Done()
-        for piece in self._ranges(pack, marked):
+        for piece in self._ranges(pack, tell()):
             stop.check()
             part = piece(stop)
             done.lost += part.lost

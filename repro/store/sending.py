@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
@@ -84,8 +84,8 @@ class Sending:
             self.objects += 1
             self.bytes += sent
 
-    def _compared(self, wanted: tuple[PackFile, Sequence[Marked]], stop: Stop) -> _PackToSend:
-        pack, marked = wanted
+    def _compared(self, wanted: tuple[PackFile, Callable[[], Sequence[Marked]]], stop: Stop) -> _PackToSend:
+        pack, marked = wanted[0], wanted[1]()
         path = f"{self._cache.root}/packs/{hex_of(pack.digest)}"
         may_go = _is_all_of(pack, marked) and self._outgoing.may_name(pack)
         return _PackToSend(pack, path, marked, may_go and hash_file(path) == ObjectRef(pack.digest, pack.length))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+from collections.abc import Sequence
 from typing import BinaryIO
 
 from repro.errors import IntegrityError
@@ -14,6 +15,7 @@ from repro.model.links import LINK_FROM
 from repro.model.names import name_to_text
 from repro.model.objects import Told
 from repro.model.pack import SMALL_LIMIT
+from repro.model.pack_index import PackIndex
 from repro.model.tree import Entry, decode_tree
 from repro.model.tree_objects import MAX_TREE_BYTES
 from repro.store.hashing import BLOCK, copy_and_hash, hash_descriptor, hash_file
@@ -59,6 +61,14 @@ class StoredObjects:
         if size is None:
             raise self._missing(digest)
         return ObjectRef(digest, size)
+
+    def pack_indexes(self) -> Sequence[PackIndex]:
+        """Return the indexes of the packs, as they are now: each is mapped into memory once.
+
+        Raises:
+            BadIndex: a file is no index.
+        """
+        return list(self._packed.indexes.current().values())
 
     def open(self, ref: ObjectRef) -> BinaryIO:
         """Return a reader of the object's bytes, which are not verified.

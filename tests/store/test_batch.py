@@ -19,6 +19,7 @@ from repro.model.pack import PACK_SIZE, SMALL_LIMIT
 from repro.model.tree_objects import BatchingSink
 from repro.store.cache import Cache, CorruptObject, MissingObject, SizeLie
 from repro.store.flushing import flush_file
+from repro.store.packs import series
 from repro.store.packs.records import pack_chunk_list, pack_object
 from repro.store.packs.writer import PackWriter
 from repro.store.temp_files import write_all
@@ -415,3 +416,12 @@ def test_memory_stays_bounded_and_a_killed_add_finds_its_work_again(cache: Cache
     assert here == "True", "it is published after 131,072 objects"
     assert int(kilobytes) < 190_000
     assert len(os.listdir(Path(cache.root, "indexes"))) == 2
+
+
+def test_a_pack_of_many_small_objects_ends_before_notes_on_them_fill_memory(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(series, "PACK_RECORDS", 40)
+    add_all(cache, MANY)
+    assert len(packs(cache)) == 3
+    assert [cache.read(ref_of(data)) for data in MANY] == MANY

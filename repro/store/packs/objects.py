@@ -50,6 +50,8 @@ class PackedObjects:
 
     def heal_from(self, pack: WrittenPack) -> None:
         """Store what is distrusted and has come in a new pack as files of their own."""
+        if not self.damaged.are_any():
+            return
         for digest, spot in pack.spots.items() if self.damaged.are_any() else ():
             if digest in self.damaged and spot[3] is not RecordKind.CHUNKS:
                 data = self._record(digest, Place(pack.file, *spot))

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from repro.model.digest import Digest
-from repro.model.pack import PACK_SIZE
+from repro.model.pack import PACK_RECORDS, PACK_SIZE
 from repro.store.packs.records import Packed
 from repro.store.packs.writer import PackWriter, WrittenPack
 
@@ -43,7 +43,7 @@ class PackSeries:
         if self._writer is None:
             self._writer = self._begin()
         self._writer.add(digest, packed)
-        if self._writer.length >= PACK_SIZE:
+        if self._writer.length >= PACK_SIZE or self._writer.records >= PACK_RECORDS:
             self._end_pack()
 
     def take(self) -> list[WrittenPack]:

@@ -62,6 +62,11 @@ class PackWriter:
         self._ended = False
         self.spots: dict[Digest, Spot] = {}
 
+    @property
+    def records(self) -> int:
+        """How many were added."""
+        return len(self.spots)
+
     def add(self, digest: Digest, packed: Packed) -> None:
         """Append a record, whose payload may be kept until `close`. One digest is added once.
 
