@@ -1,6 +1,6 @@
 """A remote: immutable files under checked names, behind a directory or a URL.
 
-The contract is `docs/reference/remote.md`. What a place can do is `remote_storage.Storage`; here is what is
+The contract is `docs/reference/remote.md`. What a place can do is `storages.storage.Storage`; here is what is
 the same for all of them: names, the marker, retries, and which failure is which error.
 """
 

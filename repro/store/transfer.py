@@ -10,7 +10,7 @@ from repro.store.fetch import Fetch as Fetch
 from repro.store.push import Push as Push
 from repro.store.reached import Root
 from repro.store.remote import Remote
-from repro.store.remote_objects import JOBS as JOBS
+from repro.store.remote_objects import JOBS
 from repro.store.remote_objects import RemoteObjects as RemoteObjects
 from repro.store.transferred import Transferred as Transferred
 

@@ -18,7 +18,7 @@ from repro.store.open_remote import open_remote
 from repro.store.remote import Remote
 from repro.store.storages import azure as remote_azure
 from repro.store.storages import s3 as remote_s3
-from repro.store.storages import storage as remote_storage
+from repro.store.storages import storage
 from repro.store.storages.errors import RemoteRefused, RemoteUnreachable
 from tests.faulty_servers import Faults, FaultyProxy, faulty_proxy, faulty_sftp_server
 from tests.remote_servers import azure_connection_at, show_bucket
@@ -77,14 +77,14 @@ def line(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_pa
             url = f"ssh://ann@127.0.0.1:{server.port}{tmp_path}/remote"
             remote = open_remote(url)
             remote.prepare()
-            monkeypatch.setattr(remote_storage, "READ_TIMEOUT", patience)
+            monkeypatch.setattr(storage, "READ_TIMEOUT", patience)
             yield Line(kind, remote, remote, faults, url)
         return
     if kind in ("az", "gs"):
         url = request.getfixturevalue(f"{kind}_url")
         clean = open_remote(url, dict(os.environ))
         clean.prepare()
-        monkeypatch.setattr(remote_storage, "READ_TIMEOUT", patience)
+        monkeypatch.setattr(storage, "READ_TIMEOUT", patience)
         with faulty_proxy(request.getfixturevalue("azure_port" if kind == "az" else "gs_server")) as proxy:
             monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azure_connection_at(proxy.port))
             monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{proxy.port}")
@@ -98,7 +98,7 @@ def line(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_pa
     clean.prepare()
     place = f"http://127.0.0.1:{proxy.port}"
     url = f"s3://{bucket}/p?endpoint={place}" if kind == "s3" else f"{place}/{bucket}/p"
-    monkeypatch.setattr(remote_storage, "READ_TIMEOUT", patience)
+    monkeypatch.setattr(storage, "READ_TIMEOUT", patience)
     yield Line(kind, open_remote(url), clean, proxy, url)
     proxy.heal()
 

@@ -11,7 +11,7 @@ import pytest
 from repro.store import retries
 from repro.store.open_remote import open_remote
 from repro.store.remote import Remote
-from repro.store.storages import storage as remote_storage
+from repro.store.storages import storage
 from repro.store.storages.errors import (
     NotARemote,
     NotOnRemote,
@@ -87,7 +87,7 @@ def test_a_download_that_breaks_off_is_gone_on_with_though_the_server_knows_no_r
     web: Remote, proxy: FaultyProxy, data: bytes, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if fault == "stall":
-        monkeypatch.setattr(remote_storage, "READ_TIMEOUT", 1.0)
+        monkeypatch.setattr(storage, "READ_TIMEOUT", 1.0)
     proxy.spoil("GET", fault, times=2)
     assert web.read(OBJECT, LENGTH) == data
     assert proxy.seen == ["GET"] * 3

@@ -14,7 +14,7 @@ import pytest
 
 from repro.store import retries
 from repro.store.open_remote import open_remote
-from repro.store.storages import storage as remote_storage
+from repro.store.storages import storage
 from repro.store.storages.errors import NotARemote, RemoteRefused, RemoteUnreachable, UnsupportedRemote
 from tests.remote_servers import SftpServer, sftp_server
 
@@ -50,8 +50,8 @@ def test_a_server_that_stops_answering_is_unreachable_in_time(
 ) -> None:
     remote = open_remote(ssh_url)
     remote.put_bytes("runs/a.yaml", b"x")
-    monkeypatch.setattr(remote_storage, "READ_TIMEOUT", 0.3)
-    monkeypatch.setattr(remote_storage, "CONNECT_TIMEOUT", 0.3)
+    monkeypatch.setattr(storage, "READ_TIMEOUT", 0.3)
+    monkeypatch.setattr(storage, "CONNECT_TIMEOUT", 0.3)
     stalled, over = threading.Event(), threading.Event()
 
     def sleep() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from repro.store.storages import storage as remote_storage
+from repro.store.storages import storage
 from repro.store.storages.storage import PlaceRefuses
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ def make_pool(url: str, environ: Mapping[str, str], headers: Mapping[str, str]) 
     proxy = _proxy_for(parts.scheme, parts.netloc, environ)
     headers = {**headers, "Accept-Encoding": "identity"}
     retries = Retry(_MOST_REDIRECTS, connect=0, read=0, status=0, other=0)  # `Remote` repeats
-    timeout = Timeout(connect=remote_storage.CONNECT_TIMEOUT, read=remote_storage.READ_TIMEOUT)
-    most = remote_storage.CONNECTIONS
+    timeout = Timeout(connect=storage.CONNECT_TIMEOUT, read=storage.READ_TIMEOUT)
+    most = storage.CONNECTIONS
     if proxy:
         return ProxyManager(proxy, headers=headers, retries=retries, timeout=timeout, maxsize=most)
     return PoolManager(headers=headers, retries=retries, timeout=timeout, maxsize=most)
@@ -43,7 +43,7 @@ def make_pool(url: str, environ: Mapping[str, str], headers: Mapping[str, str]) 
 
 @contextmanager
 def http_errors() -> Iterator[None]:
-    """Turn urllib3's failures into OSErrors as `remote_storage.Storage` has them.
+    """Turn urllib3's failures into OSErrors as `storages.storage.Storage` has them.
 
     Raises:
         ConnectionError: it may succeed later.

@@ -99,7 +99,7 @@ class RestStorage(LeavesNothing, ABC):
         """Send a request, and yield the answer if it is a good one.
 
         Raises:
-            FileNotFoundError, PlaceRefuses, ConnectionError: as `remote_storage.Storage` has them.
+            FileNotFoundError, PlaceRefuses, ConnectionError: as `storages.storage.Storage` has them.
         """
         answer = self._send(method, path, dict(query or {}), dict(headers or {}), body)
         try:

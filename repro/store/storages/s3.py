@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 from repro.store.file_part import FilePart
 from repro.store.retries import TRANSIENT, GaveUp, with_retries
-from repro.store.storages import storage as remote_storage
+from repro.store.storages import storage
 from repro.store.storages.errors import UnsupportedRemote
 from repro.store.storages.s3_errors import s3_errors
 from repro.store.storages.s3_unfinished import end_upload, unfinished_uploads
@@ -136,8 +136,8 @@ class S3Storage:
                 self._options.get("endpoint"),
                 self._options.get("profile"),
                 self._options.get("region"),
-                remote_storage.CONNECT_TIMEOUT,
-                remote_storage.READ_TIMEOUT,
+                storage.CONNECT_TIMEOUT,
+                storage.READ_TIMEOUT,
             )
 
     def _get(self, name: str, offset: int, last: int | None = None) -> Any:
@@ -254,7 +254,7 @@ def _make_client(
             connect_timeout=connect_timeout,
             read_timeout=read_timeout,
             retries={"total_max_attempts": 1},  # `Remote` repeats
-            max_pool_connections=remote_storage.CONNECTIONS,
+            max_pool_connections=storage.CONNECTIONS,
             request_checksum_calculation="when_required",  # Content-MD5 is sent, which every server knows
             response_checksum_validation="when_required",  # the digest is compared, whoever the server is
             s3=style,

@@ -38,7 +38,7 @@ _CREDENTIALS = "check AWS_PROFILE, AWS_ACCESS_KEY_ID and ~/.aws; s3:GetObject, P
 
 @contextmanager
 def s3_errors(bucket: str) -> Iterator[None]:
-    """Turn botocore's failures into OSErrors as `remote_storage.Storage` has them.
+    """Turn botocore's failures into OSErrors as `storages.storage.Storage` has them.
 
     Raises:
         FileNotFoundError: there is no such key.

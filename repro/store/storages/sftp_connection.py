@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from repro.store.storages import storage as remote_storage
+from repro.store.storages import storage
 from repro.store.storages.storage import PlaceRefuses
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class SftpConnection:
             on: the session that an open file belongs to; else the one that is connected.
 
         Raises:
-            OSError: as `remote_storage.Storage` has them.
+            OSError: as `storages.storage.Storage` has them.
         """
         future = asyncio.run_coroutine_threadsafe(self._limited(work, on), _loop())
         with _sftp_errors(self._place):
@@ -56,7 +56,7 @@ class SftpConnection:
 
         session = on or await self._connected()
         try:
-            return await _within(remote_storage.READ_TIMEOUT, work(session), lambda: self._drop(session))
+            return await _within(storage.READ_TIMEOUT, work(session), lambda: self._drop(session))
         except (TimeoutError, asyncssh.DisconnectError, asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection):
             self._drop(session)
             raise
@@ -68,7 +68,7 @@ class SftpConnection:
             self._connecting = asyncio.Lock()  # made on the loop that it is for
         async with self._connecting:
             if self._session is None:
-                limit = remote_storage.CONNECT_TIMEOUT
+                limit = storage.CONNECT_TIMEOUT
                 self._ssh = ssh = await asyncssh.connect(
                     **self._target, keepalive_interval=_ALIVE_EVERY, connect_timeout=limit
                 )
