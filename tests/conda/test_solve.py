@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,9 @@ from repro.env.conda.platform import platform_here, unmet_needs
 from repro.env.conda.solve import BadMatchSpec, NoPackageHash, Unsolvable
 from repro.model.environments.conda_lock import CondaLock
 from repro.model.environments.conda_lock_file import dump_conda_lock, parse_conda_lock
-from tests.conda.channel_server import ChannelServer
+from tests.conda.channel_server import PASSWORD, USER, ChannelServer
 from tests.conda.conda_packages import Package, index_channel
-from tests.conda.locking import lock
+from tests.conda.locking import everything_below, lock
 from tests.env.small_index import SmallIndex
 
 
@@ -99,6 +100,18 @@ def test_a_channel_that_is_not_there_and_a_server_that_is_not_are_told_apart(
         lock(wish(f"{served.url}/nowhere", "hello"), tmp_path)
     with pytest.raises(ChannelUnreachable):
         lock(wish("http://127.0.0.1:9/channel", "hello"), tmp_path)
+
+
+def test_a_private_channel_is_read_with_what_netrc_has(served: ChannelServer, tmp_path: Path) -> None:
+    text = wish(f"{served.url}/locked", "tiny")
+    with pytest.raises(ChannelUnreachable, match="401"):
+        lock(text, tmp_path / "before")
+    netrc = Path(os.environ["HOME"]) / ".netrc"
+    netrc.parent.mkdir(exist_ok=True)
+    netrc.write_text(f"machine 127.0.0.1 login {USER} password {PASSWORD}\n")
+    locked = lock(text, tmp_path / "with-netrc")
+    assert names(locked) == {"tiny": "1.0"}
+    assert PASSWORD.encode() not in dump_conda_lock(locked) + everything_below(tmp_path / "with-netrc")
 
 
 def test_a_disk_of_ours_is_not_blamed_on_the_channel(channel: Path, tmp_path: Path) -> None:

@@ -153,6 +153,23 @@ def test_a_changed_wish_and_another_package_are_drift(story: Story) -> None:
     assert changed == {"name": "words", "before": "1.0 py_0", "after": "1.1 py_0"}
 
 
+def test_two_runs_in_two_conda_environments_differ_by_their_packages(story: Story) -> None:
+    ann = story.ann
+    text = (ann.cwd / "environment.yml").read_text()
+    for name, wanted in (("one", "[words=1.0]"), ("two", "[words=1.1, settings]")):
+        ann.write("environment.yml", text.replace("[words]", wanted))
+        ann.repro("env", "lock")
+        ann.repro("env", "create")
+        ann.repro("run", "-n", name, "--", "python", "train.py")
+    differences = ann.repro_json("diff", "one", "two", expect=1)["differences"]
+    assert [(d["name"], d["before"], d["after"]) for d in differences if d["part"] == "environment"] == [
+        ("package settings", None, "1.0 0"),
+        ("package words", "1.0 py_0", "1.1 py_0"),
+    ]
+    shown = ann.repro("env", "diff", "one", "two", expect=1).stdout
+    assert shown == "+ settings 1.0 0\n~ words: 1.0 py_0 -> 1.1 py_0\n"
+
+
 def test_a_run_in_an_active_environment_needs_no_setting_and_no_lock(story: Story) -> None:
     ann = story.ann
     ann.repro("env", "lock")
