@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from repro.env.kinds import Archived, ArchiveRequest, Captured, EnvironmentPlan, LockRequest, RealiseRequest
 from repro.env.realised import PrefixEnvironment
-from repro.model.content import ObjectRef
 from repro.model.environments.archive import ArchivedFile
 from repro.model.environments.environment import CondaEnvironment, Environment
 from repro.model.environments.environment_settings import EnvironmentSettings
@@ -163,12 +162,11 @@ def _source(environment: CondaEnvironment, request: RealiseRequest) -> CondaSour
     """Return where packages come from. What was archived is written out only now, when it is needed."""
     from repro.env.conda.file_names import cache_dir
     from repro.env.conda.install import CondaSource
-    from repro.env.pip.archive_folder import lay_out
+    from repro.env.pip.archive_folder import lay_out, write_wheels
 
     folder = lay_out(request, request.archive)
     paths = {file.sha256: os.path.join(folder, file.name) for file in request.archive}
-    for wheel in environment.wheels:
-        paths[wheel.sha256] = _write(request, os.path.join("wheels", wheel.file), wheel.object)
+    paths |= {wheel.sha256: path for wheel, path in write_wheels(request, environment.wheels)}
     return CondaSource(
         archived=paths,
         channels=(),  # the checkout is somebody else's: no variable of this user goes where it says
@@ -190,14 +188,6 @@ def _wheels_of_commits(environment: CondaEnvironment, request: RealiseRequest, f
         for file in request.archive
         if is_wheel_of(file.name, install.name, install.version)
     }
-
-
-def _write(request: RealiseRequest, name: str, ref: ObjectRef) -> str:
-    path = os.path.join(request.folder, name)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "wb") as file:
-        request.objects.copy_to(ref, file.fileno())
-    return path
 
 
 def _of_this_kind(environment: Environment) -> CondaEnvironment:

@@ -1,4 +1,4 @@
-"""The files of an archive as a folder of this machine, for tools that take files and not objects."""
+"""Files that are kept as objects, in a folder of this machine: for tools that take files."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from repro.env.kinds import RealiseRequest
 from repro.errors import IntegrityError
 from repro.model.environments.archive import ArchivedFile
+from repro.model.environments.environment import WheelInstall
 
 _BLOCK = 1 << 20
 
@@ -17,6 +18,18 @@ class TamperedArchive(IntegrityError):
     """A file of an archive is not the one that the archive's record says."""
 
     id = "tampered-archive"
+
+
+def write_wheels(request: RealiseRequest, wheels: Sequence[WheelInstall]) -> list[tuple[WheelInstall, str]]:
+    """Write the wheels that came with a run, each under its own name; return them with their paths, not verified."""
+    written = []
+    for wheel in wheels:
+        path = os.path.join(request.folder, "wheels", wheel.file)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            request.objects.copy_to(wheel.object, file.fileno())
+        written.append((wheel, path))
+    return written
 
 
 def lay_out(request: RealiseRequest, files: Sequence[ArchivedFile]) -> str:

@@ -86,21 +86,15 @@ def realise(environment: Environment, request: RealiseRequest) -> PrefixEnvironm
     Raises:
         CannotProceed, IntegrityError, RemoteError: it cannot be made.
     """
+    from repro.env.pip.archive_folder import write_wheels
     from repro.env.pip.managed_python import interpreter_of
     from repro.env.pip.realise import realise as realise_locked
 
     own = _of_this_kind(environment)
-    wheels = {}
-    for wheel in own.wheels:
-        path = os.path.join(request.folder, "wheels", wheel.file)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "wb") as file:
-            request.objects.copy_to(wheel.object, file.fileno())
-        wheels[wheel.name] = path
     return realise_locked(
         own,
         lock=request.objects.read(own.lock) if own.lock else None,
-        wheels=wheels,
+        wheels={wheel.name: path for wheel, path in write_wheels(request, own.wheels)},
         interpreter=interpreter_of(request.means, request.environ, offline=request.offline),
         envs_dir=request.envs_dir,
         environ=request.environ,
