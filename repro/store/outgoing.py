@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from repro.errors import RemoteError
 from repro.model.digest import Digest, digest_of
 from repro.model.pack import PACK_RECORDS, PACK_SIZE, RecordKind
-from repro.model.pack_index import PackFile, encode_index, place_bytes
+from repro.model.pack_index import PackFile, encode_entries, place_bytes
 from repro.store.packs.in_making import PackInMaking, PacksInMaking
 from repro.store.packs.records import Packed
 from repro.store.packs.spots import Spot
@@ -257,14 +257,14 @@ class Outgoing:
 
     def _write_index(self, spots: Mapping[PackFile, Mapping[Digest, Spot]]) -> None:
         packs = [pack for pack, named in spots.items() if named]
-        entries = {
-            bytes.fromhex(digest[3:]): place_bytes(position, *spot)
+        entries = [
+            bytes.fromhex(digest[3:]) + place_bytes(position, *spot)
             for position, pack in enumerate(packs)
             for digest, spot in spots[pack].items()
-        }
+        ]
         if not entries:
             return
-        data = encode_index(packs, entries.items())
+        data = encode_entries(packs, entries)
         digest = digest_of(data)
         self._remote.flush()  # an index must not survive a power cut that its packs do not
         self._remote.put_bytes(index_name(digest), data)

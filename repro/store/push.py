@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Sequence
 from types import TracebackType
@@ -14,6 +15,7 @@ from repro.model.progress import SILENT, Progress
 from repro.model.tree import Entry, decode_tree
 from repro.model.tree_objects import MAX_TREE_BYTES
 from repro.store.cache import Cache, MissingObject, SizeLie
+from repro.store.compared_packs import ComparedPacks
 from repro.store.marks import Marks
 from repro.store.outgoing import Outgoing
 from repro.store.reached import Root, Walk
@@ -117,9 +119,14 @@ class Push:
             write_index_list(self._remote)
 
     def _send(self, roots: Sequence[Root]) -> Transferred:
-        wanted = self._look(roots)
+        with contextlib.closing(ComparedPacks(self._cache.root)) as compared:
+            return self._sent(roots, compared)
+
+    def _sent(self, roots: Sequence[Root], compared: ComparedPacks) -> Transferred:
+        wanted = self._look(roots, compared)
         while wanted.missing and self._objects.condemned and self._save(wanted.missing):
-            wanted = self._look(roots)
+            compared.begin_again()
+            wanted = self._look(roots, compared)
         if wanted.missing:
             raise MissingObject(
                 f"{len(wanted.missing)} objects are neither here nor on {self._remote.shown}: "
@@ -135,7 +142,7 @@ class Push:
             self._outgoing = Outgoing(self._objects, workshop, os.path.join(self._cache.root, "tmp"), self._jobs)
         self._total += Transferred(wanted.objects, wanted.bytes)
         self._told.total(self._total.bytes, self._total.objects)
-        sending = Sending(self._cache, self._outgoing, wanted, self._told)
+        sending = Sending(self._cache, self._outgoing, wanted, compared, self._told)
         sending.packs()
         sending.files()
         self._outgoing.complete()
@@ -150,7 +157,7 @@ class Push:
         refs = [ObjectRef(digest, size) for digest, size in sizes.items() if size is not None]
         return bool(refs) and Fetch(self._cache, there, self._jobs).bring(refs).objects > 0
 
-    def _look(self, roots: Iterable[Root]) -> Wanted:
+    def _look(self, roots: Iterable[Root], compared: ComparedPacks) -> Wanted:
         """Find what is to be sent. A tree that is there is there with all that is below it, as a rule."""
         wanted = Wanted(Marks(self._cache.pack_indexes()))
 
@@ -165,12 +172,12 @@ class Push:
                 wanted.missing.append(digest)
                 return None
             if not there:
-                self._want(wanted, ObjectRef(digest, size), is_tree=True)
+                self._want(wanted, compared, ObjectRef(digest, size), is_tree=True)
             return self._cache.read_tree(digest)
 
         for ref in Walk(roots, open_tree).files():
             if not self._is_sent(ref.digest, ref.size):
-                self._want(wanted, ref)
+                self._want(wanted, compared, ref)
         return wanted
 
     def _is_sent(self, digest: Digest, size: int | None = None) -> bool:
@@ -179,11 +186,13 @@ class Push:
         place = self._objects.find(digest)
         return place is not None and size in (None, place.size)
 
-    def _want(self, wanted: Wanted, ref: ObjectRef, is_tree: bool = False) -> None:
+    def _want(self, wanted: Wanted, compared: ComparedPacks, ref: ObjectRef, is_tree: bool = False) -> None:
         found = wanted.marks.mark(ref.digest, self._is_here, is_tree)
         if found is not None:
             place, fresh = found
             size = place.size
+            if fresh:
+                compared.want(place)
         else:
             here = self._cache.size(ref.digest)
             if here is None:

@@ -14,7 +14,7 @@ from repro.model.pack import HEAD_BYTES, PACK_HEADER, SMALL_LIMIT
 from repro.model.pack_index import PackFile
 from repro.model.progress import Progress
 from repro.store.cache import Cache, CorruptObject
-from repro.store.hashing import hash_file
+from repro.store.compared_packs import ComparedPacks
 from repro.store.large_objects import send_large
 from repro.store.marks import Marked, Marks
 from repro.store.outgoing import Outgoing
@@ -51,9 +51,12 @@ class _PackToSend:
 class Sending:
     """Gives what is wanted to the outgoing packs, and counts it."""
 
-    def __init__(self, cache: Cache, outgoing: Outgoing, wanted: Wanted, told: Progress) -> None:
+    def __init__(
+        self, cache: Cache, outgoing: Outgoing, wanted: Wanted, compared: ComparedPacks, told: Progress
+    ) -> None:
         self._cache = cache
         self._outgoing = outgoing
+        self._intact = compared
         self._wanted = wanted
         self._told = told
         self.objects = 0
@@ -88,7 +91,7 @@ class Sending:
         pack, marked = wanted[0], wanted[1]()
         path = f"{self._cache.root}/packs/{hex_of(pack.digest)}"
         may_go = _is_all_of(pack, marked) and self._outgoing.may_name(pack)
-        return _PackToSend(pack, path, marked, may_go and hash_file(path) == ObjectRef(pack.digest, pack.length))
+        return _PackToSend(pack, path, marked, may_go and self._intact.is_intact(pack))
 
     def _pack(self, one: _PackToSend) -> None:
         if one.is_whole:

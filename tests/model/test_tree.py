@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from repro.model.content import Content, Kind
 from repro.model.digest import digest_of
 from repro.model.names import UnsafePath
-from repro.model.tree import BadTree, Entry, decode_tree, encode_tree, total_size
+from repro.model.tree import BadTree, Entry, decode_tree, encode_file, encode_tree, join_entries, total_size
 from tests.data.random_trees import NAMES, TARGETS
 
 SIZES = st.integers(min_value=0, max_value=2**63 - 1)
@@ -50,6 +50,24 @@ def test_two_entries_of_one_name_are_refused() -> None:
     entry = Entry(b"a", Content(Kind.SYMLINK, 1, target=b"x"))
     with pytest.raises(BadTree, match="'a'"):
         encode_tree([entry, entry])
+
+
+@pytest.mark.parametrize("name", [b".", b"..", b".git", b"GIT~1", b"a/b", b"n" * 256, b""])
+def test_an_unsafe_name_among_plain_files_is_refused(name: bytes) -> None:
+    hexadecimal = digest_of(b"")[3:].encode()
+    files = [encode_file(one, 1, hexadecimal, False) for one in (b"+", b"plain")]
+    assert [entry.name for entry in decode_tree(join_entries(files))] == [b"+", b"plain"]
+    for at in range(3):
+        with pytest.raises((UnsafePath, BadTree)):
+            decode_tree(join_entries([*files[:at], encode_file(name, 1, hexadecimal, False), *files[at:]]))
+
+
+@pytest.mark.parametrize("between", [b"x", b"f 01 %s q\0", b"f 1 %s\0", b"F 1 %s q\0", b"f 9223372036854775808 %s q\0"])
+def test_what_stands_between_plain_files_and_is_none_is_refused(between: bytes) -> None:
+    hexadecimal = digest_of(b"")[3:].encode()
+    first, last = (encode_file(name, 1, hexadecimal, False) for name in (b"plain", b"last"))
+    with pytest.raises(BadTree):
+        decode_tree(join_entries([first, between.replace(b"%s", hexadecimal), last]))
 
 
 def test_an_unsafe_name_is_never_written() -> None:

@@ -1,0 +1,74 @@
+"""Packs of the cache of which all is wanted, compared with their names while the rest is still looked up."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from repro.model.digest import Digest, hex_of
+from repro.model.pack import HEAD_BYTES, PACK_HEADER
+from repro.model.pack_index import PackFile, Place
+from repro.store.hashing import finish, new_hasher
+from repro.store.reused_memory import ReusedMemory
+
+_AT_ONCE = 16 * 1024 * 1024
+"""Bytes that are read and hashed at a time: between any two calls, this waits for the thread that looks up the rest."""
+
+
+class ComparedPacks:
+    """Hears what is wanted, and says which packs are what their names say. `close` ends its thread."""
+
+    def __init__(self, root: str) -> None:
+        """Take the cache's folder."""
+        self._root = root
+        self._wanted: dict[Digest, int] = {}
+        self._found: dict[Digest, Future[bool]] = {}
+        self._thread: ThreadPoolExecutor | None = None
+        self._memory = ReusedMemory(_AT_ONCE)
+
+    def want(self, place: Place) -> None:
+        """Hear that a record is wanted that was not wanted before; with the last of a pack, its bytes are read."""
+        pack = place.pack
+        known = self._wanted.get(pack.digest, len(PACK_HEADER)) + HEAD_BYTES + place.stored
+        self._wanted[pack.digest] = known
+        if known == pack.length and pack.digest not in self._found:
+            self._found[pack.digest] = self._begun(pack)
+
+    def begin_again(self) -> None:
+        """Forget what is wanted; what was compared is known still."""
+        self._wanted = {}
+
+    def is_intact(self, pack: PackFile) -> bool:
+        """Whether a pack is there and what its name says.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        found = self._found.pop(pack.digest, None)
+        return (found or self._begun(pack)).result()
+
+    def close(self) -> None:
+        """Compare nothing more."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.shutdown(wait=True, cancel_futures=True)
+
+    def _begun(self, pack: PackFile) -> Future[bool]:
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, "repro-compare")
+        return self._thread.submit(self._compare, pack)
+
+    def _compare(self, pack: PackFile) -> bool:
+        try:
+            descriptor = os.open(f"{self._root}/packs/{hex_of(pack.digest)}", os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        hasher, length = new_hasher(on_all_cores=True), 0
+        try:
+            with memoryview(self._memory.take()) as buffer:
+                while count := os.readv(descriptor, [buffer]):
+                    hasher.update(buffer[:count])
+                    length += count
+        finally:
+            os.close(descriptor)
+        return (finish(hasher), length) == (pack.digest, pack.length)
