@@ -58,12 +58,14 @@ def test_what_is_written_is_read(tmp_path: Path, length: int) -> None:
 
 def test_what_is_written_does_not_lie_in_the_page_cache(tmp_path: Path) -> None:
     with created(tmp_path / "file") as descriptor:
+        flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
         try:
-            fcntl.fcntl(descriptor, fcntl.F_SETFL, fcntl.fcntl(descriptor, fcntl.F_GETFL) | os.O_DIRECT)
+            fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_DIRECT)
             os.write(descriptor, b"")
             os.preadv(descriptor, [bytearray(1)], 0, os.RWF_NOWAIT)
         except OSError as error:
             pytest.skip(f"no file here can be asked: {error}")
+        fcntl.fcntl(descriptor, fcntl.F_SETFL, flags)
         write(descriptor, DATA)
         with pytest.raises(BlockingIOError):  # it would have to be read
             os.preadv(descriptor, [bytearray(4096)], 1024 * 1024, os.RWF_NOWAIT)
