@@ -109,7 +109,10 @@ def _is_provided(text: str, provided: Mapping[str, str]) -> bool:
         requirement = Requirement(text)
     except InvalidRequirement as error:
         reason = str(error).partition("\n")[0]
-        raise BadPipPart(f"`pip:` has {text!r}, which is no requirement: {reason}") from None
+        raise BadPipPart(
+            f"`pip:` has {text!r}, which is no requirement: {reason}",
+            "for example `numpy >=2`, `./libs/own`, `git+https://…`",
+        ) from None
     version = provided.get(normalised(requirement.name))
     if version is None:
         return False
