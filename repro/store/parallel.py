@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import threading
 from collections.abc import Callable, Generator, Iterable
 from typing import TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+_M_ARENA_MAX = -8  # mallopt(3)
 
 
 class _Stopped(Exception):
@@ -48,6 +52,7 @@ def run_all(work: Callable[[T, Stop], R], items: Iterable[T], jobs: int) -> list
         return [work(item, stop) for item in todo]
     from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
+    _share_what_is_freed()
     pool = ThreadPoolExecutor(max_workers=min(jobs, len(todo)), thread_name_prefix="repro-transfer")
     try:
         futures = [pool.submit(work, item, stop) for item in todo]
@@ -71,6 +76,8 @@ def run_in_order(work: Callable[[T, Stop], R], items: Iterable[T], jobs: int) ->
     from concurrent.futures import Future, ThreadPoolExecutor
 
     stop = Stop()
+    if jobs > 1:
+        _share_what_is_freed()
     pool = ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="repro-files")
     waiting: deque[Future[R]] = deque()
     try:
@@ -83,3 +90,13 @@ def run_in_order(work: Callable[[T, Stop], R], items: Iterable[T], jobs: int) ->
     finally:
         stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@functools.cache
+def _share_what_is_freed() -> None:
+    """Let all threads take their memory from two heaps: glibc gives each one of its own, and keeps there what was given
+    back. Eight threads that fetch packs held twice as much so, and were no faster."""
+    with contextlib.suppress(ImportError, OSError, AttributeError):  # a Python without ctypes, another C library
+        import ctypes
+
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)

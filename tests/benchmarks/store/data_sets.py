@@ -31,10 +31,7 @@ def large_file(path: Path, scale: float) -> None:
 
 def many_files(path: Path, scale: float) -> None:
     """100,000 files of 10 KiB of random bytes, 100 in a directory."""
-    for folder, count in _folders(path, int(100_000 * scale)):
-        data = os.urandom(_FILE * count)
-        for number in range(count):
-            (folder / f"f{number:03}.bin").write_bytes(data[number * _FILE : (number + 1) * _FILE])
+    _random_files(path, int(100_000 * scale), _FILE)
 
 
 def a_tenth_of_the_files(path: Path, scale: float) -> None:
@@ -57,6 +54,16 @@ def a_million_names(path: Path, scale: float) -> None:
     shutil.rmtree(hidden)
 
 
+def a_million_files(path: Path, scale: float) -> None:
+    """1,000,000 files of 1 KiB of random bytes, 100 in a directory."""
+    _random_files(path, int(1_000_000 * scale), 1024)
+
+
+def a_tenth_of_a_million_files(path: Path, scale: float) -> None:
+    """As a_million_files, 100,000 of them."""
+    a_million_files(path, scale / 10)
+
+
 def numeric_text(path: Path, scale: float) -> None:
     """1 GiB of CSV: seven columns of random decimal numbers."""
     _write(path, max(int((1 << 30) * scale) // _LINE, 1) * _LINE, _lines)
@@ -67,6 +74,13 @@ D2 = DataSet("D2", "100,000 random files of 10 KiB in 1,000 directories", 100_00
 D2_TENTH = DataSet("D2/10", "10,000 random files of 10 KiB in 100 directories", 10_000 * 12288, a_tenth_of_the_files)
 D3 = DataSet("D3", "1 GiB of numeric CSV", 1 << 30, numeric_text)
 MILLION = DataSet("1M", "1,000,000 names of 1,000 files of 1 KiB in 10,000 directories", 10_000 * 8192, a_million_names)
+
+SMALL_FILES = DataSet(
+    "1M files", "1,000,000 random files of 1 KiB in 10,000 directories", 1_000_000 * 4096, a_million_files
+)
+SMALL_FILES_TENTH = DataSet(
+    "100k files", "100,000 random files of 1 KiB in 1,000 directories", 100_000 * 4096, a_tenth_of_a_million_files
+)
 
 
 def insert_byte(path: Path, turn: int) -> None:
@@ -113,6 +127,13 @@ def _folders(path: Path, files: int) -> Iterator[tuple[Path, int]]:
         folder = path / f"d{number // per:05}"
         folder.mkdir(parents=True)
         yield folder, min(per, files - number)
+
+
+def _random_files(path: Path, files: int, size: int) -> None:
+    for folder, count in _folders(path, files):
+        data = os.urandom(size * count)
+        for number in range(count):
+            (folder / f"f{number:03}.bin").write_bytes(data[number * size : (number + 1) * size])
 
 
 def _write(path: Path, size: int, make: Callable[[int], bytes]) -> None:

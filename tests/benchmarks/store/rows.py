@@ -12,6 +12,8 @@ from tests.benchmarks.store.data_sets import (
     D2_TENTH,
     D3,
     MILLION,
+    SMALL_FILES,
+    SMALL_FILES_TENTH,
     DataSet,
     change_ten_files,
     insert_byte,
@@ -157,6 +159,19 @@ ROWS = (
         D2,
         (Entrant(Repro, ADD_AND_PUSH), Entrant(Repro, ADD_AND_PUSH, "repro, a tenth", D2_TENTH)),
         (Target(Metric.PEAK, MEMORY), Target(Metric.PEAK, 1.25, "repro, a tenth")),
+    ),
+    *(
+        Row(
+            f"memory-million{name}",
+            f"peak memory of {work}, 1,000,000 files of 1 KiB beside a tenth of them",
+            SMALL_FILES,
+            (Entrant(Repro, scenario), Entrant(Repro, scenario, "repro, a tenth", SMALL_FILES_TENTH)),
+            (Target(Metric.PEAK, MEMORY), Target(Metric.PEAK, 1.25, "repro, a tenth")),
+        )
+        for name, work, scenario in (
+            ("", "`add` and `push`", ADD_AND_PUSH),
+            ("-bring", "`fetch` and `checkout`", BRING),
+        )
     ),
     Row(
         "push-s3-tenth",
