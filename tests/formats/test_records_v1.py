@@ -35,7 +35,7 @@ MANIFESTS = {
     "conda": (_in(CONDA), "b3:c55e49661f276a7ccf5f09f55ab72dce41f6ea18092d0613cea1cdcd9239250d"),
     "image": (_in(IMAGE), "b3:479745d3e298bec20aec2c2a51b37a4444be25100fff56e0729da34cb1ef2cdd"),
 }
-ELSEWHERE = ("tree", "pointer", "pack", "pack-index", "chunk-list", "encrypted-remote")
+ELSEWHERE = ("tree", "pointer", "pack", "pack-index", "chunk-list", "encrypted-remote", "unsynced")
 PACK_COMMIT = "9de8656a4905a4176665293b8e1a0ce3aba15de5"
 
 
