@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from repro.actions.sync import ManifestMismatch, manifest_name, push_rebuild, remote_of
 from repro.actions.tracked import tracked_data
+from repro.data.pointer import Tracked
 from repro.errors import CannotProceed, IntegrityError
 from repro.model.data_state import Synced
 from repro.model.digest import digest_of
-from repro.model.pointer import Pointer, render_pointer
+from repro.model.names import name_to_text
+from repro.model.pointer import render_pointer
 from repro.model.progress import SILENT, Progress
 from repro.model.run_id import RunId
 from repro.model.run_state import State
 from repro.model.strict_yaml import MAX_BYTES
 from repro.project import Project
+from repro.store.object_faults import MissingObject
 from repro.store.push import Push
+from repro.store.reached import Root
 from repro.store.records import Records
 from repro.store.remote import Remote
 from repro.store.remote_names import pointer_name
@@ -24,13 +28,15 @@ from repro.store.remote_names import pointer_name
 _SECONDS = 60.0
 """After which runs whose objects were sent get their manifests, for whoever is killed."""
 
+_SHOWN = 5
+
 
 def push(project: Project, runs: Sequence[str], source: str | None, jobs: int, progress: Progress = SILENT) -> Synced:
     """Send sealed runs (all, or those named) and, if none is named, the tracked data that the store has.
 
     Raises:
         RemoteError: the remote cannot be reached, or refuses; what was sent stays and counts next time.
-        MissingObject: something that is to be sent is neither here nor there; the runs before it were sent.
+        NotAllPushed: what something needs is neither here nor there; all else was sent.
         ManifestMismatch: the remote has another manifest of a run.
     """
     remote = remote_of(project, source)
@@ -41,7 +47,7 @@ def push(project: Project, runs: Sequence[str], source: str | None, jobs: int, p
         sending = _Sending(records, remote, pushing, named=bool(runs))
         try:
             if not runs:
-                sending.data([tracked.pointer for tracked in tracked_data(project)])
+                sending.data(list(tracked_data(project)))
             for run in selected:
                 sending.run(run)
             sending.archives(selected)
@@ -50,13 +56,23 @@ def push(project: Project, runs: Sequence[str], source: str | None, jobs: int, p
             raise
         sending.publish()
     for run in selected:
-        _push_rebuilds(records, remote, run)
+        if f"run {run}" not in sending.held:
+            _push_rebuilds(records, remote, run)
+    if sending.held:
+        raise _not_all_pushed(sending.held)
     sent = pushing.transferred
     return Synced(remote.shown, tuple(sending.runs), sent.objects, sent.bytes)
 
 
+class NotAllPushed(MissingObject):
+    """What something that was to be pushed needs is neither here nor on the remote."""
+
+
 class _Sending:
-    """One push of records: their objects are sent, then all of them are published."""
+    """One push of records: their objects are sent, then all of them are published.
+
+    What lacks objects is `held` back, by its name with what was said, and does not hold up the others.
+    """
 
     def __init__(self, records: Records, remote: Remote, pushing: Push, *, named: bool) -> None:
         self._records = records
@@ -67,15 +83,19 @@ class _Sending:
         self._waiting: list[tuple[str, bytes]] = []
         self._since = time.monotonic()
         self.runs: list[RunId] = []
+        self.held: dict[str, MissingObject] = {}
 
-    def data(self, pointers: Sequence[Pointer]) -> None:
+    def data(self, tracked: Sequence[Tracked]) -> None:
         """Send what pointers name, and themselves."""
-        pointers = [pointer for pointer in pointers if pointer.content.digest]
-        if not pointers:
+        tracked = [one for one in tracked if one.pointer.content.digest]
+        if not tracked:
             return
-        self._push.send([pointer.content for pointer in pointers])
+        try:
+            self._push.send([one.pointer.content for one in tracked])
+        except MissingObject:
+            tracked = [one for one in tracked if self._is_sent(name_to_text(one.path), [one.pointer.content])]
         there = set(self._remote.list("pointers"))
-        for pointer in pointers:
+        for pointer in [one.pointer for one in tracked]:
             data = render_pointer(pointer)
             name = pointer_name(digest_of(data))
             if name not in there:
@@ -109,7 +129,8 @@ class _Sending:
         manifest = parse_manifest(data, self._records.shown(run))
         if manifest.state is State.OPEN:
             return
-        self._push.send([piece.root for piece in pieces_of(manifest)])
+        if not self._is_sent(f"run {run}", [piece.root for piece in pieces_of(manifest)]):
+            return
         self._waiting.append((name, data))
         self.runs.append(run)
         if time.monotonic() - self._since > _SECONDS:
@@ -134,8 +155,17 @@ class _Sending:
                 if f"{FOLDER}/{name}" not in there:
                     data = own.read_bytes(name)
                     archive = checked_archive(name, data, own.shown(name))
-                    self._push.send([file.object for file in archive.files])
-                    self._waiting.append((f"{FOLDER}/{name}", data))
+                    if self._is_sent(own.shown(name), [file.object for file in archive.files]):
+                        self._waiting.append((f"{FOLDER}/{name}", data))
+
+    def _is_sent(self, what: str, roots: Sequence[Root]) -> bool:
+        """Send what something needs, and return whether it is there now; else it is held back."""
+        try:
+            self._push.send(roots)
+        except MissingObject as error:
+            self.held[what] = error
+            return False
+        return True
 
     def publish(self) -> None:
         """Write what names objects, when these are all there."""
@@ -144,6 +174,17 @@ class _Sending:
             self._remote.put_bytes(name, data)
         self._waiting = []
         self._since = time.monotonic()
+
+
+def _not_all_pushed(held: Mapping[str, MissingObject]) -> NotAllPushed:
+    names = list(held)
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    error = held[names[0]]
+    detail = error.message if len(names) == 1 else f"of {names[0]}, {error.message}"
+    return NotAllPushed(
+        f"all was pushed but {', '.join(names[:_SHOWN])}{more}: {detail}",
+        "get them from where they are: repro fetch, or repro fetch RUN, with --remote; then push again",
+    )
 
 
 def _push_rebuilds(records: Records, remote: Remote, run: RunId) -> None:

@@ -90,8 +90,8 @@ class Push:
             BadTree, WrongSize: a tree is not what it must be.
             RemoteError: the remote cannot be reached, or refuses. What was sent stays and counts next time.
         """
-        self._roots += roots
         sent = self._send(roots)
+        self._roots += roots
         self.transferred += sent
         return sent
 
@@ -128,8 +128,9 @@ class Push:
             compared.begin_again()
             wanted = self._look(roots, compared)
         if wanted.missing:
+            count = len(wanted.missing)
             raise MissingObject(
-                f"{len(wanted.missing)} objects are neither here nor on {self._remote.shown}: "
+                f"{count} {'object is' if count == 1 else 'objects are'} neither here nor on {self._remote.shown}: "
                 f"{', '.join(wanted.missing[:3])}",
                 "get them from where they are: repro fetch",
             )

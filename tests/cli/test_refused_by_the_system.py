@@ -241,6 +241,38 @@ def test_a_push_of_one_run_makes_a_remote_and_a_run_that_it_lacks_is_not_sought_
     assert f"{remote}: no run is called 'two'\nhint: the newest of its 1 runs is {ann.runs()[0]}" in said
 
 
+def test_what_lacks_objects_is_named_in_a_push_and_holds_up_nothing_else(
+    ann: Person, bob: Person, tmp_path: Path
+) -> None:
+    """A clone has the records of others by git, and their objects on a remote that this push is not about."""
+    ann.git("init", "--quiet")
+    for name in ("data", "more"):
+        ann.write(f"{name}/file", name)
+        ann.repro("add", name)
+    ann.write("job.sh", "cat data/file > out")
+    ann.repro("run", "-o", "out", "--", "sh", "job.sh")
+    theirs = ann.runs()[0]
+    ann.git("add", ".")
+    ann.git("commit", "--quiet", "-m", "all of ann's")
+    bob.git("clone", "--quiet", str(ann.cwd), "clone")
+    clone = bob.at(bob.cwd / "clone")
+    clone.write("more/file", "more")
+    clone.repro("add", "more")
+    clone.write("own.sh", "echo own > own")
+    clone.repro("run", "-o", "own", "--", "sh", "own.sh")
+    own = next(run for run in clone.runs() if run != theirs)
+    remote = tmp_path / "remote"
+    said = refusal(clone, "push", "-r", str(remote), code=3)
+    assert f"all was pushed but data, run {theirs}: of data, 1 object is neither here nor on {remote}" in said
+    assert clone.repro_json("push", "-r", str(remote), expect=3)["error"]["id"] == "missing-object"
+    assert f"run {theirs}: " in refusal(clone, "push", theirs, "-r", str(remote), code=3)
+    assert [path.name for path in (remote / "runs").iterdir()] == [f"{own}.yaml"]
+    assert len(list((remote / "pointers").iterdir())) == 1
+    assert "identical" in ann.repro("rebuild", "--from", str(remote), own).stdout
+    ann.repro("push", "-r", str(remote))
+    clone.repro("push", "-r", str(remote))
+
+
 def test_a_remote_whose_host_does_not_answer_is_unreachable(ann: Person) -> None:
     ann.git("init", "--quiet")
     with socket.socket() as taken:  # bound and not listening: held answers there
