@@ -159,12 +159,10 @@ class _Proxying(http.server.BaseHTTPRequestHandler):
             body = body[: len(body) // 2]
             headers["Content-Length"] = str(len(body))
         path = f"{self.path}&max-keys=3" if fault == "few" and "list-type" in self.path else self.path
-        upstream = http.client.HTTPConnection("127.0.0.1", self.proxy.upstream, timeout=20)
-        upstream.request(self.command, path, body, headers)
-        answer = upstream.getresponse()
-        data = answer.read()
-        upstream.close()
-        return answer, data
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.proxy.upstream, timeout=20)) as upstream:
+            upstream.request(self.command, path, body, headers)
+            answer = upstream.getresponse()
+            return answer, answer.read()
 
     def _page(self, data: bytes) -> bytes:
         """Three entries of a list of Google's, whose emulator gives all at once."""
