@@ -5,7 +5,6 @@ An index is used where it lies, in a buffer or a memory map: nothing is built fr
 
 from __future__ import annotations
 
-import itertools
 import mmap
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,26 +16,23 @@ from repro.model.digest import Digest
 from repro.model.pack import HEAD_BYTES, MAX_PACK, MAX_RECORD, PACK_HEADER, RecordKind
 
 INDEX_HEADER = b"repro-index 1\0\0\0"
-PREFIXES = 1 << 16
-"""How many prefixes a writer counts digests by: their first two bytes."""
 
-_COUNTS = struct.Struct("<IIQ32x")  # packs, fan-out bits, entries
-_PACK = struct.Struct("<32sQ")
+INDEX_COUNTS = struct.Struct("<IIQ32x")  # packs, fan-out bits, entries
+INDEX_PACK = struct.Struct("<32sQ")
 _PLACE = struct.Struct("<QQIIB3x")  # offset, size, stored, pack, kind
 _PACK_AND_KIND = struct.Struct("<IB")  # of a place
 _PACK_AT = 20  # where they are in it
 _PREFIX = struct.Struct(">I28x")  # of a digest
 _END = struct.Struct("<I")
 _ENDS = struct.Struct("<II")  # of one fan-out entry and the next
-_TRIM_AFTER = 16_384  # entries, a megabyte
-_PER_BUCKET_BITS = 3  # about eight digests to a fan-out entry: one short search tells
+_READ_AT_ONCE = 2_048  # entries, an eighth of a megabyte
 _MAX_BITS = 24
-_DIGEST = 32
+DIGEST_BYTES = 32
 _PLACE_BYTES = _PLACE.size
-ENTRY_BYTES = _DIGEST + _PLACE_BYTES
+ENTRY_BYTES = DIGEST_BYTES + _PLACE_BYTES
 """Of a digest joined with its place: what `encode_entries` takes."""
 
-PACK_IN_ENTRY = _DIGEST + _PACK_AT
+PACK_IN_ENTRY = DIGEST_BYTES + _PACK_AT
 """Where the four bytes of the pack's position are in it."""
 
 _FIRST_OFFSET = len(PACK_HEADER)
@@ -76,27 +72,6 @@ def place_bytes(pack: int, offset: int, size: int, stored: int, kind: RecordKind
     return _PLACE.pack(offset, size, stored, pack, kind)
 
 
-def index_start(packs: Sequence[PackFile], counts: Sequence[int]) -> bytes:
-    """Return an index up to its first digest. All digests, sorted, follow it, and then all places, in that order.
-
-    Args:
-        packs: the packs that the places name by their positions.
-        counts: of `PREFIXES` numbers, how many digests begin with these two bytes (big-endian).
-    """
-    total = sum(counts)
-    bits = max(0, min(16, total.bit_length() - _PER_BUCKET_BITS))
-    step = PREFIXES >> bits
-    ends = list(itertools.islice(itertools.accumulate(counts), step - 1, None, step))
-    return b"".join(
-        [
-            INDEX_HEADER,
-            _COUNTS.pack(len(packs), bits, total),
-            *(_PACK.pack(bytes.fromhex(pack.digest[3:]), pack.length) for pack in packs),
-            struct.pack(f"<{len(ends)}I", *ends),
-        ]
-    )
-
-
 def parse_place(place: bytes) -> tuple[int, int, int, int, RecordKind]:
     """Return what `place_bytes` was given.
 
@@ -107,31 +82,6 @@ def parse_place(place: bytes) -> tuple[int, int, int, int, RecordKind]:
     if kind > _LAST_KIND:
         raise BadIndex("the index names a kind that there is not")
     return pack, offset, size, stored, _KINDS[kind]
-
-
-def encode_index(packs: Sequence[PackFile], entries: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """Return an index that is small enough to be held in memory.
-
-    Args:
-        packs: the packs it names.
-        entries: each object's digest (32 bytes) and its `place_bytes`, in any order, no digest twice.
-    """
-    return encode_entries(packs, [digest + place for digest, place in entries])
-
-
-def encode_entries(packs: Sequence[PackFile], entries: list[bytes]) -> bytes:
-    """As `encode_index`, of digests joined with their places, `ENTRY_BYTES` each; the list is sorted by this. Of
-    several entries of one digest the first is taken.
-    """
-    entries.sort()
-    digests = [entry[:_DIGEST] for entry in entries]
-    if len(set(digests)) != len(digests):
-        firsts = [at for at, digest in enumerate(digests) if not at or digest != digests[at - 1]]
-        entries, digests = [entries[at] for at in firsts], [digests[at] for at in firsts]
-    counts = [0] * PREFIXES
-    for digest in digests:
-        counts[digest[0] << 8 | digest[1]] += 1
-    return b"".join([index_start(packs, counts), *digests, *(entry[_DIGEST:] for entry in entries)])
 
 
 class PackIndex:
@@ -146,19 +96,19 @@ class PackIndex:
         self._data = data
         if data[: len(INDEX_HEADER)] != INDEX_HEADER:
             raise BadIndex(_header_problem(data[:16]))
-        start = len(INDEX_HEADER) + _COUNTS.size
+        start = len(INDEX_HEADER) + INDEX_COUNTS.size
         if len(data) < start:
             raise BadIndex("the index is cut off")
-        packs, bits, self.count = _COUNTS.unpack_from(data, len(INDEX_HEADER))
+        packs, bits, self.count = INDEX_COUNTS.unpack_from(data, len(INDEX_HEADER))
         if bits > _MAX_BITS:
             raise BadIndex(f"the index has {bits} fan-out bits, more than {_MAX_BITS}")
         self._shift = 32 - bits
-        self._fan_out = start + packs * _PACK.size
+        self._fan_out = start + packs * INDEX_PACK.size
         self._digests: int = self._fan_out + 4 * (1 << bits)
-        self._places = self._digests + self.count * _DIGEST
+        self._places = self._digests + self.count * DIGEST_BYTES
         if len(data) != self._places + self.count * _PLACE.size:
             raise BadIndex(f"the index has {len(data)} bytes, and declares another number of entries")
-        self.packs = tuple(_pack_file(*_PACK.unpack_from(data, start + i * _PACK.size)) for i in range(packs))
+        self.packs = tuple(_pack_file(*INDEX_PACK.unpack_from(data, start + i * INDEX_PACK.size)) for i in range(packs))
 
     def find(self, digest: Digest) -> Place | None:
         """Return where the object is, None where this index does not name it.
@@ -188,11 +138,11 @@ class PackIndex:
         left, answers = bytearray(), dict[bytes, bool]()
         # As `_position`, without a call for each: every `add` asks for all files of the directories it looks at.
         for number, (prefix,) in enumerate(_PREFIX.iter_unpack(digests)):
-            digest, bucket = digests[_DIGEST * number : _DIGEST * number + _DIGEST], prefix >> shift
+            digest, bucket = digests[DIGEST_BYTES * number : DIGEST_BYTES * number + DIGEST_BYTES], prefix >> shift
             first, end = ends(data, fan_out + 4 * bucket) if bucket else self._ends(0)
-            at = find(digest, start + first * _DIGEST, start + end * _DIGEST)
-            found: int | None = (at - start) // _DIGEST if at >= 0 else None
-            if not first <= end <= count or (at >= 0 and (at - start) % _DIGEST):
+            at = find(digest, start + first * DIGEST_BYTES, start + end * DIGEST_BYTES)
+            found: int | None = (at - start) // DIGEST_BYTES if at >= 0 else None
+            if not first <= end <= count or (at >= 0 and (at - start) % DIGEST_BYTES):
                 found = self._position(digest)  # a table out of order, or the same bytes across two digests
             if found is not None:
                 where = packs + found * _PLACE.size
@@ -211,14 +161,17 @@ class PackIndex:
 
     def raw_entries(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield every object's 32 bytes of digest with its place as it stands here, in the order of the digests."""
-        for position in range(self.count):
-            if not position % _TRIM_AFTER:
-                self._trim()
-            at = self._digests + position * _DIGEST
-            where = self._places + position * _PLACE.size
-            yield self._data[at : at + _DIGEST], self._data[where : where + _PLACE.size]
+        for start in range(0, self.count, _READ_AT_ONCE):
+            count = min(_READ_AT_ONCE, self.count - start)
+            at, where = self._digests + start * DIGEST_BYTES, self._places + start * _PLACE_BYTES
+            digests = self._data[at : at + count * DIGEST_BYTES]
+            places = self._data[where : where + count * _PLACE_BYTES]
+            self.trim()  # the kernel maps two megabytes where one byte is read, and dozens are read side by side
+            for number in range(count):
+                at, where = number * DIGEST_BYTES, number * _PLACE_BYTES
+                yield digests[at : at + DIGEST_BYTES], places[where : where + _PLACE_BYTES]
 
-    def _trim(self) -> None:
+    def trim(self) -> None:
         """Let the kernel take what was read of a map out of this process's memory; it is read again where needed."""
         if isinstance(self._data, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
             self._data.madvise(mmap.MADV_DONTNEED)
@@ -236,10 +189,10 @@ class PackIndex:
         first, end = self._ends(bucket)
         if not first <= end <= self.count:
             raise BadIndex("the index's fan-out table is not in order")
-        start, stop = self._digests + first * _DIGEST, self._digests + end * _DIGEST
+        start, stop = self._digests + first * DIGEST_BYTES, self._digests + end * DIGEST_BYTES
         while (at := int(self._data.find(wanted, start, stop))) >= 0:
-            if not (at - self._digests) % _DIGEST:
-                return (at - self._digests) // _DIGEST
+            if not (at - self._digests) % DIGEST_BYTES:
+                return (at - self._digests) // DIGEST_BYTES
             start = at + 1  # the same bytes across two digests
         return None
 
@@ -250,8 +203,8 @@ class PackIndex:
 
     def digest(self, position: int) -> Digest:
         """Return the object of an entry."""
-        at = self._digests + position * _DIGEST
-        return Digest("b3:" + self._data[at : at + _DIGEST].hex())
+        at = self._digests + position * DIGEST_BYTES
+        return Digest("b3:" + self._data[at : at + DIGEST_BYTES].hex())
 
     def pack_of(self, position: int) -> PackFile:
         """Return in which pack the object of an entry is; as `place`, which checks the rest as well."""
@@ -283,8 +236,11 @@ class PackIndex:
         """
         data, digests, places, place, unpack = self._data, self._digests, self._places, self._place, _PLACE.unpack_from
         for position in positions:
-            at = digests + _DIGEST * position
-            yield Digest("b3:" + data[at : at + _DIGEST].hex()), place(*unpack(data, places + _PLACE_BYTES * position))
+            at = digests + DIGEST_BYTES * position
+            yield (
+                Digest("b3:" + data[at : at + DIGEST_BYTES].hex()),
+                place(*unpack(data, places + _PLACE_BYTES * position)),
+            )
 
     def _place(self, offset: int, size: int, stored: int, pack: int, kind: int) -> Place:
         if pack >= len(self.packs) or kind > _LAST_KIND:

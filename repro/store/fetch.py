@@ -124,7 +124,7 @@ class Fetch:
         return True
 
     def _bring(self, wanted: Iterable[tuple[Digest, int | None]]) -> None:
-        packs = FetchedPacks(self._cache, self._objects.remote, self._told)
+        packs = FetchedPacks(self._cache, self._objects, self._told)
         lock = Lock()
         count = size = 0
 

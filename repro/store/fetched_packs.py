@@ -22,14 +22,14 @@ from repro.store.packs.scan import scan_heads
 from repro.store.packs.spots import encode_spots
 from repro.store.packs.writer import WrittenPack
 from repro.store.parallel import Stop
-from repro.store.remote import Remote
 from repro.store.remote_names import pack_name
+from repro.store.remote_objects import RemoteObjects
 from repro.store.temp_files import open_temp
 
 _WORTH_KEEPING = 1024 * 1024
 """Bytes of a pack below which what is in it is put together with other small objects here."""
 
-_AT_ONCE = 8
+_AT_ONCE = 4
 _SECONDS_AT_MOST = 10.0
 """How many packs are named together, and how long the first of them waits: what is killed finds its work again."""
 
@@ -37,11 +37,11 @@ _SECONDS_AT_MOST = 10.0
 class FetchedPacks:
     """Takes packs from a remote into the cache; used by several threads."""
 
-    def __init__(self, cache: Cache, remote: Remote, told: Progress) -> None:
+    def __init__(self, cache: Cache, objects: RemoteObjects, told: Progress) -> None:
         """Nothing comes yet. `told` hears of what was wanted."""
         cache.prepare()
         self._cache = cache
-        self._remote = remote
+        self._there = objects
         self._told = told
         self._lock = threading.Lock()
         self._waiting: list[WrittenPack] = []
@@ -89,12 +89,14 @@ class FetchedPacks:
         packs, self._waiting = self._waiting, []
         self._since = time.monotonic()
         if packs:
+            for index in self._there.indexes():
+                index.trim()  # before the cache's own are read, to be made one
             self._cache.publish(packs)
 
     def _fetch(self, pack: PackFile, wanted: set[Digest], stop: Stop) -> WrittenPack | None:
         descriptor, path = open_temp(os.path.join(self._cache.root, "tmp"))
         try:
-            self._remote.get_to(pack_name(pack.digest), descriptor, pack.length, lambda count: stop.check())
+            self._there.remote.get_to(pack_name(pack.digest), descriptor, pack.length, lambda count: stop.check())
             entries = self._verified(descriptor, pack, wanted, stop)
             os.fchmod(descriptor, 0o444)
             os.fsync(descriptor)

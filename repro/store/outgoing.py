@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from repro.errors import RemoteError
 from repro.model.digest import Digest, digest_of
 from repro.model.pack import PACK_RECORDS, PACK_SIZE, RecordKind
-from repro.model.pack_index import PackFile, encode_entries, place_bytes
+from repro.model.pack_index import PackFile, place_bytes
+from repro.model.pack_index_writing import encode_entries
 from repro.store.packs.in_making import PackInMaking, PacksInMaking
 from repro.store.packs.records import Packed
 from repro.store.packs.spots import Spot
@@ -24,7 +25,7 @@ from repro.store.remote_names import index_name, pack_name
 from repro.store.remote_objects import RemoteObjects
 
 _PACKS_AT_ONCE = 16
-_RECORDS_AT_ONCE = 32_768
+_RECORDS_AT_ONCE = 16_384
 _SECONDS_AT_MOST = 60.0
 """What an index names at the most, and how old its oldest pack becomes: what is killed finds its work again."""
 
@@ -234,6 +235,8 @@ class Outgoing:
         if with_trees:
             trees, self._with_trees = self._with_trees, []
         self._since = time.monotonic()
+        if self._published:
+            self._published[-1].result()  # else what waits for a slow disk to be named would fill memory
         if batch or trees:
             self._published.append(self._publisher.submit(self._publish, batch, trees))
 

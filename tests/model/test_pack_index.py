@@ -19,11 +19,11 @@ from repro.model.pack_index import (
     PackFile,
     PackIndex,
     Place,
-    encode_index,
     moved_place,
     place_bytes,
     place_pack,
 )
+from repro.model.pack_index_writing import encode_index
 
 PACKS = [PackFile(digest_of(b"a"), 1000), PackFile(digest_of(b"b"), MAX_PACK)]
 START = 64

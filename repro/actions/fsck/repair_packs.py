@@ -12,7 +12,8 @@ from repro.errors import IntegrityError
 from repro.model.digest import Digest, digest_of, hex_of
 from repro.model.finding import Finding
 from repro.model.pack import HEAD_BYTES, SMALL_LIMIT, RecordKind
-from repro.model.pack_index import PackFile, Place, encode_index
+from repro.model.pack_index import PackFile, Place
+from repro.model.pack_index_writing import encode_index
 from repro.model.store_check import SoundObjects, Trouble
 from repro.store.cache import Cache
 from repro.store.flushing import flush_file

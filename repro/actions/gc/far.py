@@ -23,7 +23,8 @@ from repro.model.finding import Finding
 from repro.model.gc_plan import Fate, Garbage, fate_of, in_grace
 from repro.model.live_records import LiveRecords, PackUse
 from repro.model.pack import BadPack, head_bytes
-from repro.model.pack_index import PackFile, PackIndex, Place, encode_index
+from repro.model.pack_index import PackFile, PackIndex, Place
+from repro.model.pack_index_writing import encode_index
 from repro.model.progress import SILENT, Progress
 from repro.store.cache import Cache
 from repro.store.packs.merge_indexes import merge_indexes

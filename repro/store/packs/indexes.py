@@ -101,6 +101,9 @@ class PackIndexes:
             again = self._names()
             names = sorted(opened) if again == names else again
         fresh = opened.keys() != self._open.keys()
+        if fresh:
+            for index in self._open.values():
+                index.trim()  # what grows by a pack after the other would fill memory with what was read of all
         self._open, self._seen = opened, changed if settled else None
         return fresh
 

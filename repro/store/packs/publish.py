@@ -7,7 +7,8 @@ import os
 from collections.abc import Mapping, Sequence
 
 from repro.model.digest import Digest, digest_of, hex_of
-from repro.model.pack_index import PackFile, encode_entries, encode_index
+from repro.model.pack_index import PackFile
+from repro.model.pack_index_writing import encode_entries, encode_index
 from repro.store.flushing import flush_file
 from repro.store.packs.indexes import PackIndexes
 from repro.store.packs.merge_indexes import merge_indexes
