@@ -29,6 +29,9 @@ _RECORDS_AT_ONCE = 16_384
 _SECONDS_AT_MOST = 60.0
 """What an index names at the most, and how old its oldest pack becomes: what is killed finds its work again."""
 
+_INDEXES_AHEAD = 4
+"""How many indexes may wait to be written: with fewer, not as many packs would be on their way as may be."""
+
 
 @dataclass(slots=True, eq=False)
 class _Sent:
@@ -235,8 +238,8 @@ class Outgoing:
         if with_trees:
             trees, self._with_trees = self._with_trees, []
         self._since = time.monotonic()
-        if self._published:
-            self._published[-1].result()  # else what waits for a slow disk to be named would fill memory
+        if len(self._published) >= _INDEXES_AHEAD:
+            self._published[-_INDEXES_AHEAD].result()  # else what waits for a slow disk to be named would fill memory
         if batch or trees:
             self._published.append(self._publisher.submit(self._publish, batch, trees))
 

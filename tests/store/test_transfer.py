@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -233,6 +234,38 @@ def test_no_index_names_a_tree_before_all_that_is_below_it(cache: Cache, tmp_pat
     assert len(storage.seen) > 5
     assert [_trees_without_children(cache, there, tree) for there in storage.seen] == [[]] * len(storage.seen)
     assert tree.digest in storage.seen[-1]
+
+
+class Waiting(DirectoryStorage):
+    """A directory that takes no index before it is told to."""
+
+    def __init__(self, root: str) -> None:
+        super().__init__(root)
+        self.go_on = threading.Event()
+
+    def put_bytes(self, name: str, data: bytes) -> None:
+        if name.startswith("indexes/"):
+            assert self.go_on.wait(30)
+        super().put_bytes(name, data)
+
+
+@pytest.mark.usefixtures("small_packs")
+def test_what_waits_to_be_named_does_not_pile_up(cache: Cache, elsewhere: Cache, tmp_path: Path) -> None:
+    storage = Waiting(str(tmp_path / "remote"))
+    remote = Remote(storage, "waiting")
+    refs = [cache.add_bytes(os.urandom(30_000)) for _ in range(200)]
+    with ThreadPoolExecutor(1) as thread:
+        push = thread.submit(push_objects, cache, remote, refs)
+        packs, most = tmp_path / "remote" / "packs", 2 * (outgoing._INDEXES_AHEAD + 1)
+        until = time.monotonic() + 30
+        while not packs.exists() or (len(list(packs.iterdir())) < most and time.monotonic() < until):
+            time.sleep(0.02)
+        time.sleep(0.5)  # in which the others would come
+        there = len(list(packs.iterdir()))
+        storage.go_on.set()
+        push.result()
+    assert there == most < len(list(packs.iterdir()))
+    assert fetch_objects(elsewhere, remote, refs).objects == 200
 
 
 class Dying(DirectoryStorage):
