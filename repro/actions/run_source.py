@@ -104,7 +104,7 @@ def open_run(workspace: Workspace, text: str, source: str | None) -> RunSource:
 
 
 def _open_from(workspace: Workspace, here: Cache, text: str, source: str) -> RunSource:
-    from repro.actions.environments.archives import fetch_archives
+    from repro.actions.archives import fetch_archives
     from repro.actions.sync import fetch_rebuilds, keep_fetched, read_remote_manifest, remote_of, select_remote_run
     from repro.store.transfer import RemoteObjects
 

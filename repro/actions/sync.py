@@ -62,7 +62,7 @@ def fetch(
         RemoteError: the remote cannot be reached, or refuses.
         MissingOnRemote, CorruptRemoteObject: it lacks something, or has other bytes.
     """
-    from repro.actions.environments.archives import archive_pieces, fetch_archives
+    from repro.actions.archives import archive_pieces, fetch_archives
     from repro.actions.track_data import tracked_items
     from repro.model.pieces import pieces_of
     from repro.store.transfer import Fetch, RemoteObjects, Transferred, fetch_objects

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from repro.actions.environments.archives import archive_pieces
+from repro.actions.archives import archive_pieces
 from repro.actions.environments.build_needs import requirements_of_source
 from repro.actions.run_source import RunSource, open_run
 from repro.errors import IntegrityError

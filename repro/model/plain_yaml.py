@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from repro.model.strict_yaml import KeyPath, Position
+from repro.model.yaml_positions import KeyPath, Position
 
 _MOST = 32 * 1024  # characters; beyond, the parser is as fast, its import counted
 _DEEPEST = 20

@@ -7,8 +7,8 @@ from typing import Any
 from repro.model.path_patterns import PathPatterns, branch_pattern
 from repro.model.policy import DEFAULT_REMOTE, REBUILT, Rebuilt, Requirements, Rule
 from repro.model.settings_reader import BadSettings, SettingsReader, dotted
-from repro.model.strict_yaml import KeyPath
 from repro.model.verdict import Verdict
+from repro.model.yaml_positions import KeyPath
 
 REQUIREMENT_KEYS = (
     "manifest",

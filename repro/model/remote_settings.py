@@ -7,7 +7,7 @@ from typing import Any
 
 from repro.model.remote_encryption import REQUIRED, Encrypted, KeyKind, KeySource
 from repro.model.settings_reader import SettingsReader, dotted
-from repro.model.strict_yaml import KeyPath
+from repro.model.yaml_positions import KeyPath
 
 REMOTE_KEYS = ("url", "encryption")
 ENCRYPTION_KEYS = tuple(str(kind) for kind in KeyKind)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from repro.errors import ReproError, UsageError
-from repro.model.strict_yaml import KeyPath, Position, nearest
+from repro.model.strict_yaml import nearest
+from repro.model.yaml_positions import KeyPath, Position
 
 T = TypeVar("T")
 

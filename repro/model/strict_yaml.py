@@ -14,17 +14,13 @@ from typing import Any
 
 from repro.errors import IntegrityError
 from repro.model.plain_yaml import read_plain_yaml
+from repro.model.yaml_positions import KeyPath, Position
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 100
 _TOO_DEEP = "nested too deeply"
 MAX_DIGITS = 4000  # Python writes up to 4300 without being asked
 MAX_HEX_DIGITS = 3300  # these have fewer than 4000 decimal digits, in which the number is written again
-
-KeyPath = tuple[str | int, ...]
-
-Position = tuple[int, int]
-"""Line and column, both counted from 1."""
 
 _MOST_WITHOUT = 8
 _without_parser = 0

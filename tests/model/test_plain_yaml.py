@@ -9,7 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from repro.model.plain_yaml import read_plain_yaml
-from repro.model.strict_yaml import BadYaml, KeyPath, Position, _Builder, _load, resolve_plain
+from repro.model.strict_yaml import BadYaml, _Builder, _load, resolve_plain
+from repro.model.yaml_positions import KeyPath, Position
 
 SETTINGS = """\
 # What this project keeps, and where.

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from repro.actions.environments.archives import archived_files
+from repro.actions.archives import archived_files
 from repro.actions.environments.build_needs import requirements_of_run
 from repro.actions.run_source import RunSource, bring, open_run
 from repro.env.environment_cache import TEMPORARY, remove_left_overs

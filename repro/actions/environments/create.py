@@ -52,7 +52,7 @@ def create_environment(
     """
     import tempfile
 
-    from repro.actions.environments.archives import archived_files
+    from repro.actions.archives import archived_files
     from repro.actions.environments.environment import realise_environment
     from repro.actions.run_source import bring, open_run
     from repro.env.kind_modules import kind_named

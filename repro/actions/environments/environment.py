@@ -129,7 +129,7 @@ def realise_environment(
     Raises:
         CannotProceed, IntegrityError, RemoteError: it cannot be made; nothing half made is left.
     """
-    from repro.actions.environments.archives import archived_files
+    from repro.actions.archives import archived_files
     from repro.actions.run_source import bring
     from repro.store.object_faults import MissingObject
     from repro.store.storages.errors import MissingOnRemote

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from repro.actions.environments.archives import archived_files
+from repro.actions.archives import archived_files
 from repro.actions.environments.build_needs import requirements_of_source
 from repro.actions.partial_data import PartialData, bring_partial
 from repro.actions.rebuild.outside import missing_outside

@@ -9,7 +9,8 @@ from typing import Any
 from repro.errors import UsageError
 from repro.model.environments.conda_selector import WORDS, BadSelector, holds
 from repro.model.finding import Finding
-from repro.model.strict_yaml import BadYaml, KeyPath, Position, load_yaml_marked, nearest
+from repro.model.strict_yaml import BadYaml, load_yaml_marked, nearest
+from repro.model.yaml_positions import KeyPath, Position
 
 KEYS = ("name", "channels", "dependencies", "platforms", "prefix", "variables", "category")
 _IGNORED = {
