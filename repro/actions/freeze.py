@@ -20,6 +20,7 @@ from repro.errors import CannotProceed, UsageError
 from repro.execution.machine import current_umask, describe_machine, describe_place, time_zone
 from repro.model.content import Item
 from repro.model.determinism import recorded_variables
+from repro.model.environments.edited_file import EditedFile
 from repro.model.environments.environment import Environment, ImageEnvironment
 from repro.model.finding import Finding
 from repro.model.manifest import Code, Manifest
@@ -61,6 +62,7 @@ class _Ingredients:
     observed: Mapping[str, object] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     recorded_command: tuple[str, ...] = ()
+    edited: tuple[EditedFile, ...] = ()
 
 
 def freeze(project: Project, options: RunOptions) -> Manifest:
@@ -129,6 +131,7 @@ def _capture(project: Project, options: RunOptions, outputs: tuple[RelPath, ...]
         environment.observed,
         (*code.findings, *map(_large_file, large), *inputs.findings, *environment.findings),
         environment.command,
+        environment.edited,
     )
 
 
@@ -204,6 +207,7 @@ def _create(
             name=options.name,
             message=options.message,
             missing_outputs=outputs,
+            edited=ingredients.edited,
         )
         try:
             records.create(manifest)

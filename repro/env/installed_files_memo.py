@@ -10,12 +10,15 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from repro.env.memo_file import write_memo
 
-_FORMAT = 1
+_FORMAT = 2
+
+Edited = dict[str, str | None]
+"""The SHA-256 of edited files by their names, None of one that is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,29 +50,29 @@ def signature(files: Sequence[RecordedFile], *, follow_symlinks: bool) -> str:
 
 
 class FilesMemo:
-    """What was found of one environment: by distribution or package, a signature and the names of edited files."""
+    """What was found of one environment: by distribution or package, a signature and the edited files."""
 
     def __init__(self, memo_dir: str, prefix: str) -> None:
         name = hashlib.sha256(os.fsencode(prefix)).hexdigest()[:32]
         self._path = os.path.join(memo_dir, "installed-files", f"{name}.json")
-        self._before: dict[str, tuple[str, list[str]]] = {}
-        self._now: dict[str, tuple[str, list[str]]] = {}
+        self._before: dict[str, tuple[str, Edited]] = {}
+        self._now: dict[str, tuple[str, Edited]] = {}
         # What cannot be read is not known: it is looked at again.
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
             with open(self._path, encoding="utf-8") as file:
                 plain = json.load(file)
             if plain["format"] == _FORMAT:
-                self._before = {str(k): (str(v[0]), [str(name) for name in v[1]]) for k, v in plain["seen"].items()}
+                self._before = {str(k): (str(v[0]), _edited(v[1])) for k, v in plain["seen"].items()}
 
-    def known(self, name: str, signature: str) -> list[str] | None:
-        """Return the names of edited files, None where the files are not those that were looked at."""
+    def known(self, name: str, signature: str) -> Edited | None:
+        """Return the edited files, None where the files are not those that were looked at."""
         found = self._before.get(name)
         if found is None or found[0] != signature:
             return None
         self._now[name] = found
         return found[1]
 
-    def learn(self, name: str, signature: str, edited: list[str]) -> None:
+    def learn(self, name: str, signature: str, edited: Edited) -> None:
         """Remember what was found."""
         self._now[name] = (signature, edited)
 
@@ -77,3 +80,7 @@ class FilesMemo:
         """Put it on disk, if something is new."""
         if self._now != self._before:
             write_memo(self._path, json.dumps({"format": _FORMAT, "seen": self._now}))
+
+
+def _edited(plain: Mapping[object, object]) -> Edited:
+    return {str(name): None if sha256 is None else str(sha256) for name, sha256 in plain.items()}

@@ -13,6 +13,7 @@ from typing import Protocol
 from repro.env.realised import Realised
 from repro.model.content import ObjectRef
 from repro.model.environments.archive import ArchivedFile
+from repro.model.environments.edited_file import EditedFile
 from repro.model.environments.environment import Environment
 from repro.model.environments.environment_settings import EnvironmentSettings
 from repro.model.finding import Finding
@@ -65,6 +66,7 @@ class Captured:
             `base_executable` that of the interpreter that it was made from: what is read there is no input.
         findings: what there is to say: drift from the project's lock, edited files, what could not be pinned.
         text: the lock as a file for other programs; empty where that is the lock itself.
+        edited: installed files that are not as they were installed, sorted.
     """
 
     environment: Environment
@@ -72,6 +74,7 @@ class Captured:
     observed: Mapping[str, object]
     findings: tuple[Finding, ...] = ()
     text: str = ""
+    edited: tuple[EditedFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from repro.model.content_record import (
     ref_from_fields,
     ref_to_plain,
 )
+from repro.model.environments.edited_file import EditedFile, edited_from_fields, edited_to_plain
 from repro.model.names import RelPath, name_to_text, parse_path, text_to_name
 from repro.model.outside import parse_outside
 from repro.model.recipe import Recipe, distinct_paths, git_id, recipe_from_fields, recipe_id, recipe_to_plain
@@ -67,6 +68,7 @@ class Manifest:
     `tainted` lists the paths that changed under it, so that nobody can vouch for what it read. `unstored` are paths of
     `recipe.outside` of which the digest alone is kept; `reads` says which part of a directory of
     `recipe.data` was read. `folders` had to be there to be written into: the rest is in `recipe.folders`.
+    `edited` are files of the environment that were not as installed.
     """
 
     run: RunId
@@ -82,6 +84,7 @@ class Manifest:
     unstored: tuple[bytes, ...] = ()
     folders: tuple[RelPath, ...] = ()
     reads: tuple[ReadPart, ...] = ()
+    edited: tuple[EditedFile, ...] = ()
     metrics: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
     extra_facts: Mapping[str, Any] = field(default_factory=dict)
@@ -102,6 +105,8 @@ def render_manifest(manifest: Manifest) -> bytes:
         facts["reads"] = [read_part_to_plain(part) for part in sorted(manifest.reads, key=lambda p: p.path)]
     if manifest.missing_outputs:
         facts["missing_outputs"] = [name_to_text(path) for path in sorted(manifest.missing_outputs)]
+    if manifest.edited:
+        facts["edited"] = [edited_to_plain(file) for file in sorted(manifest.edited)]
     facts["metrics"] = dict(manifest.metrics)
     plain: dict[str, Any] = {"repro": FORMAT, "run": str(manifest.run)}
     plain |= {"name": manifest.name} if manifest.name is not None else {}
@@ -144,6 +149,7 @@ def parse_manifest(data: bytes, what: str) -> Manifest:
         unstored=facts.checked_texts("unstored", parse_outside),
         folders=facts.checked_texts("folders", parse_path),
         reads=facts.records("reads", read_part_from_fields),
+        edited=facts.records("edited", edited_from_fields),
         metrics=facts.plain_map("metrics"),
         observations=observations_from_fields(fields.fields("observations")),
         extra=fields.rest(),

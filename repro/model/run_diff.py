@@ -9,6 +9,7 @@ from typing import Any
 from repro.model.canonical import canonical_json
 from repro.model.content import Content
 from repro.model.content_record import content_to_plain
+from repro.model.environments.edited_file import compare_edited
 from repro.model.environments.environment import Environment
 from repro.model.environments.environment_diff import compare, lock_digest
 from repro.model.manifest import Manifest
@@ -46,6 +47,8 @@ def _differences(one: Manifest, two: Manifest) -> Iterator[Difference]:
         _inputs(b),
     )
     yield from _environment(a.environment, b.environment)
+    for file in compare_edited(one.edited, two.edited):
+        yield Difference("environment", f"package {file.package}: {file.path}", file.before, file.after)
     yield from _compare("parameters", dict(flatten(a.parameters)), dict(flatten(b.parameters)))
     yield from _compare("variables", _variables(one), _variables(two))
     yield from _compare("recipe", a.extra, b.extra)

@@ -146,6 +146,8 @@ def show_difference(difference: EnvironmentDifference, *, as_json: bool) -> int:
         put(f"+ {name} {version}")
     for change in (*difference.changed, *difference.sources):
         put(f"~ {change.name}: {change.before} -> {change.after}")
+    for file in difference.edited:
+        put(f"~ {file.package}: {file.path}: {file.before} -> {file.after}")
     if difference.lock:
         put("  lock: an index has other files of the same versions")
     if not difference:
@@ -168,6 +170,10 @@ def _difference_to_plain(difference: EnvironmentDifference) -> dict[str, object]
         "removed": [{"name": name, "version": version} for name, version in difference.removed],
         "changed": changes(difference.changed),
         "sources": changes(difference.sources),
+        "edited": [
+            {"name": file.package, "file": file.path, "before": file.before, "after": file.after}
+            for file in difference.edited
+        ],
         "lock": difference.lock,
     }
 

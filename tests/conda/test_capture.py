@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -174,6 +175,10 @@ def test_an_edited_file_and_another_package_are_found_by_a_check(
     module.unlink()
     module.write_text("WORDS = ['edited']\n")
     install("alpha")
+    [edited] = captured(request_here)[1].edited
+    assert (edited.package, edited.version) == ("words", "1.0")
+    assert edited.path.endswith("site-packages/words.py")
+    assert edited.sha256 == hashlib.sha256(b"WORDS = ['edited']\n").hexdigest()
     said = {finding.kind: finding.detail for finding in conda.check(environment, request_here)}
     assert "site-packages/words.py was edited or removed" in said["environment-edited"]
     module.unlink()

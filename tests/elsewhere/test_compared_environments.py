@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -85,3 +86,24 @@ def test_a_check_without_a_run_is_against_the_projects_lock_and_what_was_install
     assert sorted(kinds) == ["environment-drift", "environment-edited"]
     done = ann.repro("run", "--", "python", "train.py")
     assert "alpha.py was edited" in done.stderr
+
+
+def test_a_file_that_was_edited_for_one_of_two_runs_is_named_by_their_difference(ann: Person) -> None:
+    (path,) = ann.venv.glob("lib/*/site-packages/alpha.py")
+    path.unlink()
+    path.write_text("edited = 1\n")
+    ann.repro("run", "--", "python", "train.py")
+    edited = "edited, sha256 " + hashlib.sha256(b"edited = 1\n").hexdigest()
+    [found] = ann.repro_json("diff", "@last~1", "@last", expect=1)["differences"]
+    name = "package alpha: alpha.py"
+    assert found == {"part": "environment", "name": name, "before": "as installed", "after": edited}
+    assert name in ann.repro("diff", "@last~1", "@last", expect=1).stdout
+    of_environments = ann.repro_json("env", "diff", "@last~1", "@last", expect=1)
+    as_before = {"name": "alpha", "file": "alpha.py", "before": "as installed", "after": edited}
+    assert of_environments["edited"] == [as_before]
+    assert not any(of_environments[part] for part in ("base", "added", "removed", "changed", "sources", "lock"))
+    shown = ann.repro("env", "diff", "@last~1", expect=1).stdout  # with what is in use here
+    assert shown == f"~ alpha: alpha.py: as installed -> {edited}\n"
+    path.unlink()
+    shown = ann.repro("env", "diff", "@last", ".", expect=1).stdout
+    assert shown == f"~ alpha: alpha.py: {edited} -> removed\n"

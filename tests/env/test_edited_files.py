@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from pathlib import Path
 
 import pytest
 
-from repro.env.installed_files_memo import RecordedFile
-from repro.env.pip.edited_files import edited_findings
+from repro.env.pip.edited_distributions import edited_distributions
 from repro.env.pip.probe import probe
+from repro.model.environments.edited_file import EditedFile
 from repro.model.finding import Finding
 from tests.env.conftest import Desk
 from tests.env.small_index import SmallIndex
@@ -23,7 +24,7 @@ def installed(desk: Desk, name: str) -> Path:
 
 def edited(desk: Desk) -> tuple[Finding, ...]:
     probed = probe(desk.python, desk.environ, str(desk.project))
-    return edited_findings(probed.distributions, probed.observations.prefix, str(desk.folder / "memo"))
+    return edited_distributions(probed.distributions, probed.observations.prefix, str(desk.folder / "memo")).findings
 
 
 def replace_file(path: Path, text: str) -> None:
@@ -55,6 +56,15 @@ def test_an_edited_and_a_removed_file_are_named_with_what_to_do(two: Desk) -> No
     assert edited(two) == (first, second)  # and the second time it is remembered
 
 
+def test_what_an_edited_file_holds_is_recorded_and_a_removed_one_has_nothing(two: Desk) -> None:
+    replace_file(installed(two, "alpha.py"), "WHO = 'edited'\n")
+    installed(two, "beta.py").unlink()
+    sha256 = hashlib.sha256(b"WHO = 'edited'\n").hexdigest()
+    expected = (EditedFile("alpha", "1.0", "alpha.py", sha256), EditedFile("beta", "2.0", "beta.py", None))
+    assert two.capture().edited == expected
+    assert two.capture().edited == expected  # remembered
+
+
 def test_a_run_is_told_before_it_starts_and_the_reinstalled_is_good_again(two: Desk) -> None:
     replace_file(installed(two, "alpha.py"), "WHO = 'edited'\n")
     assert [f.kind for f in two.capture().findings] == ["environment-edited"]
@@ -65,15 +75,15 @@ def test_a_run_is_told_before_it_starts_and_the_reinstalled_is_good_again(two: D
 def test_unchanged_files_are_not_read_again(two: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     edited(two)
     hashed: list[str] = []
-    import repro.env.pip.edited_files as module
+    import repro.env.edited_files as module
 
-    real = module._is_as_recorded
+    real = module._sha256
 
-    def watched(file: RecordedFile) -> bool:  # no stand-in: it calls the real function
-        hashed.append(file.name)
-        return real(file)
+    def watched(path: str, *, follow_symlinks: bool) -> str | None:  # no stand-in: it calls the real function
+        hashed.append(os.path.basename(path))
+        return real(path, follow_symlinks=follow_symlinks)
 
-    monkeypatch.setattr(module, "_is_as_recorded", watched)
+    monkeypatch.setattr(module, "_sha256", watched)
     assert edited(two) == ()
     assert hashed == []
     replace_file(installed(two, "alpha.py"), installed(two, "alpha.py").read_text())

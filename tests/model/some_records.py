@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from repro.model.compare import ComparedOutput
 from repro.model.content import Content, Item, Kind, ObjectRef
 from repro.model.digest import Digest
+from repro.model.environments.edited_file import EditedFile
 from repro.model.environments.environment import Interpreter, PipEnvironment, ProjectInstall, VcsInstall, WheelInstall
 from repro.model.finding import Finding
 from repro.model.manifest import Code, Manifest, Output, SubmoduleCode
@@ -142,6 +143,7 @@ COMPLETE = Manifest(
         Output(RelPath(b"newest"), link(b"model"), True),
     ),
     missing_outputs=(RelPath(b"plots"), RelPath(b"no")),
+    edited=(EditedFile("numpy", "2.0.0", "numpy/größe.py", "e" * 64), EditedFile("six", "1.16.0", "six.py")),
     metrics={"metrics.json": {"accuracy": 0.97, "loss": 1e-300, "epochs": 10, "best": True}},
 )
 

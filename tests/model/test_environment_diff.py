@@ -4,8 +4,16 @@ from dataclasses import replace
 
 from repro.model.content import ObjectRef
 from repro.model.digest import digest_of
+from repro.model.environments.edited_file import EditedFile, compare_edited
 from repro.model.environments.environment import Interpreter, PipEnvironment, ProjectInstall, VcsInstall
-from repro.model.environments.environment_diff import Changed, EnvironmentDifference, compare
+from repro.model.environments.environment_diff import (
+    Changed,
+    Contents,
+    EnvironmentDifference,
+    compare,
+    compare_contents,
+    contents_of,
+)
 
 PYTHON = Interpreter("cpython", "3.11.7", "cpython-311-x86_64-linux-gnu", "linux-x86_64")
 LOCK = ObjectRef(digest_of(b"lock"), 4)
@@ -40,3 +48,26 @@ def test_the_same_version_from_elsewhere_is_a_difference() -> None:
 
 def test_the_same_packages_with_other_hashes_are_a_difference() -> None:
     assert compare(BASE, replace(BASE, lock=None)) == EnvironmentDifference(lock=True)
+
+
+EDITED = EditedFile("six", "1.16.0", "six.py", "a" * 64)
+
+
+def test_a_file_edited_for_one_of_two_is_named_with_its_package() -> None:
+    found = compare_contents(contents_of(BASE), contents_of(BASE, (EDITED,)))
+    assert found
+    [file] = found.edited
+    assert (file.package, file.path) == ("six", "six.py")
+    assert (file.before, file.after) == ("as installed", f"edited, sha256 {'a' * 64}")
+
+
+def test_the_same_edit_in_both_is_no_difference_and_another_edit_or_a_removal_is() -> None:
+    other, gone = replace(EDITED, sha256="b" * 64), replace(EDITED, sha256=None)
+    assert compare_edited((EDITED,), (EDITED,)) == ()
+    assert [file.after for file in compare_edited((EDITED,), (other,))] == [f"edited, sha256 {'b' * 64}"]
+    assert [file.after for file in compare_edited((EDITED,), (gone,))] == ["removed"]
+
+
+def test_of_a_lock_file_no_edits_are_known_and_none_are_compared() -> None:
+    lock = Contents(None, dict(BASE.packages), None)
+    assert not compare_contents(lock, contents_of(BASE, (EDITED,)))

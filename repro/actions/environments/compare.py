@@ -75,10 +75,10 @@ def check_environment(project: Project, run: str | None, python: str | None) -> 
 
 def _contents(project: Project, text: str, python: str | None) -> Contents:
     if text == HERE:
-        found = capture_environment(project, (), python=python).environment
-        if found is None:
+        found = capture_environment(project, (), python=python)
+        if found.environment is None:
             raise NoEnvironment("no environment was found here", "name a Python with --python")
-        return contents_of(found)
+        return contents_of(found.environment, found.edited)
     path = os.path.join(project.cwd, text)
     if os.path.isfile(path) and not _is_manifest(text):
         return _of_lock_file(path, text)
@@ -86,7 +86,7 @@ def _contents(project: Project, text: str, python: str | None) -> Contents:
     manifest = records.read(records.select(text))
     if manifest.recipe.environment is None:
         raise NoEnvironment(f"the run {manifest.run} was recorded without an environment")
-    return contents_of(manifest.recipe.environment)
+    return contents_of(manifest.recipe.environment, manifest.edited)
 
 
 def _is_manifest(text: str) -> bool:

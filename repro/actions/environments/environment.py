@@ -12,6 +12,7 @@ from repro.env.kinds import LockRequest, RealiseRequest
 from repro.env.realised import Realised
 from repro.env.which_kind import find_kind
 from repro.env.which_python import NoPython, which
+from repro.model.environments.edited_file import EditedFile
 from repro.model.environments.environment import Environment, ImageEnvironment
 from repro.model.environments.environment_settings import EnvironmentSettings
 from repro.model.finding import Finding
@@ -23,13 +24,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CapturedEnvironment:
-    """The environment in use, what was observed of it, the command as it is recorded, and the lock as a file."""
+    """The environment in use, what was observed of it, the command as recorded, the lock as a file, edited files."""
 
     environment: Environment | None
     command: tuple[str, ...]
     observed: Mapping[str, object] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     text: str = ""
+    edited: tuple[EditedFile, ...] = ()
 
 
 def capture_environment(
@@ -54,7 +56,12 @@ def capture_environment(
         finding = Finding("environment-not-recorded", error.message, hint=error.hint)
         return CapturedEnvironment(None, tuple(command), findings=(finding,))
     return CapturedEnvironment(
-        captured.environment, captured.command, captured.observed, captured.findings, captured.text
+        captured.environment,
+        captured.command,
+        captured.observed,
+        captured.findings,
+        captured.text,
+        captured.edited,
     )
 
 

@@ -6,20 +6,22 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from repro.env.conda.edited import edited_packages
+from repro.env.conda.edited_packages import edited_packages
 from repro.env.conda.pip_files import NoWheel, PipQuestion, PipTarget, find_wheels
 from repro.env.conda.pip_memo import WheelMemo
 from repro.env.conda.prefix import CondaPrefix, read_prefix
 from repro.env.conda.project_files import drift_findings
 from repro.env.conda.realise import LOCK_INSIDE
+from repro.env.edited_files import Edited
 from repro.env.kinds import LockRequest
 from repro.env.pip.built_wheels import built_from_source, wheel_as_installed
-from repro.env.pip.edited_files import edited_findings
+from repro.env.pip.edited_distributions import edited_distributions
 from repro.env.pip.probe import InstalledDistribution, Probe, probe
 from repro.env.pip.sorted_installs import Sorted, sort_installed
 from repro.errors import ReproError
 from repro.model.environments.conda_lock import CondaLock, LockedFile
 from repro.model.environments.conda_lock_file import BadCondaLock, lock_of_one, parse_conda_lock
+from repro.model.environments.edited_file import EditedFile
 from repro.model.environments.environment import CondaEnvironment, WheelInstall
 from repro.model.finding import Finding
 
@@ -28,11 +30,12 @@ _GET_HASHES = "try again where the network and the index are"
 
 @dataclass(frozen=True, slots=True)
 class PinnedPrefix:
-    """A prefix, pinned, what there is to say about it, and its Python as far as it has one."""
+    """A prefix, pinned, what there is to say about it, its Python as far as it has one, and files that were edited."""
 
     environment: CondaEnvironment
     findings: tuple[Finding, ...]
     python: Probe | None
+    edited: tuple[EditedFile, ...] = ()
 
 
 def capture_prefix(prefix: str, request: LockRequest) -> PinnedPrefix:
@@ -49,7 +52,8 @@ def capture_prefix(prefix: str, request: LockRequest) -> PinnedPrefix:
     found = read_prefix(prefix)
     made_from = _lock_inside(prefix)
     needs = tuple(sorted({*found.needs, *(made_from.needs.get(found.platform, ()) if made_from else ())}))
-    python, edited = _python_of(found, request)
+    python, beside = _python_of(found, request)
+    edited = edited_packages(prefix, request.memo_dir) + beside
     pip = _pip_part(found, python, needs, made_from, request) if python else _PipPart(())
     packages = (*found.packages, *pip.wheels)
     site = found.site_packages or (made_from.site_packages.get(found.platform) if made_from else None)
@@ -68,11 +72,10 @@ def capture_prefix(prefix: str, request: LockRequest) -> PinnedPrefix:
     findings = [_unlocked(name, version, why, "install it again") for name, version, why in found.unlocked]
     findings += [
         *pip.findings,
-        *edited_packages(prefix, request.memo_dir),
-        *edited,
+        *edited.findings,
         *drift_findings(packages, found.platform, environment, request),
     ]
-    return PinnedPrefix(environment, tuple(findings), python)
+    return PinnedPrefix(environment, tuple(findings), python, edited.files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +115,15 @@ def _lock_inside(prefix: str) -> CondaLock | None:
         return None
 
 
-def _python_of(found: CondaPrefix, request: LockRequest) -> tuple[Probe | None, tuple[Finding, ...]]:
+def _python_of(found: CondaPrefix, request: LockRequest) -> tuple[Probe | None, Edited]:
     """Ask the prefix's Python what is installed beside conda's packages, and what of that was edited."""
     path = os.path.join(found.path, "bin", "python")
     if not os.access(path, os.X_OK):
-        return None, ()
+        return None, Edited()
     seen = probe(path, request.environ, request.cwd)
     own = {os.path.realpath(os.path.join(found.path, info)) for info in found.infos}
     beside = [d for d in seen.distributions if os.path.realpath(d.info) not in own]
-    return replace(seen, distributions=tuple(beside)), edited_findings(beside, found.path, request.memo_dir)
+    return replace(seen, distributions=tuple(beside)), edited_distributions(beside, found.path, request.memo_dir)
 
 
 def _pip_part(

@@ -14,7 +14,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 
 from repro.env.memo_file import write_memo
-from repro.env.pip.edited_files import signature_of
+from repro.env.pip.edited_distributions import signature_of
 from repro.env.pip.installed_wheel import NotAWheel, wheel_name, write_wheel
 from repro.env.pip.probe import InstalledDistribution
 from repro.env.pip.uv_process import index_arguments, index_settings, run_uv

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from repro.env.kinds import DescribeCheckout
 from repro.env.pip.built_wheels import built_from_source, wheel_as_installed
 from repro.env.pip.drift import drift_findings
-from repro.env.pip.edited_files import edited_findings
+from repro.env.pip.edited_distributions import edited_distributions
 from repro.env.pip.find_links import wheels_in_find_links
 from repro.env.pip.index_hashes import hashes_of_versions
 from repro.env.pip.install_failures import GIVE_CREDENTIALS
@@ -21,6 +21,7 @@ from repro.env.pip.probe import InstalledDistribution, InterpreterObservations, 
 from repro.env.pip.project_lock import ProjectLock, UnreadableProjectLock, find_project_lock, read_project_lock
 from repro.env.pip.sorted_installs import GET_HASHES, Sorting, Surroundings
 from repro.env.pip.wheel_files import keep_wheel
+from repro.model.environments.edited_file import EditedFile
 from repro.model.environments.environment import PipEnvironment, WheelInstall
 from repro.model.finding import Finding
 from repro.model.objects import ObjectSink
@@ -38,6 +39,7 @@ class Pinned:
     findings: tuple[Finding, ...]
     observations: InterpreterObservations
     text: str
+    edited: tuple[EditedFile, ...] = ()
 
 
 def capture(
@@ -80,11 +82,12 @@ def capture(
     sorting.lock_index_packages(lock)
     sorting.keep_what_was_built()
     sorting.findings += interpreter_findings(probe, project_root, find_project_lock(project_root, project_lock))
-    sorting.findings += edited_findings(probe.distributions, probe.observations.prefix, memo_dir)
+    edited = edited_distributions(probe.distributions, probe.observations.prefix, memo_dir)
+    sorting.findings += edited.findings
     if lock is not None:
         project = [install.name for install in sorting.project]
         sorting.findings += drift_findings(lock, sorting.packages, project)
-    return Pinned(sorting.environment(), tuple(sorting.findings), probe.observations, sorting.text())
+    return Pinned(sorting.environment(), tuple(sorting.findings), probe.observations, sorting.text(), edited.files)
 
 
 @dataclass(slots=True)

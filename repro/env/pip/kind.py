@@ -47,7 +47,8 @@ def lock(request: LockRequest) -> Captured:
         refresh=request.refresh,
     )
     recorded = command_for_record(request.command, pinned.observations.prefix, request.cwd)
-    return Captured(pinned.environment, recorded, _observed(pinned.observations), pinned.findings, pinned.text)
+    observed = _observed(pinned.observations)
+    return Captured(pinned.environment, recorded, observed, pinned.findings, pinned.text, pinned.edited)
 
 
 def _observed(observations: InterpreterObservations) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from repro.model.environments.edited_file import EditedDifference, EditedFile, compare_edited
 from repro.model.environments.environment import (
     CondaEnvironment,
     Environment,
@@ -34,6 +35,7 @@ class EnvironmentDifference:
         changed: packages of both, in other versions.
         sources: packages of both in the same version that came from elsewhere: another commit, another wheel file,
             an index before and a folder after. The texts are for people.
+        edited: files that were not as installed in one, or in both and otherwise.
         lock: whether the locks differ although no package does: an index has more files now, or other ones.
     """
 
@@ -42,11 +44,12 @@ class EnvironmentDifference:
     removed: tuple[tuple[str, str], ...] = ()
     changed: tuple[Changed, ...] = ()
     sources: tuple[Changed, ...] = ()
+    edited: tuple[EditedDifference, ...] = ()
     lock: bool = False
 
     def __bool__(self) -> bool:
         """Whether there is any difference."""
-        return bool(self.base or self.added or self.removed or self.changed or self.sources or self.lock)
+        return bool(self.base or self.added or self.removed or self.changed or self.sources or self.edited or self.lock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +60,14 @@ class Contents:
         base: what the packages stand on, by name; None where it is not known, and then not compared.
         packages: versions by name.
         sources: where packages came from that no index serves, in words; None where that is not known.
+        edited: files that were not as installed; None where that is not known.
         lock: the digest of the lock, None where it has none.
     """
 
     base: Mapping[str, str] | None
     packages: Mapping[str, str]
     sources: Mapping[str, str] | None
+    edited: tuple[EditedFile, ...] | None = None
     lock: str | None = None
 
 
@@ -71,10 +76,10 @@ def compare(before: Environment, after: Environment) -> EnvironmentDifference:
     return compare_contents(contents_of(before), contents_of(after))
 
 
-def contents_of(environment: Environment) -> Contents:
-    """Return what is compared of an environment."""
+def contents_of(environment: Environment, edited: tuple[EditedFile, ...] = ()) -> Contents:
+    """Return what is compared of an environment in which these files were edited."""
     base, sources = _standing_on(environment), _sources(environment)
-    return Contents(base, _packages(environment), sources, lock_digest(environment))
+    return Contents(base, _packages(environment), sources, edited, lock_digest(environment))
 
 
 def compare_contents(before: Contents, after: Contents) -> EnvironmentDifference:
@@ -93,6 +98,7 @@ def compare_contents(before: Contents, after: Contents) -> EnvironmentDifference
         removed=tuple((name, old[name]) for name in sorted(old.keys() - new.keys())),
         changed=tuple(Changed(name, old[name], new[name]) for name in both if old[name] != new[name]),
         sources=tuple(sources),
+        edited=() if before.edited is None or after.edited is None else compare_edited(before.edited, after.edited),
         lock=known and before.lock != after.lock and old == new and before.sources == after.sources,
     )
 
