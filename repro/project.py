@@ -6,10 +6,10 @@ import contextlib
 import functools
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from repro.errors import CannotProceed, UsageError
+from repro.model.dataclass import dataclass
 from repro.places import Places, find_places
 
 if TYPE_CHECKING:

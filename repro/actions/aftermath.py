@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from repro.actions.earlier_outputs import EarlierOutputs
 from repro.actions.tracked import stands_as
@@ -16,6 +15,7 @@ from repro.data.memo import opened_memo
 from repro.data.scan import DataNotFound
 from repro.execution.touched import touched_files
 from repro.model.content import Item
+from repro.model.dataclass import dataclass
 from repro.model.finding import Finding
 from repro.model.manifest import Manifest
 from repro.model.names import RelPath, is_within

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from repro.actions.track_data import checkout
 from repro.actions.tracked import capture_remembered, stands_as, tracked_data
@@ -13,6 +12,7 @@ from repro.data.scan import DataNotFound
 from repro.errors import ReproError
 from repro.model.content import Content, Item
 from repro.model.data_state import CheckedOut
+from repro.model.dataclass import dataclass
 from repro.model.names import RelPath
 from repro.model.pointer import parse_pointer
 from repro.model.progress import SILENT, Progress

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from repro.env.image.command import container_command, container_name
 from repro.errors import CannotProceed
 from repro.execution.machine import describe_machine
 from repro.execution.pinning import PINNING_SITE
 from repro.execution.process import CommandNotExecutable, CommandNotFound, Execution, Outcome, Start, execute
+from repro.model.dataclass import dataclass
 from repro.model.determinism import rebuild_environment
 from repro.model.environments.container import BindMount, ContainerEnd, ContainerSpec, ContainerUser
 from repro.model.finding import Finding

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 
 from repro.actions.partial_tree import store_partial_tree
@@ -15,6 +14,7 @@ from repro.errors import ReproError
 from repro.execution.birth_time import born_ns
 from repro.execution.links_on_path import links_on_path
 from repro.model.content import Content, Item
+from repro.model.dataclass import dataclass, field
 from repro.model.finding import Finding
 from repro.model.names import UnsafePath, check_path, is_within, name_to_text
 from repro.model.outside import OutsideItem, outside_path

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from repro import __version__
@@ -19,6 +18,7 @@ from repro.code.snapshot import CodeSnapshot, snapshot_work_tree
 from repro.errors import CannotProceed, UsageError
 from repro.execution.machine import current_umask, describe_machine, describe_place, time_zone
 from repro.model.content import Item
+from repro.model.dataclass import dataclass, field
 from repro.model.determinism import recorded_variables
 from repro.model.environments.edited_file import EditedFile
 from repro.model.environments.environment import Environment, ImageEnvironment

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from repro.errors import IntegrityError
+from repro.model.dataclass import dataclass
 from repro.model.finding import Finding
 from repro.model.manifest import Manifest
 from repro.model.rebuild_record import RebuildRecord

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from repro.actions.tracked import capture_remembered, tracked_data
 from repro.data.pointer import Tracked
 from repro.errors import CannotProceed, UsageError
 from repro.model.content import Item
+from repro.model.dataclass import dataclass
 from repro.model.finding import Finding
 from repro.model.names import RelPath, is_within, name_to_text
 from repro.model.tree_objects import KnowingSink

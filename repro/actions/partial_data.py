@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
 from repro.actions.run_source import RunSource, bring
 from repro.data.checkout import place
 from repro.data.hollow import remove_hollow
 from repro.errors import CannotProceed, IntegrityError
 from repro.model.content import Content, ObjectRef
+from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest
 from repro.model.manifest import Manifest
 from repro.model.names import RelPath, name_to_text

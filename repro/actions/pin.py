@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from repro.execution.machine import describe_machine
+from repro.model.dataclass import replace
 from repro.model.pins import pinned
 from repro.project import Project
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from repro.actions.tracked import tracked_data
 from repro.errors import UsageError
+from repro.model.dataclass import dataclass
 from repro.model.remote_encryption import KeyKind, KeySource
 from repro.model.remote_key import RemoteKey
 from repro.project import LOCAL_SETTINGS_FILE, Project, find_root

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from repro.actions.rebuild.rebuild import RebuildOptions, Rebuilt, rebuild
 from repro.model.compare import is_reproduced
+from repro.model.dataclass import dataclass
 from repro.model.manifest import Manifest
 from repro.model.rebuild_record import RebuildRecord
 from repro.model.variation import Aspect, aspects_of, suspects

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -27,6 +26,7 @@ from repro.execution.watching import (
     forget_watching,
     has_started,
 )
+from repro.model.dataclass import replace
 from repro.model.determinism import run_environment
 from repro.model.environments.environment import ImageEnvironment
 from repro.model.manifest import Manifest

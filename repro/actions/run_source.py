@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
 from repro.errors import CannotProceed
 from repro.model.content import Content, ObjectRef
+from repro.model.dataclass import dataclass
 from repro.model.manifest import Manifest, parse_manifest
 from repro.model.progress import SILENT, Progress
 from repro.project import Project, Workspace

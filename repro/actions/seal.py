@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 from repro.actions.aftermath import Aftermath, unwatched_aftermath, written_since
 from repro.actions.freeze import declared_outputs
@@ -16,6 +15,7 @@ from repro.data.capture import capture
 from repro.data.scan import DataNotFound, NotKept
 from repro.errors import CannotProceed, ReproError
 from repro.execution.watching import forget_watching, read_watching
+from repro.model.dataclass import dataclass, replace
 from repro.model.finding import Finding
 from repro.model.manifest import Manifest, Output
 from repro.model.names import RelPath, is_within, name_to_text

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from repro.actions.archives import archive_pieces
 from repro.actions.environments.build_needs import requirements_of_source
 from repro.actions.run_source import RunSource, open_run
 from repro.errors import IntegrityError
 from repro.model.content import Content, Kind, ObjectRef
+from repro.model.dataclass import dataclass
 from repro.model.digest import Digest
 from repro.model.environments.outside_world import Outside, outside_of
 from repro.model.finding import Finding

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from repro.code.files_in_git import ChangedFile, CommittedFiles, GitFile
 from repro.code.object_reader import tree_of
 from repro.code.repository import open_repository
 from repro.code.work_tree import RECORDS
+from repro.model.dataclass import dataclass
 
 if TYPE_CHECKING:
     from dulwich.objects import ObjectID

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from repro.code import git_objects as git
 from repro.code.pack_format import BLOB, COMMIT, KIND_NAMES, TREE
 from repro.code.untrusted_pack import BadCodePack, UntrustedPack
+from repro.model.dataclass import dataclass
 from repro.model.names import MAX_PATH, UnsafePath, check_name, name_to_text
 from repro.model.tree import MAX_DEPTH, MAX_TARGET
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from repro.code.code_pack_files import Files
@@ -16,6 +15,7 @@ from repro.code.filtered_tree import tree_without_paths
 from repro.code.object_reader import iterate_files, read_commit
 from repro.code.repository import MissingCommit
 from repro.code.work_tree import RECORDS
+from repro.model.dataclass import dataclass
 from repro.model.names import is_within
 
 if TYPE_CHECKING:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from repro.code import git_objects as git
 from repro.code.index_file import BadIndex, IndexFile, parse_index
 from repro.code.object_reader import iterate_files, read_packed_tree, read_tree
 from repro.code.repository import UnsupportedRepository
+from repro.model.dataclass import dataclass
 from repro.model.names import name_to_text
 
 if TYPE_CHECKING:

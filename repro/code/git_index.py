@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from repro.code.git_objects import MODE_GITLINK
 from repro.code.repository import UnsupportedRepository
+from repro.model.dataclass import dataclass
 from repro.model.names import name_to_text
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from hashlib import sha1
 
 from repro.errors import IntegrityError
+from repro.model.dataclass import dataclass
 from repro.model.names import name_to_text
 
 MODE_FILE = 0o100644

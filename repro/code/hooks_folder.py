@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from repro.errors import CannotProceed
+from repro.model.dataclass import dataclass
 
 
 class NoGit(CannotProceed):

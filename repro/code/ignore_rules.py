@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from repro.model.dataclass import dataclass
 
 if TYPE_CHECKING:
     from dulwich.ignore import Pattern

@@ -6,8 +6,9 @@ Source: git's Documentation/gitformat-index.txt.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from repro.model.dataclass import dataclass, field
 
 if TYPE_CHECKING:
     from repro.code.git_objects import TreeEntry

@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from repro.model.dataclass import dataclass
 
 if TYPE_CHECKING:
     from dulwich.repo import Repo

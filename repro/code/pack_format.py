@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
 from hashlib import sha1
 from typing import BinaryIO
 
 from repro.code.git_objects import object_id
+from repro.model.dataclass import dataclass
 
 COMMIT, TREE, BLOB, TAG = 1, 2, 3, 4
 KIND_NAMES = {COMMIT: b"commit", TREE: b"tree", BLOB: b"blob"}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from repro.code import git_objects as git
 from repro.code.object_reader import find_entry, peeled_commit, read_object
 from repro.code.pack_format import BLOB
 from repro.code.repository_to_check import repository_to_check
+from repro.model.dataclass import dataclass
 
 if TYPE_CHECKING:
     from dulwich.objects import ObjectID

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from repro.code import git_objects as git
@@ -13,6 +12,7 @@ from repro.code.object_reader import peeled_commit, read_object, read_tree
 from repro.code.pack_format import BLOB
 from repro.code.pointer_files import SUFFIX
 from repro.code.repository import MissingCommit, open_repository
+from repro.model.dataclass import dataclass
 
 if TYPE_CHECKING:
     from dulwich.repo import Repo

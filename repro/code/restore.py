@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from repro.code.checked_code import check_code
 from repro.code.checkout import Checkout, write_index
 from repro.code.pack_format import write_pack_index
 from repro.code.untrusted_pack import BadCodePack, open_untrusted_pack
 from repro.errors import CannotProceed
+from repro.model.dataclass import dataclass
 from repro.model.names import name_to_text
 
 _CONFIG = b"""[core]

@@ -6,7 +6,6 @@ import os
 import re
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from repro.code import git_objects as git
@@ -19,6 +18,7 @@ from repro.code.pack_format import BLOB, COMMIT, MAX_BLOB, TREE
 from repro.code.repository import is_repository, open_repository
 from repro.code.work_tree import RECORDS, Found, State, Unreadable, is_plain, walk_work_tree
 from repro.errors import CannotProceed
+from repro.model.dataclass import dataclass, field
 from repro.model.finding import Finding
 from repro.model.names import UnsafePath, check_name, name_to_text
 from repro.model.secret_names import looks_secret

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from repro.code import git_objects as git
 from repro.code.content_filters import ATTRIBUTES
 from repro.code.files_in_git import FilesInGit
+from repro.model.dataclass import dataclass
 
 if TYPE_CHECKING:
     from dulwich.attrs import Pattern

@@ -7,12 +7,12 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from hashlib import sha1
 from typing import BinaryIO
 
 from repro.code.pack_format import BLOB, HEADER_SIZE, KIND_NAMES, MAX_BLOB, MAX_TREE, TRAILER_SIZE, IndexedObject
 from repro.errors import IntegrityError
+from repro.model.dataclass import dataclass
 
 _CHUNK = 1 << 16
 _REF_DELTA, _OFS_DELTA = 7, 6

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum, auto
 
 from repro.code.git_index import Tracked
 from repro.code.ignore_rules import IgnoreRules
 from repro.code.repository import is_repository
 from repro.errors import CannotProceed
+from repro.model.dataclass import dataclass
 from repro.model.names import name_to_text
 from repro.model.watching.noise import NOISE_FOLDERS, is_noise_file
 

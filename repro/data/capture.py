@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 
 from repro.data.captured_file import ChangedWhileRead as ChangedWhileRead
 from repro.data.captured_file import capture_file
@@ -24,6 +23,7 @@ from repro.data.scan import StoreRoot
 from repro.data.walk_ahead import FoundDirectory, FoundPart, LeftDirectory, WalkAhead, in_order
 from repro.errors import CannotProceed
 from repro.model.content import Content, Kind
+from repro.model.dataclass import dataclass
 from repro.model.names import RelPath, name_to_text
 from repro.model.progress import SILENT, Progress
 from repro.model.tree_objects import MAX_TREE_BYTES, BatchingSink, KnowingSink, Recalled, RecallingSink

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from repro.data.memo import digest_from
 from repro.data.memo_records import Closing
 from repro.data.open_safely import naming
 from repro.data.rows import unpack_rows
 from repro.model.content import Content, Kind
+from repro.model.dataclass import dataclass
 from repro.model.tree import encode_entry, encode_file, join_entries
 
 

@@ -12,7 +12,6 @@ import errno
 import os
 import stat
 from collections.abc import Container, Iterator
-from dataclasses import dataclass
 
 from repro.data.fresh_directory import Filling, held_directory
 from repro.data.hints import Hints
@@ -25,6 +24,7 @@ from repro.data.rows import FOLDER, RACY_NS, now_ns, pack_rows
 from repro.data.staging import staging_folder, sweep
 from repro.data.standing import TEMP, file_holds, read_directory, ref_of
 from repro.model.content import Content, Kind, ObjectRef
+from repro.model.dataclass import dataclass
 from repro.model.digest import Digest
 from repro.model.links import Linker, is_linkable
 from repro.model.names import RelPath, check_path

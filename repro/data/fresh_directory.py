@@ -10,7 +10,6 @@ import os
 import stat
 from collections.abc import Container, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 from repro.data.captured_file import READ_WHOLE
 from repro.data.hollow import make_hollow
@@ -21,6 +20,7 @@ from repro.data.removal import remove_entry
 from repro.data.rows import FOLDER, Row, pack_rows, row_of
 from repro.data.standing import read_directory, ref_of
 from repro.model.content import Content, Kind, ObjectRef
+from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest
 from repro.model.links import Linker, is_linkable
 from repro.model.progress import Progress

@@ -16,10 +16,10 @@ from __future__ import annotations
 import stat
 import struct
 import zlib
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from repro.data.rows import ROW_BYTES, Row, unpack_rows
+from repro.model.dataclass import dataclass
 
 PART = 4096
 """The most names in one part: what bounds the memory that a directory of any length takes."""

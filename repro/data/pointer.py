@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from dataclasses import dataclass
 
 from repro.data.open_safely import naming, parent_of
 from repro.errors import CannotProceed
+from repro.model.dataclass import dataclass
 from repro.model.names import RelPath, check_path, name_to_text
 from repro.model.pointer import MAX_BYTES, Pointer, parse_pointer, pointer_name, render_pointer
 from repro.model.record import BadRecord

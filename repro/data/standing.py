@@ -6,12 +6,12 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from repro.data.hints import Hints
 from repro.data.memo import Memo
 from repro.data.open_safely import link_target, mode_of, names_in, naming, open_directory, parent_of
 from repro.model.content import Content, Kind, ObjectRef
+from repro.model.dataclass import dataclass
 from repro.model.links import object_named_by
 from repro.model.names import RelPath, check_path, name_to_text
 from repro.model.tree import MAX_DEPTH, BadTree, Entry

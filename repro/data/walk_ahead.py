@@ -10,7 +10,6 @@ import os
 import stat
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 from repro.data.captured_file import READ_WHOLE
 from repro.data.captured_tree import SeenPart
@@ -20,6 +19,7 @@ from repro.data.memo import Memo
 from repro.data.memo_records import NO_DIGEST, BadMemo, Closing
 from repro.data.scan import Part, StoreRoot, check_names, enter, list_directory, look_at
 from repro.errors import ReproError
+from repro.model.dataclass import dataclass, field
 from repro.model.names import RelPath
 from repro.model.tree_objects import KnowingSink, Reading, Recalled, SharingSink
 

@@ -10,9 +10,9 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 from repro.env.installed_files_memo import FilesMemo, RecordedFile, signature
+from repro.model.dataclass import dataclass
 from repro.model.environments.edited_file import EditedFile
 from repro.model.finding import Finding
 

@@ -11,9 +11,9 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from repro.env.memo_file import write_memo
+from repro.model.dataclass import dataclass
 
 _FORMAT = 2
 

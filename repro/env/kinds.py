@@ -7,11 +7,11 @@ environments differ is `repro.model.environments.environment_diff`'s.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from repro.env.realised import Realised
 from repro.model.content import ObjectRef
+from repro.model.dataclass import dataclass
 from repro.model.environments.archive import ArchivedFile
 from repro.model.environments.edited_file import EditedFile
 from repro.model.environments.environment import Environment

@@ -13,13 +13,13 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 
 from repro.execution.capabilities import READING
 from repro.execution.pinning import pin_addresses
 from repro.execution.process import Execution, Outcome, Start, execute
 from repro.execution.sandbox_etc import mounted_directories
 from repro.execution.sandbox_listener import find_listener, listened
+from repro.model.dataclass import dataclass, replace
 from repro.model.watching.sandbox import Account, Mount, View, place_inside
 from repro.model.watching.sandbox_rules import GRAPHICS, GRAPHICS_KERNEL, KERNEL, SYSTEM
 

@@ -14,9 +14,9 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from repro.execution.strace import Strace, traced
+from repro.model.dataclass import dataclass
 from repro.model.watching.strace_syntax import CALLS
 
 _LIBRARY = re.compile(r"(?:=> )?(/\S+) \(0x[0-9a-f]+\)")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from repro.model.dataclass import dataclass
 
 # Programs that trace others themselves: a process has one tracer at most.
 TRACERS = frozenset({"strace", "ltrace", "gdb", "lldb", "rr", "perf-trace", "valgrind-ptrace", "reptyr", "uftrace"})

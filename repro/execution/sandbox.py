@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from repro.errors import CannotProceed
@@ -15,6 +14,7 @@ from repro.execution.pinning import pin_addresses
 from repro.execution.process import Execution, Outcome, Start, execute
 from repro.execution.sandbox_etc import system_etc
 from repro.execution.sandbox_listener import find_listener, listened
+from repro.model.dataclass import dataclass
 from repro.model.watching.sandbox_kind import SandboxKind
 from repro.model.watching.sandbox_rules import DEVICES, GRAPHICS, GRAPHICS_KERNEL, KERNEL, MADE, SYSTEM
 

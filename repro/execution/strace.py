@@ -8,8 +8,8 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+from repro.model.dataclass import dataclass
 from repro.model.watching.strace_log import StraceReader
 from repro.model.watching.strace_syntax import CALLS
 from repro.model.watching.trace import Trace

@@ -8,7 +8,6 @@ import os
 import shutil
 import stat
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from repro.errors import CannotProceed
 from repro.execution.handed_streams import HandedStreams, streams_can_be_waited_for
@@ -18,6 +17,7 @@ from repro.execution.process import Execution, Outcome, Start, execute
 from repro.execution.programs import TRACERS, Program, look_up
 from repro.execution.strace import Strace, find_strace, read_log
 from repro.execution.tracer_guard import TracerGuard
+from repro.model.dataclass import dataclass, replace
 from repro.model.watching.audit_log import read_audit_log
 from repro.model.watching.trace import Trace
 from repro.model.watching.watch_record import Means

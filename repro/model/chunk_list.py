@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from repro.errors import IntegrityError
+from repro.model.dataclass import dataclass
 from repro.model.digest import Digest
 from repro.model.pack import MAX_RECORD
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Protocol
 
 from repro.model.content import Content, Kind
+from repro.model.dataclass import dataclass
 from repro.model.tree import Entry
 from repro.model.verdict import Verdict
 

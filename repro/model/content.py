@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from repro.model.dataclass import dataclass
 from repro.model.digest import Digest
 from repro.model.names import RelPath
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from repro.model.dataclass import dataclass
 
 if TYPE_CHECKING:  # `status` imports this module and must stay light
     from repro.model.content import Content

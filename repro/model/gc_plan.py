@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from enum import StrEnum
 
 from repro.errors import UsageError
+from repro.model.dataclass import dataclass, field
 from repro.model.finding import Finding
 from repro.model.live_records import PackUse
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
+
+from repro.model.dataclass import dataclass
 
 HOOKS = ("pre-commit", "pre-push", "post-checkout", "post-merge", "post-rewrite")
 """The hooks that are installed in a clone."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 
+from repro.model.dataclass import dataclass
 from repro.model.digest import Digest
 from repro.model.pack import HEAD_BYTES, PACK_HEADER
 from repro.model.pack_index import PackFile, PackIndex, Place

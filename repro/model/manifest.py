@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from repro.model.content import Content, Item, ObjectRef
@@ -13,6 +12,7 @@ from repro.model.content_record import (
     ref_from_fields,
     ref_to_plain,
 )
+from repro.model.dataclass import dataclass, field
 from repro.model.environments.edited_file import EditedFile, edited_from_fields, edited_to_plain
 from repro.model.names import RelPath, name_to_text, parse_path, text_to_name
 from repro.model.outside import parse_outside

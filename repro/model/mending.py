@@ -6,9 +6,9 @@ import json
 import posixpath
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from repro.model.dataclass import dataclass
 from repro.model.manifest import Manifest
 from repro.model.names import is_within, name_to_text
 from repro.model.recipe import ROOT

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from repro.model.content import Content, Kind
+from repro.model.dataclass import dataclass, field
 from repro.model.names import RelPath
 from repro.model.objects import ObjectSink
 from repro.model.tree import Entry, encode_tree, total_size

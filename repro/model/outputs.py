@@ -16,8 +16,8 @@ As long as a run is not watched, what it made is told from the state of the file
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 
+from repro.model.dataclass import dataclass
 from repro.model.names import RelPath, is_within
 from repro.model.watching.noise import is_noise
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from repro.model.content import Content
 from repro.model.content_record import content_from_fields, content_to_plain
+from repro.model.dataclass import dataclass
 from repro.model.names import MAX_NAME, MAX_PATH, UnsafePath, name_to_text, text_to_name
 from repro.model.record import Fields
 

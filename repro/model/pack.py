@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from enum import IntEnum
 
 from repro.errors import IntegrityError
+from repro.model.dataclass import dataclass
 from repro.model.digest import Digest
 
 PACK_MAGIC = b"repro-pack 1"

@@ -8,10 +8,10 @@ from __future__ import annotations
 import mmap
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from repro.errors import IntegrityError
+from repro.model.dataclass import dataclass
 from repro.model.digest import Digest
 from repro.model.pack import HEAD_BYTES, MAX_PACK, MAX_RECORD, PACK_HEADER, RecordKind
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
+
+from repro.model.dataclass import dataclass
 
 _SLASH = ord("/")
 _CLASSES = {

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 
 from repro.model.content import Content, Kind, ObjectRef
+from repro.model.dataclass import dataclass
 from repro.model.environments.environment import named_objects
 from repro.model.manifest import Manifest
 from repro.model.names import name_to_text

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from repro.model.dataclass import dataclass
 from repro.model.names import name_to_text, text_to_name
 from repro.model.record import Fields
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from repro.model.content import Content, Kind
 from repro.model.content_record import content_from_fields, content_to_plain
+from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest, digest_of
 from repro.model.names import MAX_NAME, check_name, name_to_text, text_to_name
 from repro.model.record import BadRecord, Fields

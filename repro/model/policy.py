@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
+from repro.model.dataclass import dataclass
 from repro.model.path_patterns import PathPatterns, branch_pattern
 from repro.model.verdict import Verdict
 

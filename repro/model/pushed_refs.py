@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from repro.errors import UsageError
+from repro.model.dataclass import dataclass
 
 NOTHING = "0" * 40
 """How git writes the id of what is not there."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
+
+from repro.model.dataclass import dataclass
 
 MAX_GAP = 256 * 1024
 """Bytes between two records up to which both come with one request: some 20 ms of a line of 100 Mbit/s."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from repro.model.compare import ComparedOutput
 from repro.model.content import Content
 from repro.model.content_record import content_from_fields, content_to_plain
+from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest, digest_of, hex_of, parse_digest
 from repro.model.finding import Finding
 from repro.model.names import name_to_text, text_to_name

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from repro.model.canonical import canonical_digest
 from repro.model.content import Item
 from repro.model.content_record import item_from_fields, item_to_plain
+from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest
 from repro.model.environments.environment import Environment
 from repro.model.environments.environment_record import environment_from_fields, environment_to_plain

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from repro.model.dataclass import dataclass
 
 REQUIRED = "required"
 """What a settings file says that knows that a remote is encrypted, and does not know where the key is."""

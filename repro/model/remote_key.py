@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from dataclasses import dataclass, field
 
 from repro.errors import CannotProceed
+from repro.model.dataclass import dataclass, field
 
 SIZE = 32
 """Bytes of a key."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 
+from repro.model.dataclass import dataclass, field
 from repro.model.environments.outside_world import Outside
 from repro.model.finding import Finding
 from repro.model.manifest import Manifest

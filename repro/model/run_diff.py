@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from repro.model.canonical import canonical_json
 from repro.model.content import Content
 from repro.model.content_record import content_to_plain
+from repro.model.dataclass import dataclass
 from repro.model.environments.edited_file import compare_edited
 from repro.model.environments.environment import Environment
 from repro.model.environments.environment_diff import compare, lock_digest

@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NewType
 
 from repro.errors import CannotProceed, IntegrityError, UsageError
+from repro.model.dataclass import dataclass
 from repro.model.digest import Digest, hex_of
 
 RunId = NewType("RunId", str)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Set
-from dataclasses import dataclass
 
+from repro.model.dataclass import dataclass
 from repro.model.names import name_to_text
 from repro.model.strict_yaml import BadYaml, load_yaml
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from repro.model.dataclass import dataclass, field, replace
 from repro.model.environments.environment_settings import EnvironmentSettings, merge_environment, read_environment
 from repro.model.links import Way
 from repro.model.names import RelPath, parse_path

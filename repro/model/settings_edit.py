@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 
 from repro.errors import UsageError
+from repro.model.dataclass import replace
 from repro.model.remote_encryption import REQUIRED, Encrypted
 from repro.model.settings import BadSettings, Settings, parse_settings
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 
 from repro.model.content import Content, ObjectRef
+from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest
 from repro.model.finding import Finding
 from repro.model.names import name_to_text

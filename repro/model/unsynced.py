@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from repro.model.content import ObjectRef
+from repro.model.dataclass import dataclass
 from repro.model.digest import BadDigest, parse_digest
 from repro.model.names import UnsafePath, name_to_text, text_to_name
 from repro.model.record import BadRecord, NewerFormat

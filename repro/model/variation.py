@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from enum import StrEnum
 
+from repro.model.dataclass import replace
 from repro.model.recipe import Recipe
 
 

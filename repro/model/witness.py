@@ -7,8 +7,8 @@ by a look at a few names, in place of a question for each object.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 
+from repro.model.dataclass import dataclass
 from repro.model.digest import Digest, hex_of
 from repro.model.pack_index import PackFile
 

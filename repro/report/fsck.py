@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from repro.model.dataclass import dataclass
 from repro.model.finding import Finding
 from repro.model.store_check import exit_code
 from repro.model.watching.observations import finding_to_plain

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
+from repro.model.dataclass import dataclass
 from repro.report.terminal import amount
 
 _CONTROL_C = 2

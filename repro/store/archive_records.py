@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 
 from repro.errors import CannotProceed, IntegrityError
 from repro.model.content import ObjectRef
+from repro.model.dataclass import dataclass
 from repro.model.digest import Digest, hex_of
 from repro.model.environments.archive import Archive, ArchivedFile, archive_file_name, parse_archive, render_archive
 from repro.store.records_folder import prepare_folder, write_beside

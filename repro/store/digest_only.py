@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from repro.model.content import ObjectRef
+from repro.model.dataclass import dataclass
 from repro.model.digest import Digest, digest_of, hex_of
 from repro.model.objects import Told
 from repro.model.witness import MOST_APART, decode_witness, encode_witness, with_apart

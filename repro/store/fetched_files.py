@@ -8,9 +8,9 @@ import itertools
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from repro.model.content import ObjectRef
+from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest, digest_of, hex_of
 from repro.model.progress import Progress
 from repro.store.cache import Cache

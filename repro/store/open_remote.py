@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
+from repro.model.dataclass import dataclass
 from repro.model.remote_key import RemoteKey
 from repro.store.remote import Remote
 from repro.store.storages.errors import unreachable

@@ -11,9 +11,9 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 
 from repro.errors import RemoteError
+from repro.model.dataclass import dataclass
 from repro.model.digest import Digest, digest_of
 from repro.model.pack import PACK_RECORDS, PACK_SIZE, RecordKind
 from repro.model.pack_index import PackFile, place_bytes

@@ -11,10 +11,10 @@ import fcntl
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
 from repro.errors import LockedError
+from repro.model.dataclass import dataclass
 from repro.model.run_id import NoSuchRun, RunId, RunName, select_run
 from repro.store.records_folder import prepare_folder, write_beside
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from repro.model.condemned import parse_condemned, render_condemned
+from repro.model.dataclass import dataclass
 from repro.model.digest import Digest, digest_of
 from repro.model.pack_index import PackFile
 from repro.store.remote import Remote

@@ -7,8 +7,8 @@ import mmap
 import os
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
+from repro.model.dataclass import dataclass
 from repro.model.digest import Digest, digest_of, hex_of
 from repro.model.pack_index import BadIndex, PackIndex
 from repro.store.hashing import hash_descriptor

@@ -6,9 +6,9 @@ import contextlib
 import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 
 from repro.errors import IntegrityError
+from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest
 from repro.model.pack import HEAD_BYTES, BadPack, RecordKind
 from repro.model.pack_index import PackFile, Place

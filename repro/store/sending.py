@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 
 from repro.errors import IntegrityError
 from repro.model.content import ObjectRef
+from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest, hex_of
 from repro.model.pack import HEAD_BYTES, PACK_HEADER, SMALL_LIMIT
 from repro.model.pack_index import PackFile

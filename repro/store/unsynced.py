@@ -12,9 +12,9 @@ import fcntl
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from repro.model.content import ObjectRef
+from repro.model.dataclass import dataclass
 from repro.model.digest import Digest
 from repro.model.record import BadRecord, NewerFormat
 from repro.model.unsynced import UnsyncedRecord, parse_unsynced, render_begun, render_object

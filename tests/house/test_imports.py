@@ -44,6 +44,7 @@ STATUS = {
     "repro.model.content",
     "repro.model.content_record",
     "repro.model.data_state",
+    "repro.model.dataclass",
     "repro.model.digest",
     "repro.model.links",
     "repro.model.names",
@@ -93,8 +94,20 @@ ENV_CREATE = {
 """Of the kinds of environments: what one that stands needs to be found."""
 
 FOREIGN = {"blake3", "click", "dulwich", "fsspec", "packaging", "urllib3", "uv", "yaml"}
-SLOW = {"asyncio", "concurrent.futures", "datetime", "email", "hashlib", "http", "importlib.metadata", "json"}
-SLOW |= {"logging", "multiprocessing", "pathlib", "shutil", "ssl", "subprocess", "tempfile", "tomllib", "urllib"}
+SLOW = {"asyncio", "concurrent.futures", "dataclasses", "datetime", "email", "hashlib", "http", "importlib.metadata"}
+SLOW |= {
+    "inspect",
+    "json",
+    "logging",
+    "multiprocessing",
+    "pathlib",
+    "shutil",
+    "ssl",
+    "subprocess",
+    "tempfile",
+    "tomllib",
+    "urllib",
+}
 NETWORK = {"aiohttp", "asyncio", "email", "fsspec", "http", "importlib.metadata", "ssl", "urllib.request", "urllib3"}
 
 MAIN = "import sys; sys.argv[0] = 'repro'; from repro.__main__ import main; sys.exit(main())"

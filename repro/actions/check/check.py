@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 from repro.actions.check.contents import Contents
 from repro.actions.check.facts import Facts
@@ -17,6 +16,7 @@ from repro.code.checked_repository import CheckedRepository, open_checked_reposi
 from repro.code.files_in_git import ChangedFile
 from repro.errors import UsageError
 from repro.model.content import Kind
+from repro.model.dataclass import dataclass, replace
 from repro.model.finding import Finding
 from repro.model.manifest import Manifest
 from repro.model.names import name_to_text

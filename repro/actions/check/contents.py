@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from repro.code import git_objects as git
 from repro.code.checked_repository import CheckedRepository
 from repro.code.files_in_git import FilesInGit, GitFile
@@ -11,6 +9,7 @@ from repro.code.lfs_objects import parse_lfs_pointer
 from repro.code.tree_attributes import TreeAttributes
 from repro.errors import ReproError
 from repro.model.content import Content, Kind
+from repro.model.dataclass import dataclass
 from repro.model.digest import digest_of
 from repro.model.line_ends import checked_out_with_crlf, with_other_line_ends
 from repro.model.mending import text_word

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO
 
@@ -17,6 +16,7 @@ from repro.code.files_in_git import FilesInGit
 from repro.code.repository import MissingCommit
 from repro.errors import IntegrityError
 from repro.model.content import ObjectRef
+from repro.model.dataclass import dataclass
 from repro.model.digest import digest_of, hex_of
 from repro.model.manifest import Manifest
 from repro.model.policy import Requirements

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from repro.actions.check.contents import Contents, ContentUnknown
 from repro.actions.check.trees import Trees
@@ -14,6 +13,7 @@ from repro.code.files_in_git import GitFile
 from repro.code.repository import MissingCommit
 from repro.errors import IntegrityError
 from repro.model.content import Content, Kind
+from repro.model.dataclass import dataclass
 from repro.model.finding import Finding
 from repro.model.mending import Mending, Result
 from repro.model.names import check_path, is_within

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
 from repro.actions.check.contents import Contents, ContentUnknown
 from repro.actions.check.trees import Trees, TreeUnknown
@@ -12,6 +11,7 @@ from repro.code import git_objects as git
 from repro.code.files_in_git import FilesInGit
 from repro.errors import IntegrityError
 from repro.model.content import Content, Kind
+from repro.model.dataclass import dataclass
 from repro.model.digest import Digest, hex_of
 from repro.model.finding import Finding
 from repro.model.manifest import Manifest, parse_manifest

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum, auto
 
 from repro.code.checked_repository import CheckedRepository
 from repro.code.files_in_git import FilesInGit
 from repro.errors import UsageError
+from repro.model.dataclass import dataclass
 from repro.model.mending import Mending
 from repro.model.pushed_refs import NOTHING
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from repro.actions.archives import archived_files
 from repro.actions.environments.build_needs import requirements_of_run
@@ -14,6 +13,7 @@ from repro.env.environment_cache import TEMPORARY, remove_left_overs
 from repro.env.kind_modules import kind_named
 from repro.env.kinds import ArchiveRequest
 from repro.errors import CannotProceed, ReproError
+from repro.model.dataclass import dataclass
 from repro.model.environments.archive import Archive, ArchivedFile
 from repro.model.environments.environment import Environment, named_objects
 from repro.model.environments.environment_record import environment_id

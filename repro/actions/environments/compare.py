@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 
 from repro.actions.environments.create import NoEnvironment
 from repro.actions.environments.environment import capture_environment, kind_here, lock_request
@@ -11,6 +10,7 @@ from repro.env.conda.platform import platform_by_name
 from repro.env.kind_modules import kind_named
 from repro.env.pip.project_lock import UnreadableProjectLock, read_project_lock
 from repro.errors import CannotProceed
+from repro.model.dataclass import dataclass
 from repro.model.environments.conda_lock import CondaLock
 from repro.model.environments.conda_lock_file import parse_conda_lock
 from repro.model.environments.environment_diff import Contents, EnvironmentDifference, compare_contents, contents_of

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from repro.actions.environments.remembered import remember, remembered
 from repro.errors import CannotProceed
+from repro.model.dataclass import dataclass
 from repro.project import Project, Workspace
 
 if TYPE_CHECKING:  # what makes an environment is imported where none stands

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from repro.env.kind_modules import kind_named
@@ -12,6 +11,7 @@ from repro.env.kinds import LockRequest, RealiseRequest
 from repro.env.realised import Realised
 from repro.env.which_kind import find_kind
 from repro.env.which_python import NoPython, which
+from repro.model.dataclass import dataclass, field, replace
 from repro.model.environments.edited_file import EditedFile
 from repro.model.environments.environment import Environment, ImageEnvironment
 from repro.model.environments.environment_settings import EnvironmentSettings

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from repro.actions.environments.create import NoEnvironment
 from repro.actions.environments.environment import CapturedEnvironment, capture_environment
 from repro.errors import CannotProceed, UsageError
+from repro.model.dataclass import dataclass
 from repro.model.environments.environment import Environment, ImageEnvironment, PipEnvironment
 from repro.model.environments.image_lock import LOCK_FILE, render_image_lock
 from repro.model.finding import Finding

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from repro.env.conda.channels import need_rattler
 from repro.env.conda.file_names import LOCKS, cache_dir, find_lock, find_wish, may_be_conda
@@ -12,6 +11,7 @@ from repro.env.conda.lock_maker import LockTask, make_lock
 from repro.env.conda.platform import platform_here
 from repro.env.conda.project_files import read_wish
 from repro.errors import UsageError
+from repro.model.dataclass import dataclass
 from repro.model.environments.conda_environment_yml import PLATFORM_EXAMPLES, PLATFORMS
 from repro.model.environments.conda_lock_file import dump_conda_lock
 from repro.model.environments.environment_settings import EnvironmentSettings

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 
 from repro.actions.fsck.needs import Mender, NeedsCheck
 from repro.actions.fsck.records import RecordRead
+from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest
 from repro.model.finding import Finding
 from repro.model.store_check import MENDABLE_KINDS, SoundObjects, Trouble

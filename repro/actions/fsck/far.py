@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 
 from repro.errors import IntegrityError
 from repro.model.condemned import BadCondemned, parse_condemned
 from repro.model.content import ObjectRef
+from repro.model.dataclass import dataclass
 from repro.model.digest import Digest
 from repro.model.finding import Finding
 from repro.model.progress import Progress

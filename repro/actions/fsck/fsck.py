@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from repro.actions.fsck.answer import Checked, answer_of, check_needs, trouble_findings
 from repro.actions.fsck.packs import PacksWalk, walk_packs
@@ -16,6 +15,7 @@ from repro.actions.fsck.repair_packs import PacksMendedHere, set_indexes_aside
 from repro.actions.fsck.unsynced import unsynced_objects
 from repro.actions.sync import remote_of
 from repro.errors import RemoteError
+from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest
 from repro.model.finding import Finding
 from repro.model.progress import SILENT, Progress

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from repro.errors import IntegrityError
 from repro.model.chunk_list import START_BYTES, parse_chunks, parse_list_start
+from repro.model.dataclass import dataclass
 from repro.model.pack import HEAD_BYTES, SMALL_LIMIT, RecordKind, parse_head
 from repro.model.pack_index import PackFile, place_bytes
 from repro.model.store_check import SoundObjects

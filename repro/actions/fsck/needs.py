@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from repro.errors import IntegrityError
 from repro.model.content import Content, Kind, ObjectRef
+from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest
 from repro.model.finding import Finding
 from repro.model.names import name_to_text

@@ -6,9 +6,9 @@ import contextlib
 import functools
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 
 from repro.errors import IntegrityError, RemoteError
+from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest
 from repro.model.finding import Finding
 from repro.model.pack import RecordKind

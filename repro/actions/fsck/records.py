@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -13,6 +12,7 @@ from repro.code.pointer_files import pointer_paths
 from repro.data.pointer import NotTracked, read_pointer
 from repro.errors import IntegrityError
 from repro.model.content import Content, Kind
+from repro.model.dataclass import dataclass
 from repro.model.digest import digest_of, hex_of
 from repro.model.finding import Finding
 from repro.model.manifest import Manifest, parse_manifest

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 from repro.actions.fsck.answer import Checked, answer_of, check_needs, trouble_findings
 from repro.actions.fsck.far import ObjectsFar, check_lists, condemned_in, index_list_findings
@@ -12,6 +11,7 @@ from repro.actions.fsck.packs import PacksWalk, walk_packs
 from repro.actions.fsck.records import records_far
 from repro.actions.fsck.repair import MendFar
 from repro.actions.fsck.repair_packs import PacksMendedFar
+from repro.model.dataclass import dataclass
 from repro.model.digest import Digest
 from repro.model.finding import Finding
 from repro.model.progress import Progress

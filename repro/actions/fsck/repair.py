@@ -6,7 +6,6 @@ import os
 import stat
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from repro.data.capture import capture
@@ -14,6 +13,7 @@ from repro.data.open_safely import parent_of
 from repro.data.standing import READ
 from repro.errors import IntegrityError, RemoteError, ReproError
 from repro.model.content import ObjectRef
+from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest, hex_of
 from repro.model.names import check_path, name_to_text
 from repro.model.store_check import Need, Trouble

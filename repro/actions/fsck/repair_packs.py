@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 
 from repro.actions.fsck.name_again import name_again
 from repro.actions.fsck.packs import PacksWalk
 from repro.errors import IntegrityError
+from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest, digest_of, hex_of
 from repro.model.finding import Finding
 from repro.model.pack import HEAD_BYTES, SMALL_LIMIT, RecordKind

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from repro.model.dataclass import dataclass, field
 from repro.model.finding import Finding
 from repro.model.names import name_to_text
 from repro.model.store_check import SoundObjects

@@ -13,11 +13,11 @@ import mmap
 import os
 import time
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
 
 from repro.actions.gc.far_place import FarPlace
 from repro.actions.gc.marks import Marker, NeedsUnknown
 from repro.actions.gc.roots import Root, Roots, roots_of_remote
+from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest, digest_of
 from repro.model.finding import Finding
 from repro.model.gc_plan import Fate, Garbage, fate_of, in_grace

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from repro.model.dataclass import dataclass
 from repro.model.digest import Digest
 from repro.model.live_records import LiveRecords
 from repro.model.pack import RecordKind

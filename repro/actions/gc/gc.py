@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 import time
-from dataclasses import dataclass
 
 from repro.actions.gc.here import collect_here
 from repro.actions.gc.roots import ProjectGone, Roots, roots_of_projects
 from repro.errors import CannotProceed
+from repro.model.dataclass import dataclass
 from repro.model.finding import Finding
 from repro.model.gc_plan import Garbage
 from repro.model.names import name_to_text

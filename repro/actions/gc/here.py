@@ -8,10 +8,10 @@ import mmap
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
 from repro.actions.gc.marks import Marker
 from repro.actions.gc.roots import Roots
+from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest
 from repro.model.finding import Finding
 from repro.model.gc_plan import Fate, Garbage, fate_of, in_grace

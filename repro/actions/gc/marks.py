@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from repro.errors import CannotProceed, IntegrityError
 from repro.model.content import Content, Kind, ObjectRef
+from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest
 from repro.model.progress import SILENT, Progress
 from repro.model.tree import Entry

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from repro.code.pointer_files import pointer_paths
 from repro.code.recorded_history import RecordedFile, recorded_files
 from repro.code.repository import NotARepository
 from repro.errors import CannotProceed, IntegrityError
 from repro.model.content import Content, ObjectRef
+from repro.model.dataclass import dataclass, field
 from repro.model.environments.archive import parse_archive
 from repro.model.finding import Finding
 from repro.model.manifest import parse_manifest

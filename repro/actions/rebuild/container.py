@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from repro.actions.container import FROM_SHELL, InContainer, pinning_sites, usable
 from repro.actions.rebuild.room import Room
@@ -13,6 +12,7 @@ from repro.actions.rebuild.view import protected_inputs, recorded_account
 from repro.env.realised import ContainerEnvironment
 from repro.execution.process import Execution, Outcome
 from repro.execution.sandbox import NoSandbox
+from repro.model.dataclass import dataclass
 from repro.model.environments.container import BindMount, ContainerUser
 from repro.model.environments.environment import ImageEnvironment
 from repro.model.manifest import Manifest

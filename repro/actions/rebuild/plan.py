@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 from repro.actions.archives import archived_files
 from repro.actions.environments.build_needs import requirements_of_source
@@ -14,6 +13,7 @@ from repro.actions.run_source import RunSource, bring
 from repro.env.kind_modules import kind_named
 from repro.execution.machine import describe_machine
 from repro.model.content import Content, ObjectRef
+from repro.model.dataclass import dataclass, field
 from repro.model.environments.environment import distributions
 from repro.model.environments.outside_world import outside_of
 from repro.model.finding import Finding

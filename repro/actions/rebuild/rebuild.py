@@ -6,7 +6,6 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from repro import __version__
@@ -26,6 +25,7 @@ from repro.env.unobtainable import Unobtainable
 from repro.errors import IntegrityError
 from repro.execution.machine import describe_machine
 from repro.model.compare import ComparedOutput, is_reproduced, worst
+from repro.model.dataclass import dataclass
 from repro.model.environments.environment import Environment, in_a_line
 from repro.model.finding import Finding
 from repro.model.manifest import Manifest

@@ -8,9 +8,9 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from repro.code.restore import TargetNotEmpty
+from repro.model.dataclass import dataclass
 from repro.model.run_id import RunId
 from repro.project import Workspace
 

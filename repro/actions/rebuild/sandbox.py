@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 from repro.actions.rebuild.outside import has_home_inputs, not_the_same_here, outside_files, place_in_home
 from repro.actions.rebuild.room import Room
@@ -28,6 +27,7 @@ from repro.execution.machine import describe_machine
 from repro.execution.pinning import can_pin_addresses
 from repro.execution.sandbox import InBubblewrap, NoSandbox, Sandbox, Unconfined, UnderLandlock, landlock_rules
 from repro.execution.sandbox_etc import make_etc
+from repro.model.dataclass import dataclass, replace
 from repro.model.finding import Finding
 from repro.model.manifest import Manifest
 from repro.model.names import name_to_text

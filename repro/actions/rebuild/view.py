@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from repro.actions.rebuild.outside import outside_files
 from repro.actions.rebuild.room import Room
@@ -12,6 +11,7 @@ from repro.env.realised import PrefixEnvironment
 from repro.env.which_python import which
 from repro.execution.pinning import PINNING_SITE
 from repro.model.content import Kind
+from repro.model.dataclass import dataclass
 from repro.model.environments.environment import CondaEnvironment, has_project_installs
 from repro.model.manifest import Manifest
 from repro.model.names import is_within

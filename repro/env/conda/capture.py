@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 from repro.env.conda.edited_packages import edited_packages
 from repro.env.conda.pip_files import NoWheel, PipQuestion, PipTarget, find_wheels
@@ -19,6 +18,7 @@ from repro.env.pip.edited_distributions import edited_distributions
 from repro.env.pip.probe import InstalledDistribution, Probe, probe
 from repro.env.pip.sorted_installs import Sorted, sort_installed
 from repro.errors import ReproError
+from repro.model.dataclass import dataclass, replace
 from repro.model.environments.conda_lock import CondaLock, LockedFile
 from repro.model.environments.conda_lock_file import BadCondaLock, lock_of_one, parse_conda_lock
 from repro.model.environments.edited_file import EditedFile

@@ -6,12 +6,12 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from repro.env.pip.install_failures import EnvironmentDiskFull
 from repro.errors import CannotProceed, RemoteError, ReproError
+from repro.model.dataclass import dataclass
 from repro.model.environments.conda_url import (
     channel_url,
     hide_secrets,

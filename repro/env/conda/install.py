@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -21,6 +20,7 @@ from repro.env.pip.install_failures import (
 )
 from repro.env.unobtainable import ELSEWHERE, EnvironmentOffline
 from repro.errors import ReproError
+from repro.model.dataclass import dataclass, field
 from repro.model.environments.conda_lock import LockedFile
 from repro.model.environments.conda_url import hide_secrets
 

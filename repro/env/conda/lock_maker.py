@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from repro.env.conda.channels import DEFAULT_CHANNELS, Channel, open_channel
 from repro.env.conda.platform import virtual_packages
 from repro.env.conda.solve import BadMatchSpec, Solved, match_spec, open_gateway, solve
 from repro.model.canonical import canonical_digest
+from repro.model.dataclass import dataclass
 from repro.model.environments.conda_environment_yml import CondaWish
 from repro.model.environments.conda_lock import CondaLock
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from repro.model.dataclass import dataclass
 from repro.model.environments.conda_lock import CondaLock
 from repro.model.environments.conda_lock_commit import vcs_install
 from repro.model.environments.conda_lock_file import part_of

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 
 from repro.env.kinds import RealiseRequest
 from repro.env.pip.archive_folder import lay_out
@@ -11,6 +10,7 @@ from repro.env.pip.install_failures import failure_of
 from repro.env.pip.project_installs import install_project
 from repro.env.pip.uv_process import index_arguments, run_uv
 from repro.env.realised import PrefixEnvironment
+from repro.model.dataclass import replace
 from repro.model.environments.environment import ProjectInstall
 
 

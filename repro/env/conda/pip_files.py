@@ -6,13 +6,13 @@ import os
 import sys
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from repro.env.pip.install_failures import failure_of
 from repro.env.pip.installed import without_credentials
 from repro.env.pip.uv_process import UvFailure, index_arguments, run_uv
 from repro.errors import CannotProceed
+from repro.model.dataclass import dataclass
 from repro.model.environments.conda_lock import LockedFile
 from repro.model.environments.conda_url import without_secrets
 from repro.model.environments.wheel_tags import best_wheel, tags_for

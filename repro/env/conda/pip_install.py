@@ -8,12 +8,12 @@ import hashlib
 import io
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from glob import glob
 
 from repro.env.pip.install_failures import failure_of
 from repro.env.pip.realise import vcs_requirement, verified_wheel
 from repro.env.pip.uv_process import UvFailure, UvResult, index_arguments, run_uv
+from repro.model.dataclass import dataclass
 from repro.model.environments.conda_lock import LockedFile
 from repro.model.environments.environment import ProjectInstall, VcsInstall, WheelInstall
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 from repro.env.conda.pip_files import NoWheel, PipQuestion, PipTarget, best_file, locked_file, resolve
 from repro.env.pip.installed import without_credentials
 from repro.errors import UsageError
+from repro.model.dataclass import dataclass, replace
 from repro.model.environments.conda_lock import LockedFile, ProjectFolder
 from repro.model.environments.conda_lock_commit import checked_commit_url, commit_url
 from repro.model.environments.wheel_tags import tags_for

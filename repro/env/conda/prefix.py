@@ -6,11 +6,11 @@ import json
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from repro.env.conda.platform import platform_by_name
 from repro.errors import CannotProceed
+from repro.model.dataclass import dataclass
 from repro.model.environments.conda_dependencies import dependencies_of, needs_of
 from repro.model.environments.conda_lock import LockedFile
 from repro.model.environments.conda_url import is_plain_url, without_secrets

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from repro.env.conda.channels import Channel, NoChannelSecret, open_channel
 from repro.env.conda.file_names import find_lock, find_wish
 from repro.errors import CannotProceed
+from repro.model.dataclass import replace
 from repro.model.environments.conda_environment_yml import BadEnvironmentYml, CondaWish, parse_environment_yml
 from repro.model.environments.conda_lock import CondaLock, LockedFile
 from repro.model.environments.conda_lock_file import BadCondaLock, parse_conda_lock

@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from repro.env.conda.activation import starter
@@ -21,6 +20,7 @@ from repro.env.pip.install_failures import EnvironmentNotMade
 from repro.env.realised import PrefixEnvironment
 from repro.env.shared_files import protect_conda_packages, protect_distributions
 from repro.errors import CannotProceed
+from repro.model.dataclass import dataclass
 from repro.model.environments.conda_lock import CondaLock, LockedFile
 from repro.model.environments.conda_lock_file import parse_conda_lock
 

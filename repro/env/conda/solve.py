@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from repro.env.conda.channels import Channel, client_for, failure_of
 from repro.env.conda.platform import to_rattler
 from repro.errors import CannotProceed, UsageError
+from repro.model.dataclass import dataclass
 from repro.model.environments.conda_dependencies import dependencies_of, needs_of
 from repro.model.environments.conda_lock import LockedFile
 from repro.model.environments.conda_url import hide_secrets, without_secrets

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 
 from repro.env.kinds import LockRequest
 from repro.env.which_kind import is_in_conda_prefix
 from repro.env.which_python import NoPython, find_python, which
 from repro.errors import CannotProceed
+from repro.model.dataclass import dataclass
 
 
 class NoCondaEnvironment(CannotProceed):

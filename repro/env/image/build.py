@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import IO, Any
 
 from repro.env.image.context import ContextPlace, read_text, write_context
@@ -17,6 +16,7 @@ from repro.env.image.pull import NoSuchImage, RegistryUnreachable, local_image, 
 from repro.env.memo_file import write_memo
 from repro.env.unobtainable import EnvironmentOffline
 from repro.errors import CannotProceed
+from repro.model.dataclass import dataclass
 from repro.model.determinism import EPOCH
 from repro.model.digest import Digest
 from repro.model.environments.buildkit_trace import log_lines

@@ -11,9 +11,9 @@ import os
 import secrets
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from repro.errors import CannotProceed
+from repro.model.dataclass import dataclass
 from repro.model.environments.container import ContainerEnd, ContainerSpec, end_from_json, spec_to_json
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 import tarfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import IO, Any
 
 from blake3 import blake3
 
 from repro.errors import CannotProceed
+from repro.model.dataclass import dataclass
 from repro.model.determinism import EPOCH
 from repro.model.digest import Digest, parse_digest
 from repro.model.environments.dockerfile import Dockerfile

@@ -8,10 +8,10 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from repro.errors import CannotProceed
+from repro.model.dataclass import dataclass
 
 if TYPE_CHECKING:
     import docker

@@ -10,7 +10,8 @@ from __future__ import annotations
 import posixpath
 import tarfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+
+from repro.model.dataclass import dataclass, field
 
 _GONE = ".wh."
 _OPAQUE = ".wh..wh..opq"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import Any
 
 from repro.env.image.build import Built, build, context_digest, plan_build
@@ -16,6 +15,7 @@ from repro.env.image.references import registry_references, remember_pulled
 from repro.env.kinds import LockRequest
 from repro.env.unobtainable import Unobtainable
 from repro.errors import CannotProceed, IntegrityError, ReproError
+from repro.model.dataclass import replace
 from repro.model.environments.environment import BuiltFrom, ImageEnvironment
 from repro.model.environments.image_lock import LOCK_FILE, parse_image_lock
 from repro.model.finding import Finding

@@ -18,12 +18,12 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import IO, Any
 
 from repro.env.image.layer_entries import Below, needs_below, plain_members
 from repro.env.image.loadable import ImageArchive, packing_of
 from repro.errors import CannotProceed
+from repro.model.dataclass import dataclass
 
 # The fields of `config` in the OCI image specification (v1.0, `specs-go/v1/config.go`), in Go's order.
 _CONFIG = ("User", "ExposedPorts", "Env", "Entrypoint", "Cmd", "Volumes", "WorkingDir", "Labels", "StopSignal")

@@ -10,7 +10,6 @@ import os
 import tomllib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -21,6 +20,7 @@ from repro.env.pip.lock_file import LockedPackage, canonical_version, parse_lock
 from repro.env.pip.uv_process import index_arguments, run_uv
 from repro.env.pip.wheel_download import copy_local, download, file_name_of
 from repro.env.pip.wheel_files import sha256_of
+from repro.model.dataclass import dataclass
 from repro.model.environments.archive import ArchivedFile
 from repro.model.environments.environment import PipEnvironment, VcsInstall
 from repro.model.finding import Finding

@@ -6,7 +6,6 @@ A capture always succeeds once the interpreter has answered: what cannot be pinn
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from repro.env.kinds import DescribeCheckout
 from repro.env.pip.built_wheels import built_from_source, wheel_as_installed
@@ -21,6 +20,7 @@ from repro.env.pip.probe import InstalledDistribution, InterpreterObservations, 
 from repro.env.pip.project_lock import ProjectLock, UnreadableProjectLock, find_project_lock, read_project_lock
 from repro.env.pip.sorted_installs import GET_HASHES, Sorting, Surroundings
 from repro.env.pip.wheel_files import keep_wheel
+from repro.model.dataclass import dataclass, field
 from repro.model.environments.edited_file import EditedFile
 from repro.model.environments.environment import PipEnvironment, WheelInstall
 from repro.model.finding import Finding

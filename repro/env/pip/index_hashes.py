@@ -8,12 +8,12 @@ import os
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from repro.env.memo_file import write_memo
 from repro.env.pip.probe import InstalledDistribution
 from repro.env.pip.project_lock import read_requirements
 from repro.env.pip.uv_process import UvFailure, UvResult, index_arguments, index_settings, run_uv
+from repro.model.dataclass import dataclass
 
 _SHA256_LINE = re.compile(r"[0-9a-f]{64}")
 _HASH_OPTION = re.compile(r"--hash=sha256:([0-9a-f]{64})")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from repro.env.pip.lock_file import is_lockable_url, is_lockable_version
 from repro.env.pip.probe import InstalledDistribution
+from repro.model.dataclass import dataclass
 from repro.model.environments.environment import ProjectInstall, VcsInstall
 from repro.model.names import UnsafePath, check_path, name_to_text
 

@@ -16,7 +16,8 @@ import os
 import re
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from repro.model.dataclass import dataclass
 
 _MADE_BY_INSTALLERS = frozenset(("INSTALLER", "REQUESTED", "RECORD", "RECORD.jws", "uv_cache.json", "uv_build.json"))
 _BLOCK = 1 << 20

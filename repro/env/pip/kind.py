@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from repro.env.kinds import Archived, ArchiveRequest, Captured, EnvironmentPlan, LockRequest, RealiseRequest
 from repro.env.realised import PrefixEnvironment
+from repro.model.dataclass import replace
 from repro.model.environments.environment import Environment, PipEnvironment
 from repro.model.finding import Finding
 
@@ -52,7 +52,7 @@ def lock(request: LockRequest) -> Captured:
 
 
 def _observed(observations: InterpreterObservations) -> dict[str, object]:
-    plain = asdict(observations)
+    plain: dict[str, object] = {name: getattr(observations, name) for name in observations.__match_args__}
     native = ((name, [tag for tag in tags if not tag.endswith("-any")]) for name, tags in observations.tags)
     plain["tags"] = {name: " ".join(tags) for name, tags in native if tags}
     return {name: value for name, value in plain.items() if value}

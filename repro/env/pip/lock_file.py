@@ -8,9 +8,9 @@ other files, options and variables, a lock may not.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from repro.errors import IntegrityError
+from repro.model.dataclass import dataclass
 
 HEADER = "# repro pip lock 1"
 

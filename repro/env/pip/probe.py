@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from repro.env.pip.lock_file import canonical_version
 from repro.errors import CannotProceed
+from repro.model.dataclass import dataclass
 from repro.model.environments.environment import Interpreter
 
 _MARK = "@repro-probe@"

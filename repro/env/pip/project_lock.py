@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from repro.env.pip.lock_file import canonical_version
+from repro.model.dataclass import dataclass
 
 _HASH = re.compile(r"--hash[= ]sha256:([0-9a-f]{64})")
 _SHA256 = re.compile(r"sha256:([0-9a-f]{64})")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from repro.env.environment_cache import cached_environment, environment_key, interpreter_place, make_environment
 from repro.env.pip.install_failures import EnvironmentNotMade, TamperedWheel, UnsafeInstall, failure_of
@@ -16,6 +15,7 @@ from repro.env.pip.lock_file import parse_lock
 from repro.env.pip.uv_process import UvFailure, index_arguments, run_uv
 from repro.env.realised import PrefixEnvironment
 from repro.env.shared_files import protect_distributions
+from repro.model.dataclass import dataclass
 from repro.model.environments.archive import ArchivedFile
 from repro.model.environments.distribution_names import check_git_install
 from repro.model.environments.environment import PipEnvironment, VcsInstall, WheelInstall

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from repro.env.kinds import DescribeCheckout
 from repro.env.pip.index_hashes import hashes_of_url
@@ -22,6 +21,7 @@ from repro.env.pip.lock_file import LockedPackage
 from repro.env.pip.probe import InstalledDistribution, Probe
 from repro.env.pip.project_lock import ProjectLock
 from repro.env.pip.wheel_files import keep_wheel
+from repro.model.dataclass import dataclass, field
 from repro.model.environments.distribution_names import check_git_install
 from repro.model.environments.environment import ProjectInstall, VcsInstall, WheelInstall
 from repro.model.finding import Finding

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from repro.env.pip.pip_config import with_pip_config
 from repro.env.which_python import which
 from repro.errors import CannotProceed
+from repro.model.dataclass import dataclass
 
 # What would make uv act on another environment, add bytecode or seed packages, or look away from a hash.
 _NOT_INHERITED = frozenset(

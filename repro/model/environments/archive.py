@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from repro.model.content import ObjectRef
 from repro.model.content_record import ref_from_fields, ref_to_plain
+from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest, digest_of, hex_of, parse_digest
 from repro.model.environments.distribution_names import sha256_digits
 from repro.model.record import Fields

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from repro.errors import UsageError
+from repro.model.dataclass import dataclass
 from repro.model.environments.conda_selector import WORDS, BadSelector, holds
 from repro.model.finding import Finding
 from repro.model.strict_yaml import BadYaml, load_yaml_marked, nearest

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from repro.model.dataclass import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,8 @@ class ContainerEnd:
 
 def spec_to_json(spec: ContainerSpec) -> bytes:
     """Return the spec as one line of JSON."""
+    from dataclasses import asdict
+
     return json.dumps(asdict(spec)).encode()
 
 
@@ -108,6 +111,8 @@ def spec_from_json(data: bytes) -> ContainerSpec:
 
 def end_to_json(end: ContainerEnd) -> bytes:
     """Return the end as one line of JSON."""
+    from dataclasses import asdict
+
     return json.dumps(asdict(end)).encode()
 
 

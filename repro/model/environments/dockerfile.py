@@ -9,7 +9,8 @@ import itertools
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from repro.model.dataclass import dataclass
 
 _ESCAPE = re.compile(r"#\s*escape\s*=\s*([\\`])\s*$", re.IGNORECASE)
 _DIRECTIVE = re.compile(r"#\s*\w+\s*=")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from repro.model.dataclass import dataclass
 from repro.model.record import Fields
 
 

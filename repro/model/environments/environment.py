@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from repro.model.content import ObjectRef
+from repro.model.dataclass import dataclass
 from repro.model.digest import Digest
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from repro.model.dataclass import dataclass
 from repro.model.environments.edited_file import EditedDifference, EditedFile, compare_edited
 from repro.model.environments.environment import (
     CondaEnvironment,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
 from typing import Any
 
+from repro.model.dataclass import dataclass
 from repro.model.secret_names import variable_looks_secret
 from repro.model.settings_reader import SettingsReader
 
@@ -139,4 +139,4 @@ def merge_environment(near: EnvironmentSettings, far: EnvironmentSettings) -> En
 
     Channels are an order of preference and platforms a choice: each counts as one value.
     """
-    return EnvironmentSettings(*(getattr(near, f.name) or getattr(far, f.name) for f in fields(EnvironmentSettings)))
+    return EnvironmentSettings(*(getattr(near, name) or getattr(far, name) for name in near.__match_args__))

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from repro.model.dataclass import dataclass
 
 _TYPE = "application/vnd.oci.image."
 _ATTESTATION = "vnd.docker.reference.type"  # an annotation of what an index has beside images

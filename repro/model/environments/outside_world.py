@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from repro.model.dataclass import dataclass
 from repro.model.environments.build_requirements import not_among
 from repro.model.environments.environment import CondaEnvironment, Environment, ImageEnvironment, PipEnvironment
 

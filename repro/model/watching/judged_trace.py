@@ -5,8 +5,8 @@ from __future__ import annotations
 import posixpath
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 
+from repro.model.dataclass import dataclass, field
 from repro.model.names import is_within
 from repro.model.secret_names import looks_secret
 from repro.model.watching.noise import is_noise

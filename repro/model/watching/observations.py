@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from repro.model.dataclass import dataclass, field
 from repro.model.finding import Finding
 from repro.model.place import Place, place_from_fields, place_to_plain
 from repro.model.record import Fields

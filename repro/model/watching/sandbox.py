@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from repro.model.dataclass import dataclass
 from repro.model.watching.sandbox_kind import SandboxKind
 from repro.model.watching.sandbox_rules import TAKEN
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from repro.model.dataclass import dataclass
 from repro.model.watching.sandbox import is_inside
 from repro.model.watching.strace_syntax import NAMED, address_of, unescape
 from repro.model.watching.trace import join

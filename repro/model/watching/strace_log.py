@@ -15,8 +15,8 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 
+from repro.model.dataclass import dataclass, field
 from repro.model.watching.strace_sockets import Sockets
 from repro.model.watching.strace_syntax import (
     ENDED,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from repro.model.dataclass import dataclass, field
 from repro.model.watching.strace_syntax import FIRST, address_of, is_loopback
 from repro.model.watching.trace import Trace
 

@@ -18,8 +18,9 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from enum import Flag, auto
+
+from repro.model.dataclass import dataclass, field
 
 
 class Access(Flag):

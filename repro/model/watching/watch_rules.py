@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 
+from repro.model.dataclass import dataclass
 from repro.model.names import is_within
 from repro.model.secret_names import looks_secret
 

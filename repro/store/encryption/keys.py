@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from repro.errors import CannotProceed
+from repro.model.dataclass import dataclass, field
 from repro.model.remote_key import RemoteKey
 
 

@@ -6,8 +6,8 @@ import bisect
 import contextlib
 from array import array
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
+from repro.model.dataclass import dataclass
 from repro.model.digest import Digest
 from repro.model.pack_index import BadIndex, PackFile, PackIndex, Place, place_bytes
 from repro.store.packs.check_pack import CheckedPack, SoundRecord

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
+from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest
 from repro.model.pack import HEAD_BYTES, PACK_HEADER, BadPack, RecordHead, RecordKind, is_pack_header, parse_head
 from repro.model.pack_index import PackFile

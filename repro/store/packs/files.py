@@ -10,10 +10,10 @@ import re
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from repro.errors import IntegrityError
+from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest
 from repro.model.finding import Finding
 from repro.model.pack_index import BadIndex, PackFile, PackIndex

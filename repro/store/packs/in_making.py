@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 
+from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest
 from repro.store.packs.records import Packed
 from repro.store.packs.write_behind import PackThread

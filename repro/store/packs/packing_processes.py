@@ -15,9 +15,9 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 from repro.errors import CannotProceed
+from repro.model.dataclass import dataclass, field
 from repro.store.packs.packing_messages import (
     DIGESTS,
     FAILED,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from repro.model.content import ObjectRef
+from repro.model.dataclass import dataclass
 from repro.model.digest import Digest, digest_of
 from repro.model.pack import (
     HEAD_BYTES,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO
 
+from repro.model.dataclass import dataclass
 from repro.model.pack import HEAD_BYTES, PACK_HEADER, BadPack, RecordHead, is_pack_header, parse_head
 
 

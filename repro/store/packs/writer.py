@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from repro.model.dataclass import dataclass
 from repro.model.digest import Digest
 from repro.model.pack import HEAD_BYTES, PACK_HEADER, pack_header
 from repro.model.pack_index import PackFile

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol
+
+from repro.model.dataclass import dataclass
 
 CONNECT_TIMEOUT = 15.0
 """Seconds after which an attempt to connect over a network is given up."""
