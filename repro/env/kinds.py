@@ -67,6 +67,7 @@ class Captured:
         findings: what there is to say: drift from the project's lock, edited files, what could not be pinned.
         text: the lock as a file for other programs; empty where that is the lock itself.
         edited: installed files that are not as they were installed, sorted.
+        silent: names of what is unlocked only because an index did not answer, or refused.
     """
 
     environment: Environment
@@ -75,6 +76,7 @@ class Captured:
     findings: tuple[Finding, ...] = ()
     text: str = ""
     edited: tuple[EditedFile, ...] = ()
+    silent: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

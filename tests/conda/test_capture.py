@@ -28,6 +28,7 @@ from tests.conda.locking import lock, make, one_of
 from tests.conda.test_solve import wish
 from tests.env.own_package import BACKEND
 from tests.env.small_index import SmallIndex, make_wheel
+from tests.refusing_server import refusing_server
 
 Install = Callable[..., None]
 
@@ -156,6 +157,27 @@ def test_an_index_that_does_not_have_it_leaves_it_unlocked_and_says_so(
     assert [f.kind for f in found.findings] == ["environment-unlocked"]
     [blocking] = conda.plan(environment, environ={}).blocking
     assert "alpha" in blocking.detail
+
+
+def test_an_index_that_does_not_answer_is_asked_once_and_told_from_one_that_has_nothing(
+    install: Install, wheels: SmallIndex, request_here: LockRequest, tmp_path: Path
+) -> None:
+    wheels.add("beta", "1.0")
+    install("alpha", "beta")
+    with refusing_server() as server:
+        environ = {**request_here.environ, "UV_CACHE_DIR": str(tmp_path / "another-cache"), "UV_HTTP_RETRIES": "0"}
+        environ |= {"UV_DEFAULT_INDEX": f"{server.url}/simple", "UV_HTTP_TIMEOUT": "1"}
+        _, found = captured(replace(request_here, environ=environ))
+        assert found.silent == {"alpha", "beta"}
+        assert len(set(server.requests)) == 1
+        server.status = 403
+        _, found = captured(replace(request_here, environ=environ))
+        assert found.silent == {"alpha", "beta"}
+        assert "credentials" in (found.findings[0].hint or "")
+        server.status = 404
+        environment, found = captured(replace(request_here, environ=environ))
+        assert environment.unlocked == ("alpha", "beta")
+        assert found.silent == frozenset()
 
 
 def test_a_conda_package_without_a_hash_is_unlocked(prefix: Path, request_here: LockRequest) -> None:

@@ -117,6 +117,17 @@ def test_a_vanished_package_is_named_and_had_from_an_archive(channel: Path, tmp_
     assert json.loads(record.read_text())["url"] == f"{server.url}/noarch/words-1.0-py_0.conda"
 
 
+def test_a_channel_that_stops_in_the_middle_is_not_waited_for_without_end(
+    served: ChannelServer, tmp_path: Path
+) -> None:
+    locked = one_of(lock(wish(served.url, "words=1.0"), tmp_path))
+    served.hold("words-1.0")
+    with pytest.raises(ChannelUnreachable, match="sent nothing for 1 seconds"):
+        make(locked, tmp_path, CONDA_REMOTE_READ_TIMEOUT_SECS="1")
+    assert served.held.is_set()
+    assert os.listdir(tmp_path / "envs") == []
+
+
 def test_offline_what_is_unpacked_here_already_is_enough_and_the_rest_is_named(
     served: ChannelServer, tmp_path: Path
 ) -> None:

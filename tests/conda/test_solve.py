@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from repro.env.conda import silent_channel
 from repro.env.conda.channels import ChannelUnreachable, NoSuchChannel, failure_of
 from repro.env.conda.pip_part import BadPipPart
 from repro.env.conda.platform import platform_here, unmet_needs
@@ -17,6 +18,7 @@ from tests.conda.channel_server import PASSWORD, USER, ChannelServer
 from tests.conda.conda_packages import Package, index_channel
 from tests.conda.locking import everything_below, lock
 from tests.env.small_index import SmallIndex
+from tests.refusing_server import FAILURES, REFUSALS, SILENCE, refusing_server
 
 
 def wish(channel: object, *lines: str) -> str:
@@ -100,6 +102,21 @@ def test_a_channel_that_is_not_there_and_a_server_that_is_not_are_told_apart(
         lock(wish(f"{served.url}/nowhere", "hello"), tmp_path)
     with pytest.raises(ChannelUnreachable):
         lock(wish("http://127.0.0.1:9/channel", "hello"), tmp_path)
+
+
+def test_a_channel_that_refuses_fails_or_says_nothing_is_a_remotes_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(silent_channel, "_INDEX_FACTOR", 1)  # the time itself; what is done is what is always done
+    monkeypatch.setenv("CONDA_REMOTE_MAX_RETRIES", "0")
+    monkeypatch.setenv("CONDA_REMOTE_READ_TIMEOUT_SECS", "1")
+    with refusing_server() as server:
+        for status in (*REFUSALS, *FAILURES, SILENCE):
+            server.status = status
+            with pytest.raises(ChannelUnreachable) as caught:
+                lock(wish(f"{server.url}/{status}", "hello"), tmp_path)
+            assert caught.value.exit_code == 5
+            assert ("credentials" in (caught.value.hint or "")) == (status in REFUSALS)
 
 
 def test_a_private_channel_is_read_with_what_netrc_has(served: ChannelServer, tmp_path: Path) -> None:

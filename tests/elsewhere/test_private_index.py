@@ -113,7 +113,7 @@ def test_without_credentials_the_message_says_what_to_give(ann: Person, index: S
     poor = ann.having(UV_DEFAULT_INDEX=index.url, UV_CACHE_DIR=str(tmp_path / "other-uv"))
     error = poor.repro_json("env", "archive", expect=5)["error"]
     assert "credentials" in error["hint"]
-    error = poor.repro_json("env", "lock", expect=3)["error"]
+    error = poor.repro_json("env", "lock", expect=5)["error"]
     assert "401" in error["message"]
     assert "not found" not in error["message"]
     assert "credentials" in error["hint"]

@@ -22,6 +22,7 @@ from repro.env.image.normalise import read_saved
 from tests.base_image import write_image
 from tests.command_line import Person
 from tests.container_engine import BASE, TestEngine
+from tests.refusing_server import NO_SUCH_HOST, NOBODY_LISTENS, REFUSALS, refusing_server
 
 
 def lock_of(person: Person) -> dict[str, object]:
@@ -132,6 +133,27 @@ def test_an_image_that_nobody_has_is_named(imaged: Person, registry_at: str) -> 
     imaged.write("repro.yaml", f"environment:\n  image: {registry_at}/nobody/has:1\n")
     done = imaged.repro("env", "lock", expect=3)
     assert f"{registry_at}/nobody/has:1" in done.stderr
+
+
+@pytest.mark.parametrize("whole", ["repro.yaml", "Dockerfile"])
+def test_a_registry_that_refuses_fails_or_is_not_there_is_a_remotes_failure(imaged: Person, whole: str) -> None:
+    def error_at(host: str) -> dict[str, str]:
+        if whole == "Dockerfile":
+            imaged.write("Dockerfile", f"FROM {host}/a/b:1\n")
+        else:
+            imaged.write("repro.yaml", f"environment:\n  image: {host}/a/b:1\n")
+        error: dict[str, str] = imaged.repro_json("env", "lock", expect=5)["error"]
+        return error
+
+    with refusing_server() as server:
+        for status in (*REFUSALS, 500):
+            server.status = status
+            error = error_at(server.url.removeprefix("http://"))
+            assert error["id"] == "registry", status
+            assert "docker login" in error["hint"]
+    assert "connection refused" in error_at(NOBODY_LISTENS.removeprefix("http://"))["message"]
+    assert error_at(NO_SUCH_HOST.removeprefix("http://"))["id"] == "registry"
+    assert not (imaged.cwd / "image.lock").exists()
 
 
 def test_an_image_for_another_processor_is_named_before_the_start(

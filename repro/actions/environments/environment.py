@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CapturedEnvironment:
-    """The environment in use, what was observed of it, the command as recorded, the lock as a file, edited files."""
+    """The environment in use, what was observed of it, the command as recorded, the lock as a file, edited files.
+
+    `silent` is as of `repro.env.kinds.Captured`.
+    """
 
     environment: Environment | None
     command: tuple[str, ...]
@@ -32,6 +35,7 @@ class CapturedEnvironment:
     findings: tuple[Finding, ...] = ()
     text: str = ""
     edited: tuple[EditedFile, ...] = ()
+    silent: frozenset[str] = frozenset()
 
 
 def capture_environment(
@@ -62,6 +66,7 @@ def capture_environment(
         captured.findings,
         captured.text,
         captured.edited,
+        captured.silent,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from repro.actions.environments.create import NoEnvironment
 from repro.actions.environments.environment import CapturedEnvironment, capture_environment
+from repro.env.pip.install_failures import IndexUnreachable
 from repro.errors import CannotProceed, UsageError
 from repro.model.dataclass import dataclass
 from repro.model.environments.environment import Environment, ImageEnvironment, PipEnvironment
@@ -59,6 +60,7 @@ def lock_environment(
 
     Raises:
         NotLockable: a package cannot be pinned; nothing is written.
+        IndexUnreachable: none of those is known to be unpinnable: an index did not answer, or refused.
         UsageError: a platform was named for an environment of another kind than `pip`.
     """
     captured = capture_environment(project, (), python=python, offline=offline, refresh=True)
@@ -68,7 +70,8 @@ def lock_environment(
     if environment.unlocked:
         reasons = [f.detail for f in captured.findings if f.kind == "environment-unlocked"]
         count = len(environment.unlocked)
-        raise NotLockable(
+        kind = IndexUnreachable if captured.silent.issuperset(environment.unlocked) else NotLockable
+        raise kind(
             f"{count} package{'s' * (count != 1)} cannot be pinned: {_in_short(reasons)}",
             next((f.hint for f in captured.findings if f.kind == "environment-unlocked"), None),
         )

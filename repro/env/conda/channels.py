@@ -105,13 +105,15 @@ def need_rattler() -> None:
         ) from None
 
 
-def client_for(channels: Sequence[Channel], environ: Mapping[str, str]) -> Client:
+def client_for(channels: Sequence[Channel], environ: Mapping[str, str], timeout_s: int | None = None) -> Client:
     """Return a client that reaches `channels` under their plain URLs.
 
     A token is put in by a mirror, a password by py-rattler's own means, so that neither gets into a record, a cache's
     name or a message. Beside these, py-rattler takes credentials from where it always does: `RATTLER_AUTH_FILE`, and,
     unless a channel's URL has a password, its own file, the keyring and netrc. `CONDA_REMOTE_MAX_RETRIES` says how
     often is tried again.
+
+    `timeout_s` is how many seconds each answer may take as a whole; None for ever.
 
     Raises:
         NoRattler: py-rattler is not here.
@@ -136,7 +138,9 @@ def client_for(channels: Sequence[Channel], environ: Mapping[str, str]) -> Clien
             with open(path, "w", encoding="utf-8") as file:
                 json.dump(_known_accounts(environ) | passwords, file)
             lines.insert(0, f"authentication-override-file = {json.dumps(path)}")
-        return Client.from_config(Config.from_toml("\n".join(lines)), max_retries=retries, user_agent="repro")
+        return Client.from_config(
+            Config.from_toml("\n".join(lines)), max_retries=retries, user_agent="repro", timeout=timeout_s
+        )
 
 
 def failure_of(error: Exception, doing: str) -> ReproError:

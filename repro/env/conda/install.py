@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from repro.env.conda.channels import DISK_FULL, Channel, ChannelUnreachable, client_for
+from repro.env.conda.silent_channel import Downloads, silent_s, while_bytes_come
 from repro.env.pip.install_failures import (
     EnvironmentDiskFull,
     EnvironmentNotMade,
@@ -180,8 +181,9 @@ async def _install(records: list[RepoDataRecord], prefix: str, final: str, sourc
     from rattler.package_cache import PackageCache, ValidationMode
 
     cache = PackageCache.new_layered([source.packages_dir], validation_mode=ValidationMode.full())
+    downloads = Downloads()
     try:
-        await install(
+        installing = install(
             records,
             prefix,
             cache_dir=Path(source.packages_dir),
@@ -189,7 +191,9 @@ async def _install(records: list[RepoDataRecord], prefix: str, final: str, sourc
             client=client_for(source.channels, source.environ),
             alternative_target_prefix=final,
             package_cache=cache,
+            reporter=downloads,  # type: ignore[arg-type]  # it has what is called for downloads, as the Protocol allows
         )
+        await while_bytes_come(installing, downloads, silent_s(source.environ))
     except (InstallerError, IoError, LinkError, TransactionError, OSError) as error:
         raise install_failure(error) from None
 

@@ -43,7 +43,7 @@ def lock(request: LockRequest) -> Captured:
     if not place.active or _sets_more(place.path, request.environ):
         observed["activated"] = True  # `run` starts the command in it
     recorded = command_for_record(request.command, place.path, request.cwd)
-    return Captured(pinned.environment, recorded, observed, pinned.findings, edited=pinned.edited)
+    return Captured(pinned.environment, recorded, observed, pinned.findings, edited=pinned.edited, silent=pinned.silent)
 
 
 def _sets_more(prefix: str, environ: Mapping[str, str]) -> bool:

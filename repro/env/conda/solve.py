@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from repro.env.conda.channels import Channel, client_for, failure_of
 from repro.env.conda.platform import to_rattler
+from repro.env.conda.silent_channel import index_s
 from repro.errors import CannotProceed, UsageError
 from repro.model.dataclass import dataclass
 from repro.model.environments.conda_dependencies import dependencies_of, needs_of
@@ -63,7 +64,7 @@ def open_gateway(channels: Sequence[Channel], environ: Mapping[str, str], cache_
         OSError: the folder for what is kept cannot be made.
     """
     os.makedirs(cache_dir, exist_ok=True)  # py-rattler takes its failure for the channel's
-    client = client_for(channels, environ)
+    client = client_for(channels, environ, index_s(environ))
     from rattler import Gateway, SourceConfig
 
     config = SourceConfig(cache_action="force-cache-only", sharded_enabled=False) if offline else None

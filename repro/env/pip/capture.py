@@ -40,6 +40,7 @@ class Pinned:
     observations: InterpreterObservations
     text: str
     edited: tuple[EditedFile, ...] = ()
+    silent: frozenset[str] = frozenset()
 
 
 def capture(
@@ -87,7 +88,10 @@ def capture(
     if lock is not None:
         project = [install.name for install in sorting.project]
         sorting.findings += drift_findings(lock, sorting.packages, project)
-    return Pinned(sorting.environment(), tuple(sorting.findings), probe.observations, sorting.text(), edited.files)
+    silent = frozenset(sorting.silent)
+    return Pinned(
+        sorting.environment(), tuple(sorting.findings), probe.observations, sorting.text(), edited.files, silent
+    )
 
 
 @dataclass(slots=True)
@@ -134,7 +138,8 @@ class _Pinning(Sorting):
                 self.locked.append(LockedPackage(distribution.name, distribution.version, None, hashes))
             else:
                 hint = GIVE_CREDENTIALS if answer.refused else GET_HASHES
-                self.keep_from_find_links(distribution, answer.missing[distribution.name], hint)
+                reason, silent = answer.missing[distribution.name], distribution.name in answer.silent
+                self.keep_from_find_links(distribution, reason, hint, silent)
 
     def keep_what_was_built(self) -> None:
         """Keep the wheels of what was built here from source, in place of the source's hash."""
@@ -156,14 +161,14 @@ class _Pinning(Sorting):
                     self.sources += [package for package in self.locked if package.name == distribution.name]
                     self.locked = [package for package in self.locked if package.name != distribution.name]
 
-    def keep_from_find_links(self, distribution: InstalledDistribution, reason: str, hint: str) -> None:
+    def keep_from_find_links(self, distribution: InstalledDistribution, reason: str, hint: str, silent: bool) -> None:
         """Keep the wheel that was installed where a folder of wheels has it."""
         for path in wheels_in_find_links(distribution, self.around.environ):
             kept = keep_wheel(distribution, path, None, self.around.sink)
             if isinstance(kept, WheelInstall):
                 self.wheels.append(kept)
                 return
-        self.refuse(distribution, reason, hint)
+        self.refuse(distribution, reason, hint, silent=silent)
 
     def text(self) -> str:
         """Return the lock as a file."""

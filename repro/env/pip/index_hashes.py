@@ -22,18 +22,22 @@ _NOT_THERE = "the index does not have this version"
 _ABSENT_HOLDS_S = 24 * 3600
 _MAX_ROUNDS = 60
 
+PATIENCE = {"UV_HTTP_RETRIES": "1", "UV_HTTP_CONNECT_TIMEOUT": "5"}
+"""A capture goes on without the index, so it does not wait for it as long as an installation does."""
+
 
 @dataclass(frozen=True, slots=True)
 class IndexAnswer:
     """What the index said: hashes by name for what it has, a reason by name for what it has not.
 
-    `absent` are those of the missing that it was asked for and does not have; `refused` is whether it did not let
-    itself be asked.
+    `absent` are those of the missing that it was asked for and does not have, `silent` those for which it did not
+    answer; `refused` is whether it did not let itself be asked.
     """
 
     hashes: Mapping[str, tuple[str, ...]]
     missing: Mapping[str, str]
     absent: frozenset[str] = frozenset()
+    silent: frozenset[str] = frozenset()
     refused: bool = False
 
 
@@ -68,12 +72,14 @@ def hashes_of_versions(
     asked = [d for d in distributions if d.name not in hashes and d.name not in missing]
     # The project's configuration says where its index is. It may also hold overrides and constraints, which uv
     # applies to every resolution: what they hide is asked for once more from where they do not count.
+    silent: frozenset[str] = frozenset()
     refused = False
     for cwd in (project_root, os.sep):
         asked_now = asked
         answer = _ask(asked, python, cwd, environ, offline) if asked else IndexAnswer({}, {})
         hashes.update(answer.hashes)
         missing.update(answer.missing)
+        silent = (silent | answer.silent) - answer.hashes.keys()
         refused = refused or answer.refused
         asked = [distribution for distribution in asked if distribution.name in answer.absent]
         for distribution in asked_now:
@@ -82,7 +88,7 @@ def hashes_of_versions(
                 memo.write(distribution, hashes[distribution.name])
     for distribution in asked:
         memo.write(distribution, ())
-    return IndexAnswer(hashes, missing, refused=refused)
+    return IndexAnswer(hashes, missing, silent=silent, refused=refused)
 
 
 def hashes_of_url(
@@ -94,17 +100,17 @@ def hashes_of_url(
     environ: Mapping[str, str],
     memo_dir: str,
     offline: bool,
-) -> tuple[str, ...]:
-    """Return the SHA-256 of the archive at a URL as it is served now; empty where it cannot be fetched."""
+) -> tuple[tuple[str, ...], UvFailure | None]:
+    """Return the SHA-256 of the archive at a URL as it is served now, or none, and why it cannot be fetched."""
     memo = _Memo(memo_dir, environ)
     known = memo.read(distribution, url)
     if known:
-        return known
+        return known, None
     result = _compile(f"{distribution.name} @ {url}", python, project_root, environ, offline)
     hashes = tuple(_HASH_OPTION.findall(result.stdout)) if result.returncode == 0 else ()
     if hashes:
         memo.write(distribution, hashes, url)
-    return hashes
+    return hashes, None if result.returncode == 0 else result.failure
 
 
 def _ask(
@@ -118,6 +124,7 @@ def _ask(
     left = {d.name: d.version for d in distributions}
     missing: dict[str, str] = {}
     absent: set[str] = set()
+    silent: set[str] = set()
     unreachable: str | None = None
     for _ in range(_MAX_ROUNDS):
         lines = [f"{name}=={version}" for name, version in left.items()]
@@ -127,7 +134,7 @@ def _ask(
             found = {name: some for name, some in hashes.items() if some}
             nameless = left.keys() - found.keys()
             missing.update(dict.fromkeys(nameless, "the place it was found in gives no hashes"))
-            return IndexAnswer(found, missing, frozenset(absent | nameless))
+            return IndexAnswer(found, missing, frozenset(absent | nameless), frozenset(silent))
         failure = result.failure
         culprits = [name for name in left if _is_named(name, result.stderr)]
         if failure is UvFailure.UNREACHABLE and unreachable is None and not offline:
@@ -139,11 +146,15 @@ def _ask(
         missing.update(dict.fromkeys(culprits, _reason(result, unreachable)))
         if failure is UvFailure.ABSENT and not offline and unreachable is None:
             absent.update(culprits)
+        if unreachable is not None:
+            silent.update(culprits)
         left = {name: version for name, version in left.items() if name not in culprits}
         if not left:
-            return IndexAnswer({}, missing, frozenset(absent))
+            return IndexAnswer({}, missing, frozenset(absent), frozenset(silent))
     missing.update(dict.fromkeys(left, unreachable or result.reason))
-    return IndexAnswer({}, missing, frozenset(absent), refused=failure is UvFailure.REFUSED)
+    if unreachable is not None or failure in (UvFailure.REFUSED, UvFailure.UNREACHABLE):
+        silent.update(left)
+    return IndexAnswer({}, missing, frozenset(absent), frozenset(silent), refused=failure is UvFailure.REFUSED)
 
 
 def _reason(result: UvResult, unreachable: str | None) -> str:
@@ -158,11 +169,9 @@ def _reason(result: UvResult, unreachable: str | None) -> str:
 
 def _compile(requirements: str, python: str, project_root: str, environ: Mapping[str, str], offline: bool) -> UvResult:
     flags = "--no-deps --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links"
-    # A capture goes on without the index, so it does not wait for it as long as an installation does.
-    patient = {"UV_HTTP_RETRIES": "1", "UV_HTTP_CONNECT_TIMEOUT": "5", **environ}
     return run_uv(
         ["pip", "compile", "-", "--quiet", *flags.split(), "--python", python, *index_arguments(environ, offline)],
-        patient,
+        {**PATIENCE, **environ},
         project_root,
         stdin=requirements + "\n",
     )

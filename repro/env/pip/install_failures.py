@@ -55,6 +55,10 @@ class IndexUnreachable(RemoteError):
     id = "index-unreachable"
 
 
+class IndexRefused(IndexUnreachable):
+    """It answered, and wants other credentials."""
+
+
 def failure_of(result: UvResult, doing: str, *, from_archive: bool = False) -> ReproError:
     """Return the error that says why uv failed.
 
@@ -77,7 +81,7 @@ def failure_of(result: UvResult, doing: str, *, from_archive: bool = False) -> R
         case UvFailure.UNREACHABLE:
             return IndexUnreachable(message, "try again where the index can be reached")
         case UvFailure.REFUSED:
-            return IndexUnreachable(message, GIVE_CREDENTIALS)
+            return IndexRefused(message, GIVE_CREDENTIALS)
         case UvFailure.OFFLINE:
             return EnvironmentOffline(message, "try again without --offline, where the network is")
         case UvFailure.ABSENT if result.of_git:

@@ -48,7 +48,7 @@ def lock(request: LockRequest) -> Captured:
     )
     recorded = command_for_record(request.command, pinned.observations.prefix, request.cwd)
     observed = _observed(pinned.observations)
-    return Captured(pinned.environment, recorded, observed, pinned.findings, pinned.text, pinned.edited)
+    return Captured(pinned.environment, recorded, observed, pinned.findings, pinned.text, pinned.edited, pinned.silent)
 
 
 def _observed(observations: InterpreterObservations) -> dict[str, object]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from repro.env.kinds import DescribeCheckout
 from repro.env.pip.index_hashes import hashes_of_url
+from repro.env.pip.install_failures import GIVE_CREDENTIALS
 from repro.env.pip.installed import (
     FromArchive,
     FromIndex,
@@ -20,6 +21,7 @@ from repro.env.pip.installed import (
 from repro.env.pip.lock_file import LockedPackage
 from repro.env.pip.probe import InstalledDistribution, Probe
 from repro.env.pip.project_lock import ProjectLock
+from repro.env.pip.uv_process import UvFailure
 from repro.env.pip.wheel_files import keep_wheel
 from repro.model.dataclass import dataclass, field
 from repro.model.environments.distribution_names import check_git_install
@@ -27,7 +29,7 @@ from repro.model.environments.environment import ProjectInstall, VcsInstall, Whe
 from repro.model.finding import Finding
 from repro.model.objects import ObjectSink
 
-GET_HASHES = "repro env lock where the network and the index are"
+GET_HASHES = "`repro env lock` where the network and the index are"
 _BUILD_WHEEL = "commit and push its source and install it by git+https://…, or build a wheel and install that"
 _KEEP_WHEEL = "put the wheel back, or install it from an index"
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -42,6 +44,7 @@ class Sorted:
         archives: at a URL, with its hash.
         project, vcs, wheels: sorted by name.
         unlocked: names of what cannot be pinned, with a finding for each among `findings`.
+        silent: those of them of which the only reason is that nobody could be asked.
     """
 
     from_index: tuple[InstalledDistribution, ...]
@@ -51,6 +54,7 @@ class Sorted:
     wheels: tuple[WheelInstall, ...]
     unlocked: tuple[str, ...]
     findings: tuple[Finding, ...]
+    silent: frozenset[str]
 
 
 def sort_installed(
@@ -80,6 +84,7 @@ def sort_installed(
         tuple(sorted(sorting.wheels, key=lambda install: install.name)),
         tuple(sorted(sorting.unlocked)),
         tuple(sorting.findings),
+        frozenset(sorting.silent),
     )
 
 
@@ -110,6 +115,7 @@ class Sorting:
     wheels: list[WheelInstall] = field(default_factory=list)
     unlocked: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    silent: set[str] = field(default_factory=set)
 
     def sort(self, distribution: InstalledDistribution, lock: ProjectLock | None) -> None:
         """Put one distribution where it belongs."""
@@ -152,8 +158,9 @@ class Sorting:
         hashes: tuple[str, ...] = (origin.sha256,) if origin.sha256 is not None else ()
         if not hashes and lock is not None:
             hashes = lock.hashes_of(distribution.name, distribution.version)
+        failure = None
         if not hashes:
-            hashes = hashes_of_url(
+            hashes, failure = hashes_of_url(
                 distribution,
                 origin.url,
                 python=self.probe.observations.executable,
@@ -165,7 +172,9 @@ class Sorting:
         if hashes:
             self.locked.append(LockedPackage(distribution.name, None, origin.url, hashes))
         else:
-            self.refuse(distribution, f"the hash of {origin.url} is not known", GET_HASHES)
+            silent = failure in (UvFailure.UNREACHABLE, UvFailure.REFUSED)
+            hint = GIVE_CREDENTIALS if failure is UvFailure.REFUSED else GET_HASHES
+            self.refuse(distribution, f"the hash of {origin.url} is not known", hint, silent=silent)
 
     def describe_outside(self, origin: FromOutside) -> None:
         """Record a folder outside the project by its commit, where it is a clean checkout with a remote."""
@@ -185,8 +194,10 @@ class Sorting:
         else:
             self.refuse(distribution, kept, _KEEP_WHEEL)
 
-    def refuse(self, distribution: InstalledDistribution, reason: str, hint: str) -> None:
-        """Name a distribution that cannot be pinned."""
+    def refuse(self, distribution: InstalledDistribution, reason: str, hint: str, *, silent: bool = False) -> None:
+        """Name a distribution that cannot be pinned; `silent` is whether that is only because nobody answered."""
+        if silent:
+            self.silent.add(distribution.name)
         self.unlocked.append(distribution.name)
         detail = f"{distribution.name} {distribution.version} is not pinned: {reason}"
         self.findings.append(Finding("environment-unlocked", detail, hint=hint))

@@ -94,7 +94,11 @@ _SIGNS: tuple[tuple[UvFailure, re.Pattern[str]], ...] = (
     (UvFailure.UNREACHABLE, re.compile(r"Couldn't connect to server|Could not resolve host")),
     (
         UvFailure.UNREACHABLE,
-        re.compile(r"error sending request|dns error|tcp connect|[Cc]onnection (?:refused|reset)|timed? ?out|\b50\d "),
+        re.compile(r"error sending request|dns error|tcp connect|[Cc]onnection (?:refused|reset)|timed? ?out"),
+    ),
+    (
+        UvFailure.UNREACHABLE,
+        re.compile(r"\b50\d |\b429 Too Many"),
     ),
     (UvFailure.ABSENT, re.compile(r"No solution found|has no (?:usable )?wheels|not found in")),
 )
