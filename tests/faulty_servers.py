@@ -81,6 +81,11 @@ class FaultyProxy(Faults):
 
     port: int = 0
     upstream: int = 0
+    checksums: list[str] = field(default_factory=list)
+    """By which header each `PUT` said what its bytes are, since the beginning."""
+
+
+_CHECKSUMS = ("content-md5", "x-amz-checksum-crc32")
 
 
 class _Proxying(http.server.BaseHTTPRequestHandler):
@@ -96,6 +101,8 @@ class _Proxying(http.server.BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.proxy.up += len(body)
+        if self.command == "PUT":
+            self.proxy.checksums += [name for name in map(str.lower, self.headers) if name in _CHECKSUMS]
         fault = self._fault()
         if fault in ("reset", "stall"):
             self._hang_up(stall=fault == "stall")
@@ -147,7 +154,7 @@ class _Proxying(http.server.BaseHTTPRequestHandler):
         if fault in ("half", "no tag"):
             kept = [(n, '"another-kind-of-tag"' if n.lower() == "etag" else v) for n, v in kept]
         if fault == "lie":
-            kept = [(n, "A" + v if n.lower() == "content-md5" else v) for n, v in kept]
+            kept = [(n, "A" + v if n.lower() in _CHECKSUMS else v) for n, v in kept]
         self._send(answer.status, kept, data, length)
         if fault == "stop":
             self.proxy.over.wait(20)

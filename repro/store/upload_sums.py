@@ -1,8 +1,10 @@
-"""The checksum that goes along with an upload: MD5, which every store of buckets compares. It proves nothing else."""
+"""The checksums that go along with an upload, by which the server finds what the way there has changed. They prove
+nothing else."""
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from typing import Protocol
 
 
@@ -23,15 +25,30 @@ class Readable(Protocol):
 
 
 def md5_of(file: Readable) -> bytes:
-    """Return the checksum of what is left of a file, which is wound back."""
+    """Return the MD5 of what is left of a file, which is wound back."""
     import hashlib
 
-    start = file.tell()
     found = hashlib.md5(usedforsecurity=False)
-    while block := file.read(1024 * 1024):
+    for block in _blocks(file):
         found.update(block)
-    file.seek(start)
     return found.digest()
+
+
+def crc32_of(file: Readable) -> int:
+    """Return the CRC-32 (of zlib, of ISO 3309) of what is left of a file, which is wound back."""
+    import zlib
+
+    found = 0
+    for block in _blocks(file):
+        found = zlib.crc32(block, found)
+    return found
+
+
+def _blocks(file: Readable) -> Iterator[bytes]:
+    start = file.tell()
+    while block := file.read(1024 * 1024):
+        yield block
+    file.seek(start)
 
 
 def base64_text(data: bytes) -> str:

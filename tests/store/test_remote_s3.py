@@ -155,6 +155,31 @@ def test_a_large_file_goes_in_parts_and_only_a_part_that_failed_goes_again(
     assert spoiled.read(OBJECT, len(data)) == data
 
 
+def test_a_pack_a_little_longer_than_a_part_goes_whole_and_with_md5_where_crc32_is_not_compared(
+    spoiled: Remote, proxy: FaultyProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote_s3, "PART", 5 * 1024 * 1024)
+    data = os.urandom(5 * 1024 * 1024 + 100_000)
+    (tmp_path / "pack").write_bytes(data)
+    proxy.spoil("", "")
+    proxy.checksums.clear()
+    spoiled.put_file(OBJECT, str(tmp_path / "pack"))
+    assert proxy.seen == ["HEAD", "PUT", "DELETE", "PUT"]  # this server took a byte with the CRC32 of another
+    assert proxy.checksums == ["x-amz-checksum-crc32", "content-md5"]
+    assert spoiled.read(OBJECT, len(data)) == data
+    assert spoiled._storage.top_names() == ["objects", "repro-remote"]
+
+
+def test_a_server_that_refuses_the_header_of_a_crc32_gets_md5(
+    spoiled: Remote, proxy: FaultyProxy, local: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote_s3, "CRC32_FROM", 1000)
+    proxy.spoil("PUT", "400 InvalidArgument")
+    proxy.checksums.clear()
+    assert spoiled.put_file(OBJECT, str(local))
+    assert proxy.checksums == ["x-amz-checksum-crc32", "content-md5"]
+
+
 def test_parts_that_cannot_be_sent_leave_nothing_under_the_name(
     spoiled: Remote, proxy: FaultyProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,7 +24,7 @@ from repro.store.storages.errors import RemoteRefused, RemoteUnreachable
 from tests.faulty_servers import faulty_proxy
 from tests.remote_servers import strict_s3_server
 
-PACK = "packs/" + "c" * 64
+PACK, OTHER = "packs/" + "c" * 64, "packs/" + "d" * 64
 
 
 @pytest.fixture(scope="module")
@@ -33,21 +33,28 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         yield port
 
 
-@pytest.fixture
-def place(port: int, s3_home: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A new bucket, as URL without options."""
+@pytest.fixture(scope="module")
+def bucket_here(port: int) -> str:
+    """One for all tests here, each of which has a prefix of its own: making one takes a second."""
     from botocore.session import Session
 
+    keys = {"aws_access_key_id": "ann", "aws_secret_access_key": "right", "region_name": "us-east-1"}
+    client = Session().create_client("s3", endpoint_url=f"http://127.0.0.1:{port}", **keys)
+    name = f"b-{uuid.uuid4()}"
+    client.create_bucket(Bucket=name)
+    client.close()
+    return name
+
+
+@pytest.fixture
+def place(bucket_here: str, s3_home: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A new prefix in the bucket, as URL without options."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "ann")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "right")
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     monkeypatch.setattr(retries, "PAUSES", (0.001, 0.002, 0.003))
     remote_s3._make_client.cache_clear()
-    name = f"b-{uuid.uuid4()}"
-    client = Session().create_client("s3", endpoint_url=f"http://127.0.0.1:{port}", region_name="us-east-1")
-    client.create_bucket(Bucket=name)
-    client.close()
-    return f"s3://{name}/p"
+    return f"s3://{bucket_here}/{uuid.uuid4()}"
 
 
 @pytest.fixture
@@ -87,6 +94,70 @@ def test_bytes_that_change_on_the_way_are_refused_by_the_server_and_sent_again(
         assert spoiled.put_file(PACK, str(local))
         assert proxy.met == 1
     assert remote.read(PACK, 100_000) == local.read_bytes()
+
+
+@pytest.fixture
+def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file that is large enough for the server to be asked whether it compares CRC32."""
+    monkeypatch.setattr(remote_s3, "CRC32_FROM", 100_000)
+    path = tmp_path / "large"
+    path.write_bytes(os.urandom(100_000))
+    return path
+
+
+def test_a_server_that_compares_crc32_is_asked_once_and_gets_no_md5(
+    port: int, place: str, remote: Remote, large: Path
+) -> None:
+    with faulty_proxy(port) as proxy:
+        other = open_remote(f"{place}?endpoint=http://127.0.0.1:{proxy.port}")
+        other.prepare()
+        proxy.checksums.clear()
+        for name in (PACK, OTHER):
+            other.put_file(name, str(large))
+        other.put_bytes("runs/a.yaml", b"x")
+        assert proxy.checksums == [*["x-amz-checksum-crc32"] * 3, "content-md5"]
+        assert remote.list("packs") == [PACK, OTHER]
+        assert "repro-compares-crc32" not in remote._storage.top_names()  # the wrong byte was refused
+
+
+@pytest.mark.parametrize("fault", ["flip", "400 BadDigest", "400 XAmzContentChecksumMismatch"])
+def test_what_a_server_refuses_for_its_crc32_goes_again_with_md5(
+    port: int, place: str, remote: Remote, large: Path, fault: str
+) -> None:
+    with faulty_proxy(port) as proxy:
+        spoiled = open_remote(f"{place}?endpoint=http://127.0.0.1:{proxy.port}")
+        spoiled.prepare()
+        proxy.checksums.clear()
+        proxy.plan = [("PUT", ""), ("PUT", fault)]
+        assert spoiled.put_file(PACK, str(large))
+        assert proxy.met == 2
+        assert proxy.checksums == [*["x-amz-checksum-crc32"] * 2, "content-md5"]
+    assert remote.read(PACK, 100_000) == large.read_bytes()
+
+
+def test_what_is_said_to_be_stored_with_another_crc32_is_removed_and_sent_again(
+    port: int, place: str, remote: Remote, large: Path
+) -> None:
+    with faulty_proxy(port) as proxy:
+        spoiled = open_remote(f"{place}?endpoint=http://127.0.0.1:{proxy.port}")
+        proxy.plan = [("PUT", ""), ("PUT", "lie")]
+        assert spoiled.put_file(PACK, str(large))
+        assert proxy.seen == ["HEAD", "PUT", "PUT", "DELETE", "PUT"]
+    assert remote.read(PACK, 100_000) == large.read_bytes()
+
+
+@pytest.mark.parametrize("fault", ["503 SlowDown", "reset"])
+def test_the_question_for_crc32_is_asked_again_where_the_server_is_busy(
+    port: int, place: str, remote: Remote, large: Path, fault: str
+) -> None:
+    with faulty_proxy(port) as proxy:
+        spoiled = open_remote(f"{place}?endpoint=http://127.0.0.1:{proxy.port}")
+        spoiled.prepare()
+        proxy.checksums.clear()
+        proxy.spoil("PUT", fault)
+        assert spoiled.put_file(PACK, str(large))
+        assert proxy.met == 1
+        assert proxy.checksums == ["x-amz-checksum-crc32"] * 3
 
 
 def test_more_files_than_one_answer_lists_are_all_listed(remote: Remote) -> None:

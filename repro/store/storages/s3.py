@@ -18,14 +18,19 @@ from repro.store.file_part import FilePart
 from repro.store.retries import TRANSIENT, GaveUp, with_retries
 from repro.store.storages import storage
 from repro.store.storages.errors import UnsupportedRemote
+from repro.store.storages.s3_checksums import Crc32Sum, Md5Sum, UploadSum, compares_crc32, says_other_bytes
 from repro.store.storages.s3_errors import s3_errors
 from repro.store.storages.s3_unfinished import end_upload, unfinished_uploads
 from repro.store.storages.storage import NothingMore, StoredFile, StreamReader, Unfinished, check_range, read_all
-from repro.store.upload_sums import base64_text, md5_of
 
 PART = 64 * 1024 * 1024
-"""Bytes from which a file goes in parts, and of each part: 10,000 parts, which S3 allows, are 640 GB."""
+"""Bytes of a part: 10,000 parts, which S3 allows, are 640 GB. What is an eighth longer at most goes whole: a pack is a
+little longer than 64 MiB, and would go in one large part and a tiny one."""
 
+CRC32_FROM = 4 * 1024 * 1024
+"""Bytes from which a file is worth the question whether the server compares CRC32, which is a fifth of MD5's work."""
+
+_CRC32_QUESTION = "repro-compares-crc32"
 _MOST_PARTS = 10_000
 _OPTIONS = ("endpoint", "profile", "region")
 _making = threading.Lock()  # of clients: two threads that need the first one make one
@@ -44,6 +49,8 @@ class S3Storage:
             UnsupportedRemote: the URL has no meaning, or botocore is not installed.
         """
         self._bucket, self._prefix, self._options = _parts_of(url)
+        self._asking = threading.Lock()
+        self._known_to_compare: bool | None = None  # CRC32
         try:
             import botocore.exceptions  # noqa: F401 (that it is there is all that is asked)
         except ImportError as error:
@@ -68,8 +75,8 @@ class S3Storage:
         """Upload a file: in one request, or in parts which become a file when all have come."""
         size = os.stat(path).st_size
         with open(path, "rb") as file:
-            if size <= PART:
-                self._put(name, file, md5_of(file))
+            if size <= PART + PART // 8:
+                self._put(name, file, self._sum_of(file, size))
             else:
                 self._put_parts(name, file, size)
         if move:
@@ -77,9 +84,7 @@ class S3Storage:
 
     def put_bytes(self, name: str, data: bytes) -> None:
         """Upload bytes in one request."""
-        import hashlib
-
-        self._put(name, data, hashlib.md5(data, usedforsecurity=False).digest())
+        self._put(name, data, self._sum_of(data, len(data)))
 
     def open(self, name: str) -> StreamReader:
         """Return a reader of one request's stream."""
@@ -160,13 +165,28 @@ class S3Storage:
                 raise
         return answer["Body"]
 
-    def _put(self, name: str, body: bytes | BinaryIO, md5: bytes) -> None:
-        with self._errors():
-            answer = self._client().put_object(
-                Bucket=self._bucket, Key=self._prefix + name, Body=body, ContentMD5=base64_text(md5)
-            )
+    def _sum_of(self, body: bytes | BinaryIO, size: int) -> UploadSum:
+        return Crc32Sum(body) if size >= CRC32_FROM and self._compares_crc32() else Md5Sum(body)
+
+    def _compares_crc32(self) -> bool:
+        with self._asking:
+            if self._known_to_compare is None:
+                key = self._prefix + _CRC32_QUESTION
+                self._known_to_compare = compares_crc32(self._client(), self._bucket, key)
+            return self._known_to_compare
+
+    def _put(self, name: str, body: bytes | BinaryIO, checksum: UploadSum) -> None:
+        try:
+            with self._errors():
+                answer = self._client().put_object(
+                    Bucket=self._bucket, Key=self._prefix + name, Body=body, **checksum.arguments()
+                )
+        except ConnectionError as error:
+            if says_other_bytes(error):
+                self._known_to_compare = False  # else one that refuses right ones too would never get it
+            raise
         with self._removed_if_wrong(name):
-            if not _is_intact(answer, md5):  # this server makes its tags otherwise: the length must do
+            if not checksum.is_confirmed(answer):  # this server makes its tags otherwise: the length must do
                 self._require_length(name, len(body) if isinstance(body, bytes) else os.fstat(body.fileno()).st_size)
 
     def _put_parts(self, name: str, file: BinaryIO, size: int) -> None:
@@ -190,13 +210,13 @@ class S3Storage:
 
     def _put_part(self, upload: dict[str, str], number: int, part: FilePart) -> str:
         """Send one part, as often as it takes: a failure must not cost the parts before it."""
-        md5 = md5_of(part)
+        checksum = Md5Sum(part)
 
         def send() -> str:
             part.seek(0)
             with self._errors():
-                answer = self._client().upload_part(**upload, PartNumber=number, Body=part, ContentMD5=base64_text(md5))
-            _is_intact(answer, md5)
+                answer = self._client().upload_part(**upload, PartNumber=number, Body=part, **checksum.arguments())
+            checksum.is_confirmed(answer)
             return str(answer["ETag"])
 
         try:
@@ -255,7 +275,7 @@ def _make_client(
             read_timeout=read_timeout,
             retries={"total_max_attempts": 1},  # `Remote` repeats
             max_pool_connections=storage.CONNECTIONS,
-            request_checksum_calculation="when_required",  # Content-MD5 is sent, which every server knows
+            request_checksum_calculation="when_required",  # one goes along that the server is known to compare
             response_checksum_validation="when_required",  # the digest is compared, whoever the server is
             s3=style,
         )
@@ -271,18 +291,3 @@ def _make_client(
 
 def _is_amazon(endpoint: str) -> bool:
     return re.search(r"\.amazonaws\.com(\.cn)?/?$", endpoint) is not None
-
-
-def _is_intact(answer: dict[str, Any], md5: bytes) -> bool:
-    """Whether the server's tag says that the bytes are those that were sent; false where it tells nothing.
-
-    Raises:
-        ConnectionError: it says that they are others. (Servers that know Content-MD5 refused them before.)
-    """
-    tag = str(answer.get("ETag", "")).strip('"').lower()
-    tells = re.fullmatch("[0-9a-f]{32}", tag) and answer.get("ServerSideEncryption", "AES256") == "AES256"
-    if not tells or "SSECustomerAlgorithm" in answer:
-        return False
-    if tag != md5.hex():
-        raise ConnectionError(f"what is stored has the checksum {tag}, and {md5.hex()} was sent")
-    return True

@@ -24,6 +24,7 @@ _PASSING = {
     "SlowDown",
     "Throttling",
     "ThrottlingException",
+    "XAmzContentChecksumMismatch",
     "XAmzContentSHA256Mismatch",
 }
 _PASSING_STATUS = {408, 429, 500, 502, 503, 504}
@@ -60,6 +61,12 @@ def s3_errors(bucket: str) -> Iterator[None]:
         raise ConnectionError(f"the answer is no answer of S3: {error}") from error
     except (exceptions.BotoCoreError, ValueError) as error:  # ValueError: an endpoint that is no URL
         raise PlaceRefuses(str(error), _CREDENTIALS) from error
+
+
+def error_code(error: BaseException | None) -> str | None:
+    """Return the code by which the server said what is wrong, None where it is no answer of its."""
+    answer = getattr(error, "response", None)
+    return str(answer.get("Error", {}).get("Code", "")) if isinstance(answer, dict) else None
 
 
 def _meaning(error: ClientError, bucket: str) -> OSError:
