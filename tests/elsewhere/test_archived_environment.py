@@ -219,13 +219,15 @@ def test_what_builds_the_projects_own_package_is_archived_as_each_runs_code_says
     make_wheel(desk.index.root / "files", "own-backend", "1.0", body=OWN_BACKEND)
     desk.index.list_wheels("own-backend")
     desk.ann.write("pyproject.toml", pyproject())
-    desk.ann.write("repro.yaml", f"remotes: {{store: {{url: {desk.remote}}}}}\n")
+    rules = "results: [who]\nrequire: {archived: store}\n"
+    desk.ann.write("repro.yaml", f"remotes: {{store: {{url: {desk.remote}}}}}\n{rules}")
     desk.install("--editable", str(desk.ann.cwd))
     first = desk.run()
     desk.ann.repro("env", "archive", first)
     assert desk.ann.repro_json("verify", first)["outside"] is None
 
     desk.ann.write("pyproject.toml", pyproject("beta ; python_version < '4'", "alpha ; python_version < '3'"))
+    desk.ann.write("train.py", "import alpha; open('who', 'w').write('again ' + alpha.WHO)\n")
     second = desk.run()
     said = desk.ann.repro("verify", second).stderr
     assert "depends on package indexes: what builds its own packages (beta) is not archived" in said
@@ -236,9 +238,15 @@ def test_what_builds_the_projects_own_package_is_archived_as_each_runs_code_says
         "the rebuild depends on package indexes: what builds its own packages (beta) is not archived"
     ]
 
+    desk.ann.git("add", "--all")
+    [refused] = desk.ann.repro_json("check", "--staged", expect=1)["findings"]
+    assert (refused["kind"], refused["path"], refused["run"]) == ("not-archived", "who", second)
+    assert "'store' has no archive of what builds its own packages (beta)" in refused["detail"]
+
     assert desk.ann.repro_json("env", "archive", second)["runs"][0]["archived_now"] is True
     assert desk.ann.repro_json("verify", second)["outside"] is None
     desk.ann.repro("push")
+    assert desk.ann.repro_json("check", "--staged")["findings"] == []
     desk.index.stop()
     bob = desk.bob.having(UV_CACHE_DIR=str(desk.bob.home / "another-uv"))
     assert bob.repro_json("rebuild", second, "--from", str(desk.remote))["findings"] == []

@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import secrets
+import shutil
 import sys
 import tempfile
 import time
@@ -21,7 +22,7 @@ from repro.env.image.engine import connect
 from repro.env.image.normalise import read_saved
 from tests.base_image import write_image
 from tests.command_line import Person
-from tests.container_engine import BASE, TestEngine
+from tests.container_engine import BASE, TestEngine, registry
 from tests.refusing_server import NO_SUCH_HOST, NOBODY_LISTENS, REFUSALS, refusing_server
 
 
@@ -154,6 +155,33 @@ def test_a_registry_that_refuses_fails_or_is_not_there_is_a_remotes_failure(imag
     assert "connection refused" in error_at(NOBODY_LISTENS.removeprefix("http://"))["message"]
     assert error_at(NO_SUCH_HOST.removeprefix("http://"))["id"] == "registry"
     assert not (imaged.cwd / "image.lock").exists()
+
+
+def test_a_locked_image_that_nobody_has_any_more_is_named_before_a_run(
+    imaged: Person, client: docker.DockerClient, tmp_path: Path
+) -> None:
+    with registry(tmp_path / "registry") as address:
+        name = f"{address}/pinned"
+        dockerfile = io.BytesIO(f"FROM {BASE}\nLABEL one={secrets.token_hex(8)}\n".encode())
+        image, _ = client.images.build(fileobj=dockerfile)
+        image.tag(name, "1")
+        client.images.push(name, tag="1")
+        imaged.write("repro.yaml", f"environment:\n  image: {name}:1\n")
+        imaged.repro("env", "lock")
+        imaged.repro("run", "--", "true")
+        client.images.remove(str(image.id), force=True)
+        shutil.rmtree(tmp_path / "registry" / "data" / "docker")
+        error = imaged.repro_json("env", "show", expect=3)["error"]
+        assert error["id"] == "no-such-image"
+        assert f"the engine does not have the locked image {str(image.id)[:19]}: " in error["message"]
+        assert f"{name}@sha256:" in error["message"]
+        assert "`repro env create RUN` brings it from an archive" in error["hint"]
+        done = imaged.repro("run", "--", "true", expect=125)
+        assert error["message"] in done.stderr
+        assert len(imaged.runs()) == 1
+        assert imaged.repro_json("env", "archive", expect=3)["error"]["id"] == "not-archivable"
+    assert imaged.repro_json("env", "show", expect=5)["error"]["id"] == "registry", "nobody knows whether it has it"
+    assert imaged.repro_json("env", "archive", expect=5)["error"]["id"] == "registry"
 
 
 def test_an_image_for_another_processor_is_named_before_the_start(

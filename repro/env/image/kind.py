@@ -11,7 +11,7 @@ from repro.env.image.engine import NoDockerSdk, NoEngine, connect, engine_at
 from repro.env.image.identity import find_image
 from repro.env.kinds import Archived, ArchiveRequest, Captured, EnvironmentPlan, LockRequest, RealiseRequest
 from repro.env.realised import ContainerEnvironment
-from repro.errors import ReproError
+from repro.errors import RemoteError, ReproError
 from repro.model.environments.environment import Environment, ImageEnvironment
 from repro.model.finding import Finding
 
@@ -123,6 +123,7 @@ def archive(environment: Environment, request: ArchiveRequest) -> Archived:
 
     Raises:
         NoDockerSdk, NoEngine, EngineRefused, EngineStopped: there is no engine that has it.
+        RegistryUnreachable: whether a registry has it is not known.
     """
     from repro.env.image.archive import store_image
     from repro.env.image.lock import pull_exactly
@@ -132,8 +133,10 @@ def archive(environment: Environment, request: ArchiveRequest) -> Archived:
     if find_image(engine, wanted.image, wanted.references) is None:
         errors = [] if request.offline else pull_exactly(engine, wanted)
         if errors is not None:
-            detail = _not_had(wanted, errors, offline=request.offline).message
-            return Archived((), (Finding("environment-unarchived", detail),))
+            error = _not_had(wanted, errors, offline=request.offline)
+            if isinstance(error, RemoteError):
+                raise error
+            return Archived((), (Finding("environment-unarchived", error.message),))
     return Archived(store_image(engine, wanted.image, request.sink, request.known))
 
 

@@ -125,7 +125,7 @@ def bring_locked(engine: Engine, locked: ImageEnvironment, request: LockRequest)
     """See to it that the engine has the locked image: from a registry by its digest, or by building it again.
 
     Raises:
-        NoSuchImage: it cannot be had.
+        NoSuchImage: it cannot be had; RegistryUnreachable: whether a registry has it is not known.
         OtherImage: what came is another one.
     """
     if find_image(engine, locked.image, locked.references) is not None:
@@ -144,10 +144,11 @@ def bring_locked(engine: Engine, locked: ImageEnvironment, request: LockRequest)
             return
         reasons.append("a build of the same Dockerfile gave another image")
     words = "; ".join(reasons) or "no registry is known to have it"
-    raise NoSuchImage(
-        f"the engine does not have the locked image sha256:{locked.image[:12]}: {words}",
-        "`repro env create RUN` brings it from an archive; `repro env lock` locks what can be had now",
-    )
+    message = f"the engine does not have the locked image sha256:{locked.image[:12]}: {words}"
+    hint = "`repro env create RUN` brings it from an archive; `repro env lock` locks what can be had now"
+    if any(isinstance(error, RegistryUnreachable) for error in errors):
+        raise RegistryUnreachable(message, f"try again where the registry can be reached; {hint}")
+    raise NoSuchImage(message, hint)
 
 
 def pull_exactly(engine: Engine, environment: ImageEnvironment) -> list[ReproError] | None:
