@@ -151,6 +151,21 @@ def test_pips_part_is_had_from_an_archive_without_any_index(channel: Path, wheel
     assert says(f"{made.bin_dir}/alpha") == "alpha 1.0"
 
 
+def test_pips_part_is_had_from_uvs_cache_and_no_index_is_asked_again(
+    channel: Path, wheels: SmallIndex, tmp_path: Path
+) -> None:
+    cache = str(tmp_path / "uv")
+    text = wish(channel, "words", "{pip: [alpha]}")
+    locked = one_of(lock(text, tmp_path, UV_DEFAULT_INDEX=wheels.url, UV_CACHE_DIR=cache))
+    made = make(locked, tmp_path, UV_DEFAULT_INDEX=wheels.url, UV_CACHE_DIR=cache)
+    assert any(path.endswith(".whl") for path in wheels.requests)
+    shutil.rmtree(made.prefix)
+    wheels.requests.clear()
+    made = make(locked, tmp_path, UV_DEFAULT_INDEX=wheels.url, UV_CACHE_DIR=cache)
+    assert says(f"{made.bin_dir}/alpha") == "alpha 1.0"
+    assert wheels.requests == []
+
+
 def test_variables_that_a_package_asks_for_are_set(channel: Path, tmp_path: Path) -> None:
     made = make(one_of(lock(wish(channel, "settings"), tmp_path)), tmp_path)
     assert made.child_environ({"PATH": "/usr/bin", "PYTHONPATH": "x"}) == {

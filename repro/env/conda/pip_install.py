@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from glob import glob
 
+from repro.env.pip.cache_first import run_cache_first
 from repro.env.pip.install_failures import failure_of
 from repro.env.pip.realise import vcs_requirement, verified_wheel
 from repro.env.pip.uv_process import UvFailure, UvResult, index_arguments, run_uv
@@ -48,8 +49,8 @@ def install_pip_part(
 ) -> None:
     """Install what a lock has of pip, and what came from elsewhere, without looking for dependencies.
 
-    A hash finds the same file on any index, so the user's own are asked first, and the lock's URLs where these do not
-    have a file.
+    A hash finds the same file anywhere: what is archived is taken, else what uv's cache has; then the user's indexes
+    are asked, and the lock's URLs where these do not have a file.
 
     Args:
         packages: of a lock; those of conda are left out.
@@ -122,7 +123,7 @@ def _install(
     command = ["pip", "install", "--quiet", "--no-deps", "--require-hashes", "--break-system-packages"]
     command += [] if any(wheel.is_built for wheel in wheels) else ["--no-build"]
     command += ["--python", os.path.join(prefix, "bin", "python"), "--find-links", here, "-r", listed]
-    return run_uv([*command, *index_arguments(environ, offline)], environ, os.path.dirname(prefix))
+    return run_cache_first([*command, *index_arguments(environ, offline)], environ, os.path.dirname(prefix))
 
 
 def _rename_interpreter(prefix: str, final: str, scripts: set[str]) -> None:

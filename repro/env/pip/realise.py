@@ -10,9 +10,10 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 
 from repro.env.environment_cache import cached_environment, environment_key, interpreter_place, make_environment
+from repro.env.pip.cache_first import run_cache_first
 from repro.env.pip.install_failures import EnvironmentNotMade, TamperedWheel, UnsafeInstall, failure_of
 from repro.env.pip.lock_file import parse_lock
-from repro.env.pip.uv_process import UvFailure, index_arguments, run_uv
+from repro.env.pip.uv_process import UvResult, index_arguments, run_uv
 from repro.env.realised import PrefixEnvironment
 from repro.env.shared_files import protect_distributions
 from repro.model.dataclass import dataclass
@@ -20,7 +21,6 @@ from repro.model.environments.archive import ArchivedFile
 from repro.model.environments.distribution_names import check_git_install
 from repro.model.environments.environment import PipEnvironment, VcsInstall, WheelInstall
 
-_NOT_FOUND = (UvFailure.OFFLINE, UvFailure.ABSENT, UvFailure.HASH)
 _REMOVED = (
     "PYTHONHOME",
     "PYTHONPATH",
@@ -168,19 +168,9 @@ class _Builder:
         protect_distributions(prefix)
 
     def sync(self, what: list[str]) -> None:
-        """Install by hash, from uv's cache alone where that has everything: an index would answer nothing else.
-
-        uv looks for all packages before it installs one. A failure that is not about finding them may have left half
-        of a package, which a second call would take for installed.
-        """
-        command = ["pip", "sync", "--quiet", *what, *self.index()]
-        if "--offline" not in command:
-            result = run_uv([*command, "--offline"], self.environ, self.cwd)
-            if not result.returncode:
-                return
-            if result.failure not in _NOT_FOUND:
-                raise failure_of(result, "install the locked packages")
-        self.run(command, "install the locked packages")
+        """Install by hash."""
+        result = run_cache_first(["pip", "sync", "--quiet", *what, *self.index()], self.environ, self.cwd)
+        self.raise_failure(result, "install the locked packages")
 
     def requirements(self) -> bytes | None:
         """Return what is installed by hash: the lock, and, of an archive, the wheels that were made of commits.
@@ -199,7 +189,10 @@ class _Builder:
 
     def run(self, command: list[str], doing: str) -> None:
         """Run uv or raise what went wrong."""
-        result = run_uv(command, self.environ, self.cwd)
+        self.raise_failure(run_uv(command, self.environ, self.cwd), doing)
+
+    def raise_failure(self, result: UvResult, doing: str) -> None:
+        """Raise what went wrong, if something did."""
         if result.returncode:
             raise failure_of(result, doing, from_archive=self.archive is not None)
 
