@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from repro.model.environments.environment import PipEnvironment
 
-_MARK = "repro-environment.json"
+MARK = "repro-environment.json"
+"""The file in a complete environment that says what it was when it was made."""
+
 TEMPORARY = "tmp-"
 _LEFT_OVER_S = 24 * 3600
 _FORMAT = 1
@@ -63,7 +65,7 @@ def cached_environment(envs_dir: str, key: str) -> str | None:
     """
     prefix = os.path.join(envs_dir, key)
     try:
-        with open(os.path.join(prefix, _MARK), encoding="utf-8") as file:
+        with open(os.path.join(prefix, MARK), encoding="utf-8") as file:
             marked = json.load(file)
         if marked == _mark(prefix):
             return prefix
@@ -89,20 +91,29 @@ def make_environment(envs_dir: str, key: str, build: Callable[[str], None], plac
         OSError: the folder cannot be written.
         whatever `build` raises; nothing is left then.
     """
-    import shutil
-
     os.makedirs(envs_dir, exist_ok=True)
     remove_left_overs(envs_dir)
     temporary = _temporary_folder(envs_dir, place)
     try:
         made = os.path.join(temporary, "env")
         build(made)
-        with open(os.path.join(made, _MARK), "w", encoding="utf-8") as file:
+        with open(os.path.join(made, MARK), "w", encoding="utf-8") as file:
             json.dump(_mark(made), file)
             file.flush()
             os.fsync(file.fileno())
         return _put_in_place(envs_dir, key, made, temporary)
     finally:
+        _remove(temporary)
+
+
+def _remove(temporary: str) -> None:
+    try:  # what has mostly no folder in it any more
+        for name in os.listdir(temporary):
+            os.unlink(os.path.join(temporary, name))
+        os.rmdir(temporary)
+    except OSError:
+        import shutil
+
         shutil.rmtree(temporary, ignore_errors=True)
 
 
@@ -157,11 +168,12 @@ def _mark(prefix: str) -> dict[str, list[str]]:
 
 def remove_left_overs(envs_dir: str) -> None:
     """Remove what killed processes left a day ago or longer: folders whose names begin with `TEMPORARY`."""
-    import shutil
     import time
 
     for name in os.listdir(envs_dir):
         path = os.path.join(envs_dir, name)
         with contextlib.suppress(FileNotFoundError):
             if name.startswith(TEMPORARY) and time.time() - os.stat(path).st_mtime > _LEFT_OVER_S:
+                import shutil
+
                 shutil.rmtree(path, ignore_errors=True)

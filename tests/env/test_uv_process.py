@@ -78,6 +78,12 @@ def test_uv_gets_neither_the_active_environment_nor_what_weakens_hashes() -> Non
     assert (passed["UV_INDEX"], passed["A"]) == ("u", "b")
 
 
+def test_who_uses_no_network_reads_no_certificates() -> None:
+    certificates = {"SSL_CERT_FILE": "/f", "SSL_CERT_DIR": "/d", "PIP_CERT": "/p"}
+    assert uv_environ(certificates).items() >= {("SSL_CERT_FILE", "/f"), ("SSL_CERT_DIR", "/d")}
+    assert not uv_environ(certificates, offline=True).keys() & {"SSL_CERT_FILE", "SSL_CERT_DIR"}
+
+
 def test_pips_settings_are_passed_on_where_uv_has_none_of_its_own() -> None:
     pips = {"PIP_INDEX_URL": "https://i", "PIP_EXTRA_INDEX_URL": "https://e https://f", "PIP_FIND_LINKS": "/a  /b"}
     passed = uv_environ(pips)

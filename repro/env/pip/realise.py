@@ -10,10 +10,11 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 
 from repro.env.environment_cache import cached_environment, environment_key, interpreter_place, make_environment
+from repro.env.pip.bare_venv import make_venv
 from repro.env.pip.cache_first import run_cache_first
 from repro.env.pip.install_failures import EnvironmentNotMade, TamperedWheel, UnsafeInstall, failure_of
 from repro.env.pip.lock_file import parse_lock
-from repro.env.pip.uv_process import UvResult, index_arguments, run_uv
+from repro.env.pip.uv_process import UvResult, find_uv, index_arguments, run_uv
 from repro.env.realised import PrefixEnvironment
 from repro.env.shared_files import protect_distributions
 from repro.model.dataclass import dataclass
@@ -74,7 +75,9 @@ def realise(
     _check(environment, lock)
     key = environment_key(environment, interpreter)
     prefix = cached_environment(envs_dir, key)
-    builder = _Builder(environment, lock, wheels, interpreter, environ, checkout_root or envs_dir, offline, archive)
+    builder = _Builder(
+        environment, lock, wheels, interpreter, envs_dir, environ, checkout_root or envs_dir, offline, archive
+    )
     if prefix is None:
         prefix = make_environment(envs_dir, key, builder.build, interpreter_place(interpreter))
     if environment.project and checkout_root is not None:
@@ -142,6 +145,7 @@ class _Builder:
     lock: bytes | None
     wheels: Mapping[str, str]
     interpreter: str
+    envs_dir: str
     environ: Mapping[str, str]
     cwd: str
     offline: bool
@@ -150,8 +154,7 @@ class _Builder:
     def build(self, prefix: str) -> None:
         """Make the venv, then the locked packages, then wheels and commits, each without its dependencies."""
         wheels = [verified_wheel(wheel, self.wheels.get(wheel.name)) for wheel in self.environment.wheels]
-        command = ["venv", "--quiet", "--relocatable", "--no-project", "--python", self.interpreter, prefix]
-        self.run(command, f"make a virtual environment with {self.interpreter}")
+        self.venv(prefix)
         python = os.path.join(prefix, "bin", "python")
         requirements = self.requirements()
         if requirements is not None:
@@ -166,6 +169,14 @@ class _Builder:
             commits = [vcs_requirement(v) for v in self.environment.vcs]
             self.run([*install, *self.index(), *commits], "install what was recorded by its commit")
         protect_distributions(prefix)
+
+    def venv(self, prefix: str) -> None:
+        """Make the venv: a copy of one that uv has made for the interpreter, beside the environments."""
+        command = ["venv", "--quiet", "--relocatable", "--no-project", "--python", self.interpreter]
+        doing = f"make a virtual environment with {self.interpreter}"
+        venvs_dir = os.path.join(os.path.dirname(self.envs_dir), "venvs")
+        uv = find_uv(self.environ)
+        make_venv(prefix, self.interpreter, uv, venvs_dir, lambda path: self.run([*command, path], doing))
 
     def sync(self, what: list[str]) -> None:
         """Install by hash."""

@@ -186,7 +186,7 @@ def run_uv(arguments: Sequence[str], environ: Mapping[str, str], cwd: str, stdin
     done = subprocess.run(
         [find_uv(environ), *arguments],
         cwd=cwd,
-        env=uv_environ(environ),
+        env=uv_environ(environ, offline="--offline" in arguments),
         input=stdin.encode(),
         capture_output=True,
         check=False,
@@ -195,12 +195,13 @@ def run_uv(arguments: Sequence[str], environ: Mapping[str, str], cwd: str, stdin
     return UvResult(done.returncode, done.stdout.decode("utf-8", "replace"), stderr)
 
 
-def uv_environ(environ: Mapping[str, str]) -> dict[str, str]:
+def uv_environ(environ: Mapping[str, str], *, offline: bool = False) -> dict[str, str]:
     """Return the variables that `uv` gets: the user's, with pip's index settings (variables, files) in uv's words.
 
     uv's own variables win over pip's. pip considers all indexes alike, so where an index is taken over from pip,
     uv is told to do the same; hashes guard the choice. Packages are copied where they cannot be linked without uv's
-    warning about it.
+    warning about it. Of who uses no network, it reads no certificates: that takes a tenth of the time that it takes
+    to install a hundred packages.
     """
     passed = {name: value for name, value in with_pip_config(environ).items() if name not in _NOT_INHERITED}
     if "UV_DEFAULT_INDEX" not in passed and "UV_INDEX_URL" not in passed and passed.get("PIP_INDEX_URL"):
@@ -214,6 +215,9 @@ def uv_environ(environ: Mapping[str, str]) -> dict[str, str]:
         passed.setdefault("UV_KEYRING_PROVIDER", passed["PIP_KEYRING_PROVIDER"])
     if passed.get("PIP_CERT"):
         passed.setdefault("SSL_CERT_FILE", passed["PIP_CERT"])
+    if offline:
+        for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+            passed.pop(name, None)
     passed["UV_PYTHON_DOWNLOADS"] = "manual"  # only when it is called for that
     passed["UV_NO_PROGRESS"] = "1"
     passed["NO_COLOR"] = "1"
