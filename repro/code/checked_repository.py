@@ -18,14 +18,15 @@ from repro.code.repository import MissingCommit
 from repro.code.repository_to_check import repository_to_check
 from repro.errors import UsageError
 from repro.model.names import name_to_text
+from repro.model.pattern import pattern
 
 if TYPE_CHECKING:
     from dulwich.repo import Repo
 
-_FULL = re.compile(rb"[0-9a-f]{40}")
-_SHORT = re.compile(rb"[0-9a-f]{4,39}")
-_REVISION = re.compile(rb"(.+?)((?:[~^][0-9]*)*)", re.DOTALL)
-_STEP = re.compile(rb"([~^])([0-9]{0,6})")
+_FULL = pattern(rb"[0-9a-f]{40}")
+_SHORT = pattern(rb"[0-9a-f]{4,39}")
+_REVISION = pattern(rb"(.+?)((?:[~^][0-9]*)*)", re.DOTALL)
+_STEP = pattern(rb"([~^])([0-9]{0,6})")
 _PLACES = (b"%s", b"refs/%s", b"refs/tags/%s", b"refs/heads/%s", b"refs/remotes/%s", b"refs/remotes/%s/HEAD")
 """Where git looks for a ref. Source: git's Documentation/revisions.txt."""
 _HEADS = b"refs/heads/"
@@ -155,9 +156,9 @@ class CheckedRepository:
 
         if _FULL.fullmatch(name):
             return self._peeled(name)
-        for pattern in _PLACES:
+        for place in _PLACES:
             with contextlib.suppress(KeyError, ValueError):  # a name that no ref may have
-                return self._peeled(bytes(self._repo.refs[Ref(pattern % name)]))
+                return self._peeled(bytes(self._repo.refs[Ref(place % name)]))
         if not _SHORT.fullmatch(name):
             return None
         commits = {self._peeled(bytes(oid)) for oid in self._repo.object_store.iter_prefix(name)} - {None}

@@ -9,6 +9,7 @@ from hashlib import sha1
 from repro.errors import IntegrityError
 from repro.model.dataclass import dataclass
 from repro.model.names import name_to_text
+from repro.model.pattern import pattern
 
 MODE_FILE = 0o100644
 MODE_EXECUTABLE = 0o100755
@@ -18,7 +19,7 @@ MODE_GITLINK = 0o160000
 
 EMPTY_TREE = b"4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
-_ENTRY = re.compile(rb"([0-7]{5,6}) ([^\0]+)\0(.{20})", re.DOTALL)
+_ENTRY = pattern(rb"([0-7]{5,6}) ([^\0]+)\0(.{20})", re.DOTALL)
 
 
 class BadGitObject(IntegrityError):
@@ -101,7 +102,7 @@ class CommitHeader:
     parents: tuple[bytes, ...]
 
 
-_HEADER = re.compile(rb"tree ([0-9a-f]{40})\n((?:parent [0-9a-f]{40}\n)*)author [^\n]*\ncommitter [^\n]*\n")
+_HEADER = pattern(rb"tree ([0-9a-f]{40})\n((?:parent [0-9a-f]{40}\n)*)author [^\n]*\ncommitter [^\n]*\n")
 
 
 def parse_commit(data: bytes) -> CommitHeader:

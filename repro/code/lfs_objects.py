@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from repro.model.dataclass import dataclass
+from repro.model.pattern import pattern
 
 if TYPE_CHECKING:
     from dulwich.repo import Repo
 
 _START = b"version https://git-lfs.github.com/spec/v1\n"
-_OID = re.compile(rb"^oid sha256:([0-9a-f]{64})$", re.MULTILINE)
-_SIZE = re.compile(rb"^size ([0-9]{1,18})$", re.MULTILINE)
+_OID = pattern(rb"^oid sha256:([0-9a-f]{64})$", re.MULTILINE)
+_SIZE = pattern(rb"^size ([0-9]{1,18})$", re.MULTILINE)
 _LONGEST = 1024
 _BLOCK = 1 << 20
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -11,11 +10,12 @@ from repro.code import git_objects as git
 from repro.code.pack_format import BLOB, COMMIT, KIND_NAMES, TAG, TREE
 from repro.code.repository import MissingCommit, open_repository
 from repro.model.names import name_to_text
+from repro.model.pattern import pattern
 
 if TYPE_CHECKING:
     from dulwich.repo import Repo
 
-_TIME = re.compile(rb"\ncommitter [^\n]*> (-?\d+) [+-]\d+\n")
+_TIME = pattern(rb"\ncommitter [^\n]*> (-?\d+) [+-]\d+\n")
 
 
 def read_object(repo: Repo, oid: bytes, kind: int) -> bytes:

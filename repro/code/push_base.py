@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -11,12 +10,13 @@ from repro.code.object_reader import find_entry, peeled_commit, read_object
 from repro.code.pack_format import BLOB
 from repro.code.repository_to_check import repository_to_check
 from repro.model.dataclass import dataclass
+from repro.model.pattern import pattern
 
 if TYPE_CHECKING:
     from dulwich.objects import ObjectID
     from dulwich.repo import Repo
 
-_ID = re.compile(r"[0-9a-f]{40}")
+_ID = pattern(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from repro.errors import CannotProceed
 from repro.model.dataclass import dataclass, field
 from repro.model.finding import Finding
 from repro.model.names import UnsafePath, check_name, name_to_text
+from repro.model.pattern import pattern
 from repro.model.secret_names import looks_secret
 from repro.model.tree import MAX_DEPTH
 
@@ -35,7 +35,7 @@ the size from which git hosts warn."""
 
 
 # What `check_name` may refuse of the names that a file system takes; it costs too much to ask it of every name.
-_SUSPECT = re.compile(rb"(?i)\.git|git~|\xe2[\x80\x81]|\xef\xbb\xbf")
+_SUSPECT = pattern(rb"(?i)\.git|git~|\xe2[\x80\x81]|\xef\xbb\xbf")
 
 
 class TooLarge(CannotProceed):

@@ -6,9 +6,10 @@ import os
 import re
 
 from repro.code.index_file import BadIndex, parse_index
+from repro.model.pattern import pattern
 
 # What changes where the index is, or how it is to be read; a word of it in a name of a branch costs only the shortcut.
-_SPECIAL = re.compile(rb"extensions|include|worktree|repositoryformatversion\s*=\s*[^0\s]|bare(?!\s*=\s*false)", re.I)
+_SPECIAL = pattern(rb"extensions|include|worktree|repositoryformatversion\s*=\s*[^0\s]|bare(?!\s*=\s*false)", re.I)
 
 
 def tracked_paths(root: str) -> list[bytes]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 
 from repro.data.open_safely import naming, parent_of
 from repro.data.pointer import replace_file
 from repro.errors import CannotProceed
 from repro.model.names import RelPath, name_to_text
+from repro.model.pattern import pattern
 
 _FILE = b".gitignore"
-_SPECIAL = re.compile(rb"[\\*?\[]")
+_SPECIAL = pattern(rb"[\\*?\[]")
 _MAX_BYTES = 16 * 1024 * 1024
 
 

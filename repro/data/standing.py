@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Iterator
 
@@ -14,10 +13,11 @@ from repro.model.content import Content, Kind, ObjectRef
 from repro.model.dataclass import dataclass
 from repro.model.links import object_named_by
 from repro.model.names import RelPath, check_path, name_to_text
+from repro.model.pattern import pattern
 from repro.model.tree import MAX_DEPTH, BadTree, Entry
 from repro.model.tree_objects import TreeSource, check_sum
 
-TEMP = re.compile(rb"\.repro-tmp-[0-9a-f]{16}")
+TEMP = pattern(rb"\.repro-tmp-[0-9a-f]{16}")
 """What a write that was killed leaves behind; swept by the next checkout."""
 
 

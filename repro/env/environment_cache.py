@@ -10,8 +10,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
+
+from repro.model.digest import digest_of, hex_of
 
 if TYPE_CHECKING:
     from repro.model.environments.environment import PipEnvironment
@@ -21,7 +23,7 @@ MARK = "repro-environment.json"
 
 TEMPORARY = "tmp-"
 _LEFT_OVER_S = 24 * 3600
-_FORMAT = 1
+_FORMAT = 2
 
 
 def environment_key(environment: PipEnvironment, interpreter: str) -> str:
@@ -29,8 +31,6 @@ def environment_key(environment: PipEnvironment, interpreter: str) -> str:
 
     Project installs are not part of it: they are made in a copy.
     """
-    import hashlib
-
     real = os.path.realpath(interpreter)
     stat = os.stat(real)
     facts = {
@@ -40,7 +40,7 @@ def environment_key(environment: PipEnvironment, interpreter: str) -> str:
         "vcs": [[v.name, v.vcs, v.url, v.commit, v.subdirectory] for v in environment.vcs],
         "wheels": [[w.name, w.file, w.sha256] for w in environment.wheels],
     }
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
+    return hex_of(digest_of(json.dumps(facts, sort_keys=True).encode()))[:32]
 
 
 def interpreter_place(interpreter: str) -> str:
@@ -50,11 +50,11 @@ def interpreter_place(interpreter: str) -> str:
     keeps the answer by the path (and the time stamp of the file that the path leads to). The path of a venv that is
     made for the same file is therefore the same.
     """
-    import hashlib
-
     real = os.path.realpath(interpreter)
     stat = os.stat(real)
-    return hashlib.sha256(f"{real}\0{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}".encode()).hexdigest()[:16]
+    return hex_of(
+        digest_of(f"{real}\0{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}".encode(errors="surrogateescape"))
+    )[:16]
 
 
 def cached_environment(envs_dir: str, key: str) -> str | None:
@@ -106,6 +106,21 @@ def make_environment(envs_dir: str, key: str, build: Callable[[str], None], plac
         _remove(temporary)
 
 
+@contextlib.contextmanager
+def folder_for_now(envs_dir: str) -> Iterator[str]:
+    """Give a folder for what only one command needs, on the disk of the environments.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    os.makedirs(envs_dir, exist_ok=True)
+    folder = _temporary_folder(envs_dir, None)
+    try:
+        yield folder
+    finally:
+        _remove(folder)
+
+
 def _remove(temporary: str) -> None:
     try:  # what has mostly no folder in it any more
         for name in os.listdir(temporary):
@@ -123,9 +138,9 @@ def _temporary_folder(envs_dir: str, place: str | None) -> str:
         with contextlib.suppress(FileExistsError):
             os.mkdir(path, 0o700)
             return path
-    import tempfile
-
-    return tempfile.mkdtemp(prefix=TEMPORARY, dir=envs_dir)
+    path = os.path.join(envs_dir, TEMPORARY + os.urandom(8).hex())
+    os.mkdir(path, 0o700)
+    return path
 
 
 def _put_in_place(envs_dir: str, key: str, made: str, temporary: str) -> str:

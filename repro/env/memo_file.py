@@ -8,16 +8,15 @@ import os
 
 def write_memo(path: str, text: str) -> None:
     """Remember a text, as UTF-8, whole or not at all; its folder is made. A failure is passed over."""
-    import tempfile
-
     with contextlib.suppress(OSError):
         folder = os.path.dirname(path)
         os.makedirs(folder, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=folder, prefix="tmp-")
+        temporary = os.path.join(folder, f"tmp-{os.urandom(8).hex()}")
         try:
-            with open(descriptor, "w", encoding="utf-8") as file:
+            with open(temporary, "x", encoding="utf-8") as file:
                 file.write(text)
             os.replace(temporary, path)
         except OSError:
-            os.unlink(temporary)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
             raise

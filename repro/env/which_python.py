@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 
 from repro.errors import CannotProceed
+from repro.model.pattern import pattern
 
-_PYTHON_NAME = re.compile(r"(?:python|pypy)(?:\d+(?:\.\d+)*t?)?")
-_SHELL_TRAMPOLINE = re.compile(r"'''exec' (?:\"([^\"]+)\"|'([^']+)'|(\S+))")
-_BESIDE_THE_SCRIPT = re.compile(r"dirname .*realpath .*\)\"/'?([\w.]+)'?")
+_PYTHON_NAME = pattern(r"(?:python|pypy)(?:\d+(?:\.\d+)*t?)?")
+_SHELL_TRAMPOLINE = pattern(r"'''exec' (?:\"([^\"]+)\"|'([^']+)'|(\S+))")
+_BESIDE_THE_SCRIPT = pattern(r"dirname .*realpath .*\)\"/'?([\w.]+)'?")
 _SHEBANG_BYTES = 4096
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import re
 import shutil
 import subprocess
 import tempfile
@@ -17,9 +16,10 @@ from collections.abc import Iterable, Sequence
 
 from repro.execution.strace import Strace, traced
 from repro.model.dataclass import dataclass
+from repro.model.pattern import pattern
 from repro.model.watching.strace_syntax import CALLS
 
-_LIBRARY = re.compile(r"(?:=> )?(/\S+) \(0x[0-9a-f]+\)")
+_LIBRARY = pattern(r"(?:=> )?(/\S+) \(0x[0-9a-f]+\)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import NewType
 
 from repro.errors import IntegrityError
+from repro.model.pattern import pattern
 
 Digest = NewType("Digest", str)
 """`b3:<64 hex>`. Made by `digest_of` or `parse_digest` only."""
 
-_DIGEST = re.compile(r"b3:[0-9a-f]{64}")
+_DIGEST = pattern(r"b3:[0-9a-f]{64}")
 
 
 class BadDigest(IntegrityError):

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 
 from repro.errors import UsageError
 from repro.model.dataclass import dataclass, field
 from repro.model.finding import Finding
 from repro.model.live_records import PackUse
+from repro.model.pattern import pattern
 
 DEFAULT_GRACE = 14 * 86400.0
 """Seconds; git's own, for the same reason: longer than any work that has stored something and not yet recorded it."""
 
-_TIME = re.compile(r"(\d{1,6})\s*(d|h|min|s)?")
+_TIME = pattern(r"(\d{1,6})\s*(d|h|min|s)?")
 _SECONDS = {"d": 86400.0, "h": 3600.0, "min": 60.0, "s": 1.0, None: 1.0}
 
 

@@ -5,10 +5,10 @@ Source: git's `convert.c` (`gather_stats`, `convert_is_binary`, `will_convert_lf
 
 from __future__ import annotations
 
-import re
+from repro.model.pattern import pattern
 
-_LONE_CR = re.compile(rb"\r(?!\n)")
-_LONE_LF = re.compile(rb"(?<!\r)\n")
+_LONE_CR = pattern(rb"\r(?!\n)")
+_LONE_LF = pattern(rb"(?<!\r)\n")
 _STRANGE = bytes(code for code in range(32) if code not in b"\b\t\n\r\x1b\f") + b"\x7f"
 _PLAIN = bytes(range(32, 127)) + bytes(range(128, 256)) + b"\b\t\x1b\f"
 

@@ -11,11 +11,12 @@ from typing import Any
 from repro.model.dataclass import dataclass
 from repro.model.manifest import Manifest
 from repro.model.names import is_within, name_to_text
+from repro.model.pattern import pattern
 from repro.model.recipe import ROOT
 from repro.model.strict_yaml import resolve_plain
 
-_SAFE = re.compile(rb"[A-Za-z0-9_@%+=:,./-]+")
-_PATHSPEC = re.compile(rb"[*?\[\\]|\A:")  # what git would not take as it stands
+_SAFE = pattern(rb"[A-Za-z0-9_@%+=:,./-]+")
+_PATHSPEC = pattern(rb"[*?\[\\]|\A:")  # what git would not take as it stands
 _LONGEST = 600
 RECORDS = b".repro"
 RUNS = RECORDS + b"/runs"

@@ -10,6 +10,7 @@ import re
 from typing import NewType
 
 from repro.errors import IntegrityError
+from repro.model.pattern import pattern
 
 RelPath = NewType("RelPath", bytes)
 """A path relative to the project's root: raw bytes, `/` between components, checked by `check_path`."""
@@ -19,10 +20,10 @@ MAX_PATH = 4096
 
 # C0 and C1 controls, DEL, zero-width and bidirectional marks, line and paragraph separators, the BOM: what
 # could hide in a terminal or break a line. A fixed list, not str.isprintable: that changes with Python.
-_HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\udc80-\udcff\\\\]")
+_HIDDEN = pattern("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\udc80-\udcff\\\\]")
 # Characters that a file system may not see, or not at all, are several bytes from 0x80 on each.
-_MAYBE_GIT = re.compile(rb"(?i)(?:\A|\0)[\x80-\xff]*(?:\.[\x80-\xff]*)?g[\x80-\xff]*i[\x80-\xff]*t")
-_ESCAPE = re.compile(rb"\\(?:\\|x([0-9a-f]{2}))")
+_MAYBE_GIT = pattern(rb"(?i)(?:\A|\0)[\x80-\xff]*(?:\.[\x80-\xff]*)?g[\x80-\xff]*i[\x80-\xff]*t")
+_ESCAPE = pattern(rb"\\(?:\\|x([0-9a-f]{2}))")
 
 
 class UnsafePath(IntegrityError):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from repro.model.determinism import PARAMETER_PREFIX
+from repro.model.pattern import pattern
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NAME = pattern(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def parameter_variables(parameters: Mapping[str, Any]) -> dict[str, str]:

@@ -11,21 +11,22 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from repro.model.pattern import pattern
 from repro.model.yaml_positions import KeyPath, Position
 
 _MOST = 32 * 1024  # characters; beyond, the parser is as fast, its import counted
 _DEEPEST = 20
-_NOTHING = re.compile(r" *(?:#.*)?")
+_NOTHING = pattern(r" *(?:#.*)?")
 _QUOTED = r"\"[^\"\\]*\"|'[^']*'"
 # Several words are one text, with one blank between two; a colon before a blank would make a key of what is before it.
 _WORD = rf"[A-Za-z0-9_./](?:[A-Za-z0-9_./@+=&?%~()\[\],;<>-]|:(?! )| (?=[^ #:]))*(?<!:)|{_QUOTED}"
 # Between brackets, YAML means more by a colon and a question mark.
 _LISTED = rf"(?:[A-Za-z0-9_./][A-Za-z0-9_./@+=~-]*|{_QUOTED})"
-_IN_LIST = re.compile(_LISTED)
+_IN_LIST = pattern(_LISTED)
 _KEY = r"[A-Za-z_][A-Za-z0-9_.-]{0,99}"
 _PAIR = rf"{_KEY}: +{_LISTED}"
-_IN_MAPPING = re.compile(rf"({_KEY}): +({_LISTED})")
-_LINE = re.compile(
+_IN_MAPPING = pattern(rf"({_KEY}): +({_LISTED})")
+_LINE = pattern(
     rf"(?P<indent> *)(?:(?P<dash>- +)?(?P<key>{_KEY}):|-(?= ))"
     rf"(?: +(?:(?P<word>{_WORD})|\[(?P<list>{_LISTED}(?:, *{_LISTED})*)\]|\{{(?P<pairs>{_PAIR}(?:, *{_PAIR})*)\}}"
     r"|(?P<empty>\[\]|\{\})))?"

@@ -14,6 +14,7 @@ from repro.model.content_record import content_from_fields, content_to_plain
 from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest, digest_of
 from repro.model.names import MAX_NAME, check_name, name_to_text, text_to_name
+from repro.model.pattern import pattern
 from repro.model.record import BadRecord, Fields
 
 SUFFIX = b".repro"
@@ -25,13 +26,13 @@ _KEPT = 240  # bytes of a long name that the pointer's own name keeps
 
 # What `render_pointer` itself writes for a file or directory whose name needs no quotes. Reading this needs no
 # YAML parser: `repro status` reads every pointer, and importing the parser would cost it more than all else.
-_CANONICAL = re.compile(
+_CANONICAL = pattern(
     re.escape(HEAD) + r"repro: 1\npath: ([A-Za-z_][A-Za-z0-9_.-]*)\nkind: (file|executable|directory)\n"
     r"size: (0|[1-9][0-9]{0,18})\n(?:files: (0|[1-9][0-9]{0,18})\n)?digest: (b3:[0-9a-f]{64})\n"
 )
 # Words that YAML 1.1 or 1.2 takes for something other than text, among those that _PLAIN lets through.
-_NOT_TEXT = re.compile(r"(?:y|n|yes|no|on|off|true|false|null|_*)", re.IGNORECASE)
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_NOT_TEXT = pattern(r"(?:y|n|yes|no|on|off|true|false|null|_*)", re.IGNORECASE)
+_PLAIN = pattern(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from repro.errors import UsageError
 from repro.model.dataclass import dataclass
+from repro.model.pattern import pattern
 
 NOTHING = "0" * 40
 """How git writes the id of what is not there."""
 
-_ID = re.compile(r"[0-9a-f]{40,64}")
+_ID = pattern(r"[0-9a-f]{40,64}")
 _BRANCH = "refs/heads/"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,12 +14,13 @@ from repro.model.environments.environment import Environment
 from repro.model.environments.environment_record import environment_from_fields, environment_to_plain
 from repro.model.names import RelPath, check_path, name_to_text, parse_path, text_to_name
 from repro.model.outside import OutsideItem, outside_from_fields, outside_to_plain
+from repro.model.pattern import pattern
 from repro.model.record import Fields
 
 ROOT = b"."
-_GIT_ID = re.compile(r"[0-9a-f]{40}")
-_UMASK = re.compile(r"0[0-7]{3}")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_GIT_ID = pattern(r"[0-9a-f]{40}")
+_UMASK = pattern(r"0[0-7]{3}")
+_VARIABLE = pattern(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)

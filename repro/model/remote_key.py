@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 
 from repro.errors import CannotProceed
 from repro.model.dataclass import dataclass, field
+from repro.model.pattern import pattern
 
 SIZE = 32
 """Bytes of a key."""
 
 _BEGIN = "repro-key-1:"
 _CHECKSUM = 4  # bytes: a typing error in 4 billion passes, and is then a key that opens nothing
-_TEXT = re.compile(rf"{_BEGIN}([A-Za-z0-9_-]{{48}})")  # 36 bytes
-_ANY_VERSION = re.compile(r"repro-key-(\d{1,4}):")
+_TEXT = pattern(rf"{_BEGIN}([A-Za-z0-9_-]{{48}})")  # 36 bytes
+_ANY_VERSION = pattern(r"repro-key-(\d{1,4}):")
 
 
 class BadKey(CannotProceed):

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import base64
-import re
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import NewType
+from typing import TYPE_CHECKING, NewType
 
 from repro.errors import CannotProceed, IntegrityError, UsageError
 from repro.model.dataclass import dataclass
 from repro.model.digest import Digest, hex_of
+from repro.model.pattern import pattern
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 RunId = NewType("RunId", str)
 """`20261123-021300-7f3kq2mz`: UTC time, and 8 characters of the recipe id in lower-case base32."""
 
-_RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[a-z2-7]{8}")
-_LAST = re.compile(r"@last(?:~([0-9]{1,9}))?")
+_RUN_ID = pattern(r"[0-9]{8}-[0-9]{6}-[a-z2-7]{8}")
+_LAST = pattern(r"@last(?:~([0-9]{1,9}))?")
 
 
 class BadRunId(IntegrityError):
@@ -79,6 +80,9 @@ def make_run_id(now: datetime, recipe: Digest, taken: Collection[str]) -> RunId:
 
     Where a run of that second exists, the next free second is taken: ids of one project sort by their start.
     """
+    import base64
+    from datetime import UTC, timedelta
+
     tail = base64.b32encode(bytes.fromhex(hex_of(recipe))[:5]).decode().lower()
     seconds = {run[:15] for run in taken}
     moment = now.astimezone(UTC)

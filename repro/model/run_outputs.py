@@ -11,18 +11,19 @@ from collections.abc import Iterable, Iterator, Set
 
 from repro.model.dataclass import dataclass
 from repro.model.names import name_to_text
+from repro.model.pattern import pattern
 from repro.model.strict_yaml import BadYaml, load_yaml
 
 _HEADER = b"repro-outputs 1 "
 _KINDS = {"file": "f", "executable": "x", "directory": "d", "symlink": "l"}
 _NO_DIGEST = "0" * 64
 # A manifest as repro writes it. Parsing YAML would cost a hundred times as much.
-_BLOCK = re.compile(rb"\n  outputs:\n((?:  - .*\n(?:    .*\n)*)*)", re.MULTILINE)
-_ITEM = re.compile(
+_BLOCK = pattern(rb"\n  outputs:\n((?:  - .*\n(?:    .*\n)*)*)", re.MULTILINE)
+_ITEM = pattern(
     r"  - path: ([^'\"|>&*!%@`\[{\s#?:,-][^'\"#:\n]*)\n    kind: (file|executable|directory)\n"
     r"    size: [0-9]+\n    digest: b3:([0-9a-f]{64})\n(?:    found: true\n)?"
 )
-_OWNER = re.compile(rb"^@([0-9a-f]{40})$", re.MULTILINE)
+_OWNER = pattern(rb"^@([0-9a-f]{40})$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

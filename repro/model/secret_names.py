@@ -6,10 +6,11 @@ named in a finding, so that its owner can say `-i`.
 
 from __future__ import annotations
 
-import fnmatch
 import re
+from functools import cache
 
 from repro.model.names import name_to_text
+from repro.model.pattern import pattern
 
 # Folders whose files are secrets, or say where to use them.
 _FOLDERS = frozenset({".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker", ".password-store", "gcloud"})
@@ -25,11 +26,17 @@ _FILES = """
 """
 # Called alike, and meant to be read by everybody.
 _PUBLIC = "*.pub .env.example .env.sample .env.template .env.dist cacert.pem ca-bundle.* ca-cert*"
-_SECRET, _OPEN = (re.compile("|".join(map(fnmatch.translate, text.split()))) for text in (_FILES, _PUBLIC))
-_VARIABLE = re.compile(
+_VARIABLE = pattern(
     r"(?:^|_)(?:TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIALS?|APIKEY|(?:API|ACCESS|PRIVATE|SECRET)_KEY)S?(?:_|$)",
     re.IGNORECASE,
 )
+
+
+@cache
+def _any_of(names: str) -> re.Pattern[str]:
+    import fnmatch
+
+    return re.compile("|".join(map(fnmatch.translate, names.split())))
 
 
 def variable_looks_secret(name: str) -> bool:
@@ -40,6 +47,6 @@ def variable_looks_secret(name: str) -> bool:
 def looks_secret(path: bytes) -> bool:
     """Whether a path's name, or a folder in it, looks like a secret's."""
     *folders, name = name_to_text(path).lower().split("/")
-    if _OPEN.match(name):
+    if _any_of(_PUBLIC).match(name):
         return False
-    return not _FOLDERS.isdisjoint(folders) or _SECRET.match(name) is not None
+    return not _FOLDERS.isdisjoint(folders) or _any_of(_FILES).match(name) is not None

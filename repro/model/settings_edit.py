@@ -7,10 +7,11 @@ import re
 
 from repro.errors import UsageError
 from repro.model.dataclass import replace
+from repro.model.pattern import pattern
 from repro.model.remote_encryption import REQUIRED, Encrypted
 from repro.model.settings import BadSettings, Settings, parse_settings
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_NAME = pattern(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class BadRemoteName(UsageError):

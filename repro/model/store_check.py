@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Collection, Iterable, Mapping
 
@@ -11,6 +10,7 @@ from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest
 from repro.model.finding import Finding
 from repro.model.names import name_to_text
+from repro.model.pattern import pattern
 from repro.model.run_id import RunId
 
 CORRUPT_KINDS = frozenset(
@@ -31,7 +31,7 @@ CORRUPT_KINDS = frozenset(
 MENDABLE_KINDS = frozenset(("corrupt-object", "missing-object"))
 """What other bytes can heal. What cannot be read is not known to be wrong."""
 
-_OBJECT = re.compile(r"objects/([0-9a-f]{2})/([0-9a-f]{62})")
+_OBJECT = pattern(r"objects/([0-9a-f]{2})/([0-9a-f]{62})")
 _BYTES = 32
 _BUCKETS = 256
 _ENTRY = struct.Struct("<32sQ")

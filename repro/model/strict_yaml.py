@@ -7,12 +7,12 @@ The writer quotes every text that a YAML 1.1 or 1.2 reader could take for someth
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 from repro.errors import IntegrityError
+from repro.model.pattern import pattern
 from repro.model.plain_yaml import read_plain_yaml
 from repro.model.yaml_positions import KeyPath, Position
 
@@ -26,10 +26,10 @@ _MOST_WITHOUT = 8
 _without_parser = 0
 """How many files this process has read without the parser: once that is imported, or was worth it, it is faster."""
 
-_NULL = re.compile(r"^(?:~|null|Null|NULL|)$")
-_BOOL = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")
-_INT = re.compile(r"^(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)$")
-_FLOAT = re.compile(
+_NULL = pattern(r"^(?:~|null|Null|NULL|)$")
+_BOOL = pattern(r"^(?:true|True|TRUE|false|False|FALSE)$")
+_INT = pattern(r"^(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)$")
+_FLOAT = pattern(
     r"^(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
 )
 

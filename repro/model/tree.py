@@ -11,6 +11,7 @@ from repro.errors import IntegrityError
 from repro.model.content import Content, Kind
 from repro.model.digest import Digest
 from repro.model.names import MAX_NAME, check_name, may_hold_git_name, name_to_text
+from repro.model.pattern import pattern
 
 HEADER = b"repro-tree 1\0"
 MAX_TARGET = 4095
@@ -19,10 +20,10 @@ MAX_DEPTH = 512
 
 _LETTER = {Kind.FILE: b"f", Kind.EXECUTABLE: b"x", Kind.DIRECTORY: b"d", Kind.SYMLINK: b"l"}
 _KIND = {letter: kind for kind, letter in _LETTER.items()}
-_SIZE = re.compile(rb"0|[1-9][0-9]{0,18}")
-_HEX64 = re.compile(rb"[0-9a-f]{64}")
-_HEX = re.compile(rb"(?:[0-9a-f]{2})+")
-_FILE = re.compile(rb"([fx]) (0|[1-9][0-9]{0,17}) ([0-9a-f]{64}) ([^\0/]{1,%d})\0" % MAX_NAME)
+_SIZE = pattern(rb"0|[1-9][0-9]{0,18}")
+_HEX64 = pattern(rb"[0-9a-f]{64}")
+_HEX = pattern(rb"(?:[0-9a-f]{2})+")
+_FILE = pattern(rb"([fx]) (0|[1-9][0-9]{0,17}) ([0-9a-f]{64}) ([^\0/]{1,%d})\0" % MAX_NAME)
 _FILE_BYTES = 69  # of an entry without its size and its name
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 
 from repro.model.digest import digest_of
 from repro.model.finding import Finding
+from repro.model.pattern import pattern
 
 # Characters that XML 1.0 cannot hold in any way.
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_XML = pattern("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def github_annotations(results: Sequence[str], findings: Sequence[Finding]) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
+
+from repro.model.pattern import pattern
 
 if TYPE_CHECKING:  # every command imports this module
     from repro.model.finding import Finding
@@ -14,7 +15,7 @@ if TYPE_CHECKING:  # every command imports this module
 _MANY = 5
 _COLUMNS = 80  # of a terminal that does not say
 # Control characters but tab and line feed, and marks that hide or reorder text: as in repro.model.names.
-_HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+_HIDDEN = pattern("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 _talk = 0  # -1: errors only, 0: as usual, 1: more
 _redraws = False

@@ -13,12 +13,13 @@ from repro.model.content import ObjectRef
 from repro.model.dataclass import dataclass
 from repro.model.digest import Digest, hex_of
 from repro.model.environments.archive import Archive, ArchivedFile, archive_file_name, parse_archive, render_archive
+from repro.model.pattern import pattern
 from repro.store.records_folder import prepare_folder, write_beside
 
 FOLDER = "archives"
 _FOLDERS = (FOLDER, os.path.join("local", "fetched", FOLDER))
-_ENVIRONMENT = re.compile(r"[0-9a-f]{64}")
-_FILE = re.compile(r"[0-9a-f]{16}\.yaml")
+_ENVIRONMENT = pattern(r"[0-9a-f]{64}")
+_FILE = pattern(r"[0-9a-f]{16}\.yaml")
 
 
 class WrongArchive(IntegrityError):

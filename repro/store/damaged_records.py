@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import time
 
 from repro.model.digest import Digest, hex_of
+from repro.model.pattern import pattern
 from repro.store.shared_folders import make_folder
 
-_NAME = re.compile(r"[0-9a-f]{64}")
+_NAME = pattern(r"[0-9a-f]{64}")
 _LOOK_AGAIN = 1.0  # seconds after which marks of other processes are looked for; each finds damage by itself too
 
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from collections.abc import Iterator
 
 from repro.model.dataclass import dataclass
+from repro.model.pattern import pattern
 
-_HEX = re.compile(r"[0-9a-f]{64}")
-_FOLDER = re.compile(r"[0-9a-f]{2}")
-_REST = re.compile(r"[0-9a-f]{62}")
+_HEX = pattern(r"[0-9a-f]{64}")
+_FOLDER = pattern(r"[0-9a-f]{2}")
+_REST = pattern(r"[0-9a-f]{62}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import re
 import stat
 from collections.abc import Callable, Generator, Iterator
 from typing import Protocol
 
 from repro.model.content import ObjectRef
 from repro.model.digest import Digest
+from repro.model.pattern import pattern
 from repro.model.store_check import LookedAt, digest_in_name
 from repro.model.tree import Entry
 from repro.store.cache import Cache
@@ -23,7 +23,7 @@ Progress = Callable[[int], None]
 
 _BATCH = 64
 """Files per piece of work: handing over one file costs more than reading a small one."""
-_FOLDER = re.compile(r"[0-9a-f]{2}")
+_FOLDER = pattern(r"[0-9a-f]{2}")
 
 
 class ObjectPlace(Protocol):

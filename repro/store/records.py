@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from repro.errors import LockedError
 from repro.model.dataclass import dataclass
+from repro.model.pattern import pattern
 from repro.model.run_id import NoSuchRun, RunId, RunName, select_run
 from repro.store.records_folder import prepare_folder, write_beside
 
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
     from repro.model.manifest import Manifest
     from repro.model.rebuild_record import RebuildRecord
 
-_FILE = re.compile(r"([0-9]{8}-[0-9]{6}-[a-z2-7]{8})\.yaml")
+_FILE = pattern(r"([0-9]{8}-[0-9]{6}-[a-z2-7]{8})\.yaml")
 _FETCHED = os.path.join("local", "fetched")
-_NAME = re.compile(rb"^name: .*$", re.MULTILINE)
+_NAME = pattern(rb"^name: .*$", re.MULTILINE)
 _HEAD = 4096  # a manifest's name stands in its first lines
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
-import re
 from collections.abc import Collection, Sequence
 
 from repro.model.dataclass import dataclass
 from repro.model.digest import Digest, digest_of, hex_of
 from repro.model.pack_index import BadIndex, PackIndex
+from repro.model.pattern import pattern
 from repro.store.hashing import hash_descriptor
 from repro.store.packs.merge_indexes import merge_indexes
 from repro.store.parallel import Stop, run_all
@@ -26,7 +26,7 @@ MAX_INDEX = 2**33
 _MAX_LIST = 64 * 1024 * 1024
 _MANY = 16
 """How many a lookup is to ask at most."""
-_NAME = re.compile(r"[0-9a-f]{64}")
+_NAME = pattern(r"[0-9a-f]{64}")
 _ATTEMPTS = 4
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from repro.errors import IntegrityError
 from repro.model.digest import Digest
+from repro.model.pattern import pattern
 
 MARKER = "repro-remote"
 
@@ -14,8 +13,8 @@ INDEX_LIST = "index-list"
 _COMPONENT = r"[A-Za-z0-9_+@~-][A-Za-z0-9._+@~-]{0,254}"
 _BY_CONTENT = r"(?:packs|indexes|pointers)(?:/[0-9a-f]{64})?"  # a file, or the folder that it is in
 _BY_NAME = rf"(?:objects|runs|rebuilds|archives|condemned)(?:/{_COMPONENT})*"
-_NAME = re.compile(rf"{MARKER}|{INDEX_LIST}|{_BY_CONTENT}|{_BY_NAME}")
-_CONTENT = re.compile(r"(?:packs|indexes|pointers)/[0-9a-f]{64}")
+_NAME = pattern(rf"{MARKER}|{INDEX_LIST}|{_BY_CONTENT}|{_BY_NAME}")
+_CONTENT = pattern(r"(?:packs|indexes|pointers)/[0-9a-f]{64}")
 
 
 class BadRemoteFileName(IntegrityError):

@@ -5,6 +5,7 @@ A list here is to be changed on purpose. Time itself is measured by `tests/bench
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import time
@@ -49,6 +50,7 @@ STATUS = {
     "repro.model.links",
     "repro.model.names",
     "repro.model.objects",
+    "repro.model.pattern",
     "repro.model.pointer",
     "repro.model.progress",
     "repro.model.record",
@@ -186,7 +188,7 @@ def test_add_and_push_need_neither_a_parser_nor_dulwich(settled: Person) -> None
 def test_help_needs_click_alone(ann: Person) -> None:
     modules = imported(ann, "--help")
     assert among(modules, FOREIGN - {"click"}) == set()
-    assert among(modules, {"repro.actions", "repro.model", "repro.project"}) == set()
+    assert among(modules, {"repro.actions", "repro.model", "repro.project"}) == {"repro.model", "repro.model.pattern"}
     for command in ("run", "rebuild", "log"):
         modules = imported(ann, command, "--help")
         assert among(modules, FOREIGN - {"click"}) == set()
@@ -207,6 +209,18 @@ def test_an_environment_that_stands_is_found_without_what_makes_one(settled: Per
     assert among(modules, {"repro.env"}) == ENV_CREATE
     unneeded = {"repro.model.manifest", "repro.store.remote", "repro.store.cache"}
     assert among(modules, unneeded | {"repro.model.environments.environment"}) == set()
+
+
+def test_an_environment_is_made_without_what_other_commands_need(settled: Person) -> None:
+    settled.repro("env", "create")  # uv makes the empty one, once
+    made = Path(settled.repro("env", "create").stdout.strip())
+    shutil.rmtree(made)
+    modules = imported(settled, "env", "create")
+    assert made.is_dir()
+    assert among(modules, FOREIGN) == {"blake3", "blake3.blake3", "uv", "uv._find_uv"}
+    assert among(modules, SLOW) <= {"json", "json.decoder", "json.encoder", "json.scanner", "subprocess"}
+    unneeded = {"random", "repro.code", "repro.data", "repro.execution", "repro.store.remote", "repro.store.transfer"}
+    assert among(modules, unneeded) == set()
 
 
 def test_a_conda_lock_is_made_without_a_parser_and_without_what_only_installs(ann: Person, tmp_path: Path) -> None:

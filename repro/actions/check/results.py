@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 
 from repro.actions.check.contents import Contents, ContentUnknown
@@ -17,12 +16,13 @@ from repro.model.dataclass import dataclass
 from repro.model.finding import Finding
 from repro.model.mending import Mending, Result
 from repro.model.names import check_path, is_within
+from repro.model.pattern import pattern
 from repro.model.pointer import SUFFIX, Pointer, parse_pointer
 from repro.model.policy import Policy
 from repro.model.record import NewerFormat
 from repro.model.result_check import bad_pointer, could_not_tell
 
-_NOT_RESULTS = re.compile(rb"(?:^|/)\.git(?:ignore|attributes|keep)\Z")
+_NOT_RESULTS = pattern(rb"(?:^|/)\.git(?:ignore|attributes|keep)\Z")
 """What stands beside results and is git's own: `repro add` writes a `.gitignore` there."""
 
 

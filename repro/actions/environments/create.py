@@ -50,11 +50,10 @@ def create_environment(
     Raises:
         NoEnvironment: the run has none, or it cannot be made here; the reasons are named.
     """
-    import tempfile
-
     from repro.actions.archives import archived_files
     from repro.actions.environments.environment import realise_environment
     from repro.actions.run_source import bring, open_run
+    from repro.env.environment_cache import folder_for_now
     from repro.env.kind_modules import kind_named
     from repro.env.realised import ContainerEnvironment
     from repro.model.environments.environment import named_objects
@@ -70,7 +69,7 @@ def create_environment(
         detail = "; ".join(finding.detail for finding in plan.blocking)
         raise NoEnvironment(f"the environment of {run.manifest.run} cannot be made here: {detail}", hint)
     bring(run, [named for _, named in named_objects(environment)])
-    with tempfile.TemporaryDirectory() as folder:
+    with folder_for_now(workspace.places.environments) as folder:
         realised = realise_environment(workspace, run, environment, plan.means, None, folder, offline=offline)
     if isinstance(realised, ContainerEnvironment):
         return Created(f"sha256:{realised.image}", environment, plan.warnings)

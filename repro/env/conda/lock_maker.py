@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -14,11 +13,12 @@ from repro.model.canonical import canonical_digest
 from repro.model.dataclass import dataclass
 from repro.model.environments.conda_environment_yml import CondaWish
 from repro.model.environments.conda_lock import CondaLock
+from repro.model.pattern import pattern
 
 if TYPE_CHECKING:  # most files ask nothing of pip
     from repro.env.conda.pip_part import PipPart
 
-_SPEC_NAME = re.compile(r"(?:[^:]*::)?([A-Za-z0-9_.-]+)")
+_SPEC_NAME = pattern(r"(?:[^:]*::)?([A-Za-z0-9_.-]+)")
 
 
 @dataclass(frozen=True, slots=True)

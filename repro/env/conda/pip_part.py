@@ -15,10 +15,11 @@ from repro.model.environments.conda_lock import LockedFile, ProjectFolder
 from repro.model.environments.conda_lock_commit import checked_commit_url, commit_url
 from repro.model.environments.wheel_tags import tags_for
 from repro.model.names import check_path, name_to_text
+from repro.model.pattern import pattern
 
-_EDITABLE = re.compile(r"(?:-e|--editable)(?:\s+|=)(.+)")
-_OTHER_VCS = re.compile(r"(?:.*@\s*)?(?:hg|svn|bzr)\+")
-_UNNAMED = re.compile(r"git\+|[a-z]+://|\.{0,2}/|\.{1,2}(?:\[|$)|[^\s@]+\.(?:whl|zip|tar\.gz)$", re.IGNORECASE)
+_EDITABLE = pattern(r"(?:-e|--editable)(?:\s+|=)(.+)")
+_OTHER_VCS = pattern(r"(?:.*@\s*)?(?:hg|svn|bzr)\+")
+_UNNAMED = pattern(r"git\+|[a-z]+://|\.{0,2}/|\.{1,2}(?:\[|$)|[^\s@]+\.(?:whl|zip|tar\.gz)$", re.IGNORECASE)
 
 
 class BadPipPart(UsageError):

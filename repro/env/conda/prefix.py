@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,9 +13,10 @@ from repro.model.dataclass import dataclass
 from repro.model.environments.conda_dependencies import dependencies_of, needs_of
 from repro.model.environments.conda_lock import LockedFile
 from repro.model.environments.conda_url import is_plain_url, without_secrets
+from repro.model.pattern import pattern
 
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_MD5 = re.compile(r"[0-9a-f]{32}")
+_SHA256 = pattern(r"[0-9a-f]{64}")
+_MD5 = pattern(r"[0-9a-f]{32}")
 
 
 class BrokenPrefix(CannotProceed):

@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import io
 import os
-import re
 import tarfile
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -20,11 +19,12 @@ from repro.env.image.engine import Engine, EngineRefused, engine_errors
 from repro.env.image.pull import local_image
 from repro.env.memo_file import write_memo
 from repro.model.environments.oci import next_digest
+from repro.model.pattern import pattern
 
 TAG = "repro-image"
 """The name under which images lie in the engine that nothing else names, so that it does not clean them up."""
 
-_OURS = re.compile(rf"{TAG}:([0-9a-f]{{64}})\.([0-9a-f]{{32}})")
+_OURS = pattern(rf"{TAG}:([0-9a-f]{{64}})\.([0-9a-f]{{32}})")
 _BLOCK = 1 << 20
 _MOST = 4 << 20  # bytes: a manifest is no larger (OCI distribution specification)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 
@@ -42,6 +41,8 @@ def lay_out(request: RealiseRequest, files: Sequence[ArchivedFile]) -> str:
         TamperedArchive: a file has another SHA-256 than its record says.
         RemoteError, IntegrityError, MissingOnRemote: an object cannot be had.
     """
+    import hashlib
+
     request.bring([file.object for file in files])
     folder = os.path.join(request.folder, "archive")
     for file in files:

@@ -13,12 +13,13 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from repro.env.pip.pip_config import with_pip_config
+from repro.model.pattern import pattern
 
 _URL_VARIABLES = (
     *("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS"),
     *("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS"),
 )
-_NAMED = re.compile(r"([A-Za-z0-9_.-]+)=(.+)")
+_NAMED = pattern(r"([A-Za-z0-9_.-]+)=(.+)")
 _KEYRING_TIMEOUT_S = 20
 
 

@@ -14,9 +14,10 @@ from repro.env.pip.probe import InstalledDistribution
 from repro.env.pip.project_lock import read_requirements
 from repro.env.pip.uv_process import UvFailure, UvResult, index_arguments, index_settings, run_uv
 from repro.model.dataclass import dataclass
+from repro.model.pattern import pattern
 
-_SHA256_LINE = re.compile(r"[0-9a-f]{64}")
-_HASH_OPTION = re.compile(r"--hash=sha256:([0-9a-f]{64})")
+_SHA256_LINE = pattern(r"[0-9a-f]{64}")
+_HASH_OPTION = pattern(r"--hash=sha256:([0-9a-f]{64})")
 _ABSENT = "absent"
 _NOT_THERE = "the index does not have this version"
 _ABSENT_HOLDS_S = 24 * 3600

@@ -13,11 +13,12 @@ from repro.env.pip.probe import InstalledDistribution
 from repro.model.dataclass import dataclass
 from repro.model.environments.environment import ProjectInstall, VcsInstall
 from repro.model.names import UnsafePath, check_path, name_to_text
+from repro.model.pattern import pattern
 
-_SECRET_PARAMETER = re.compile(r"token|key|secret|passw|sig|auth|cred|x-amz|session", re.IGNORECASE)
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_SCP_FORM = re.compile(r"((?:[\w.+-]+@)?[\w.-]+):(?!//)(\S+)")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+_SECRET_PARAMETER = pattern(r"token|key|secret|passw|sig|auth|cred|x-amz|session", re.IGNORECASE)
+_COMMIT = pattern(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_SCP_FORM = pattern(r"((?:[\w.+-]+@)?[\w.-]+):(?!//)(\S+)")
+_SHA256 = pattern(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)

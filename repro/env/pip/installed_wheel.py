@@ -18,15 +18,16 @@ import zipfile
 from collections.abc import Iterator
 
 from repro.model.dataclass import dataclass
+from repro.model.pattern import pattern
 
 _MADE_BY_INSTALLERS = frozenset(("INSTALLER", "REQUESTED", "RECORD", "RECORD.jws", "uv_cache.json", "uv_build.json"))
 _BLOCK = 1 << 20
 _TIME = (1980, 1, 1, 0, 0, 0)
-_TAG = re.compile(r"^Tag: *(\S+) *$", re.MULTILINE)
-_TAG_PARTS = re.compile(r"[A-Za-z0-9_.]+-[A-Za-z0-9_.]+-[A-Za-z0-9_.]+")
+_TAG = pattern(r"^Tag: *(\S+) *$", re.MULTILINE)
+_TAG_PARTS = pattern(r"[A-Za-z0-9_.]+-[A-Za-z0-9_.]+-[A-Za-z0-9_.]+")
 # An interpreter's path, or, where that is too long or relative, a line of shell that is also a Python string.
-_SHEBANG = re.compile(rb"\A#![^\n]*(?:python|pypy)[^\n]*\n|\A#!/bin/sh\n'''exec' [^\n]*\n' '''\n")
-_BUILD = re.compile(r"^Build: *([0-9][A-Za-z0-9_.]*) *$", re.MULTILINE)
+_SHEBANG = pattern(rb"\A#![^\n]*(?:python|pypy)[^\n]*\n|\A#!/bin/sh\n'''exec' [^\n]*\n' '''\n")
+_BUILD = pattern(r"^Build: *([0-9][A-Za-z0-9_.]*) *$", re.MULTILINE)
 
 
 class NotAWheel(Exception):

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from repro.env.pip.probe import Probe
 from repro.model.environments.environment import Interpreter
 from repro.model.finding import Finding
+from repro.model.pattern import pattern
 
-_COMMENT = re.compile(r"^# python: (\S+) (\S+) (\S+)$", re.MULTILINE)
-_VERSION = re.compile(r"^version(?:_info)? *= *(\d+\.\d+\.\d+)", re.MULTILINE)
+_COMMENT = pattern(r"^# python: (\S+) (\S+) (\S+)$", re.MULTILINE)
+_VERSION = pattern(r"^version(?:_info)? *= *(\d+\.\d+\.\d+)", re.MULTILINE)
 _HEAD = 4096
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Iterator, Mapping
 
@@ -11,10 +10,11 @@ from repro.env.kinds import EnvironmentPlan
 from repro.env.which_python import which
 from repro.model.environments.environment import Interpreter, PipEnvironment
 from repro.model.finding import Finding
+from repro.model.pattern import pattern
 
 _BUILD_WHEEL = "lock it where the run was made (repro env lock tells how) and record the run again"
-_FREE_THREADED = re.compile(r"cpython-\d+t")
-_SAFE_VERSION = re.compile(r"\d+\.\d+\.\d+[0-9a-z+]*")
+_FREE_THREADED = pattern(r"cpython-\d+t")
+_SAFE_VERSION = pattern(r"\d+\.\d+\.\d+[0-9a-z+]*")
 
 
 def plan(environment: PipEnvironment, *, environ: Mapping[str, str], python: str | None = None) -> EnvironmentPlan:

@@ -7,20 +7,19 @@ other files, options and variables, a lock may not.
 
 from __future__ import annotations
 
-import re
-
 from repro.errors import IntegrityError
 from repro.model.dataclass import dataclass
+from repro.model.pattern import pattern
 
 HEADER = "# repro pip lock 1"
 
-_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-_VERSION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.!+_-]*[A-Za-z0-9])?")
-_RELEASE = re.compile(r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))*")  # of PEP 440: there is no other way to write it
-_URL = re.compile(r"https://[A-Za-z0-9._~:/?@!&'()*+,;=%\[\]-]+")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+_NAME = pattern(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_VERSION = pattern(r"[A-Za-z0-9](?:[A-Za-z0-9.!+_-]*[A-Za-z0-9])?")
+_RELEASE = pattern(r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))*")  # of PEP 440: there is no other way to write it
+_URL = pattern(r"https://[A-Za-z0-9._~:/?@!&'()*+,;=%\[\]-]+")
+_SHA256 = pattern(r"[0-9a-f]{64}")
 _HASH_PREFIX = "    --hash=sha256:"
-_NEWER = re.compile(r"# repro pip lock (\d+)")
+_NEWER = pattern(r"# repro pip lock (\d+)")
 
 
 class BadLock(IntegrityError):

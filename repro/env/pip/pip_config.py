@@ -5,8 +5,11 @@ uv does not read these files. The places and their order are pip's (pip's docume
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
 from collections.abc import Iterator, Mapping
+from functools import cache
 
 _VARIABLES = {
     "index-url": "PIP_INDEX_URL",
@@ -26,20 +29,29 @@ def with_pip_config(environ: Mapping[str, str]) -> dict[str, str]:
     """
     said: dict[str, str] = {}
     for path in _files(environ):
-        if not os.path.isfile(path):
-            continue
-        import configparser
-
-        parser = configparser.RawConfigParser()
-        try:
-            parser.read(path, encoding="utf-8")
-        except (configparser.Error, OSError, UnicodeDecodeError):
-            continue
-        for section in _SECTIONS:
-            if parser.has_section(section):
-                known = {key.replace("_", "-"): value for key, value in parser.items(section)}
-                said |= {name: " ".join(known[key].split()) for key, name in _VARIABLES.items() if known.get(key)}
+        with contextlib.suppress(OSError):
+            found = os.stat(path)
+            if stat.S_ISREG(found.st_mode):
+                said |= _said_by(path, (found.st_size, found.st_mtime_ns, found.st_ino))
     return {**said, **environ}
+
+
+@cache
+def _said_by(path: str, state: tuple[int, ...]) -> dict[str, str]:
+    """Return the variables that a file sets; `state` tells one that was changed since it was read."""
+    import configparser
+
+    said: dict[str, str] = {}
+    parser = configparser.RawConfigParser()
+    try:
+        parser.read(path, encoding="utf-8")
+    except (configparser.Error, OSError, UnicodeDecodeError):
+        return said
+    for section in _SECTIONS:
+        if parser.has_section(section):
+            known = {key.replace("_", "-"): value for key, value in parser.items(section)}
+            said |= {name: " ".join(known[key].split()) for key, name in _VARIABLES.items() if known.get(key)}
+    return said
 
 
 def _files(environ: Mapping[str, str]) -> Iterator[str]:

@@ -13,10 +13,11 @@ from typing import Any
 
 from repro.env.pip.lock_file import canonical_version
 from repro.model.dataclass import dataclass
+from repro.model.pattern import pattern
 
-_HASH = re.compile(r"--hash[= ]sha256:([0-9a-f]{64})")
-_SHA256 = re.compile(r"sha256:([0-9a-f]{64})")
-_PINNED = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?\s*===?\s*([^\s;\\]+)\s*(?:;\s*(.*))?")
+_HASH = pattern(r"--hash[= ]sha256:([0-9a-f]{64})")
+_SHA256 = pattern(r"sha256:([0-9a-f]{64})")
+_PINNED = pattern(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?\s*===?\s*([^\s;\\]+)\s*(?:;\s*(.*))?")
 _NAMES = ("uv.lock", "pylock.toml", "requirements.lock", "requirements.txt")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from repro.env.kinds import DescribeCheckout
@@ -28,11 +27,12 @@ from repro.model.environments.distribution_names import check_git_install
 from repro.model.environments.environment import ProjectInstall, VcsInstall, WheelInstall
 from repro.model.finding import Finding
 from repro.model.objects import ObjectSink
+from repro.model.pattern import pattern
 
 GET_HASHES = "`repro env lock` where the network and the index are"
 _BUILD_WHEEL = "commit and push its source and install it by git+https://…, or build a wheel and install that"
 _KEEP_WHEEL = "put the wheel back, or install it from an index"
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_COMMIT = pattern(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from repro.env.pip.pip_config import with_pip_config
 from repro.env.which_python import which
 from repro.errors import CannotProceed
 from repro.model.dataclass import dataclass
+from repro.model.pattern import pattern
 
 # What would make uv act on another environment, add bytecode or seed packages, or look away from a hash.
 _NOT_INHERITED = frozenset(
@@ -54,8 +55,8 @@ _INDEX_VARIABLES = (
     "PIP_FIND_LINKS",
     "PIP_NO_INDEX",
 )
-_ANSI = re.compile(r"\x1b\[[0-9;]*m")
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
+_ANSI = pattern(r"\x1b\[[0-9;]*m")
+_CREDENTIALS = pattern(r"(?<=://)[^/@\s]+@")
 
 
 class NoUv(CannotProceed):
@@ -76,31 +77,29 @@ class UvFailure(StrEnum):
     OTHER = "other"
 
 
-_REFUSAL = re.compile(
-    r"\(?40[13] |401 Unauthorized|403 Forbidden|407 Proxy|could not read Username|Authentication failed"
-)
+_REFUSAL = pattern(r"\(?40[13] |401 Unauthorized|403 Forbidden|407 Proxy|could not read Username|Authentication failed")
 # The first that matches decides. Wordings of uv 0.8 to 0.13, and of git 2.39, which uv passes on; a wording that is not
 # here gives OTHER, with uv's text.
 _SIGNS: tuple[tuple[UvFailure, re.Pattern[str]], ...] = (
-    (UvFailure.DISK_FULL, re.compile(r"No space left on device|os error 28|Disk quota exceeded|os error 122")),
-    (UvFailure.HASH, re.compile(r"Hash mismatch|hash mismatch|[Hh]ashes? (?:do|does) not match")),
-    (UvFailure.OFFLINE, re.compile(r"[Nn]etwork (?:was|connectivity is) disabled|not found in the cache")),
+    (UvFailure.DISK_FULL, pattern(r"No space left on device|os error 28|Disk quota exceeded|os error 122")),
+    (UvFailure.HASH, pattern(r"Hash mismatch|hash mismatch|[Hh]ashes? (?:do|does) not match")),
+    (UvFailure.OFFLINE, pattern(r"[Nn]etwork (?:was|connectivity is) disabled|not found in the cache")),
     (UvFailure.REFUSED, _REFUSAL),
-    (UvFailure.ABSENT, re.compile(r"404 Not Found|410 Gone|no version of|not found in the package registry")),
+    (UvFailure.ABSENT, pattern(r"404 Not Found|410 Gone|no version of|not found in the package registry")),
     (
         UvFailure.ABSENT,
-        re.compile(r"not our ref|does not appear to be a git repository|fatal: repository '[^']*' not found"),
+        pattern(r"not our ref|does not appear to be a git repository|fatal: repository '[^']*' not found"),
     ),
-    (UvFailure.UNREACHABLE, re.compile(r"Couldn't connect to server|Could not resolve host")),
+    (UvFailure.UNREACHABLE, pattern(r"Couldn't connect to server|Could not resolve host")),
     (
         UvFailure.UNREACHABLE,
-        re.compile(r"error sending request|dns error|tcp connect|[Cc]onnection (?:refused|reset)|timed? ?out"),
+        pattern(r"error sending request|dns error|tcp connect|[Cc]onnection (?:refused|reset)|timed? ?out"),
     ),
     (
         UvFailure.UNREACHABLE,
-        re.compile(r"\b50\d |\b429 Too Many"),
+        pattern(r"\b50\d |\b429 Too Many"),
     ),
-    (UvFailure.ABSENT, re.compile(r"No solution found|has no (?:usable )?wheels|not found in")),
+    (UvFailure.ABSENT, pattern(r"No solution found|has no (?:usable )?wheels|not found in")),
 )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,13 +10,14 @@ from repro.model.content_record import ref_from_fields, ref_to_plain
 from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest, digest_of, hex_of, parse_digest
 from repro.model.environments.distribution_names import sha256_digits
+from repro.model.pattern import pattern
 from repro.model.record import Fields
 from repro.model.strict_yaml import dump_yaml, load_yaml
 
 FORMAT = 1
 _HEADER = "# The files of an environment, kept by repro: `repro env archive` made this.\n"
 _COMPONENT = r"[A-Za-z0-9_][A-Za-z0-9._+!-]{0,250}"
-_NAME = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT}){{0,3}}")
+_NAME = pattern(rf"{_COMPONENT}(?:/{_COMPONENT}){{0,3}}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from repro.errors import UsageError
 from repro.model.dataclass import dataclass
 from repro.model.environments.conda_selector import WORDS, BadSelector, holds
 from repro.model.finding import Finding
+from repro.model.pattern import pattern
 from repro.model.strict_yaml import BadYaml, load_yaml_marked, nearest
 from repro.model.yaml_positions import KeyPath, Position
 
@@ -17,8 +17,8 @@ _IGNORED = {
     "variables": "variables are not part of a lock: name those that count under `variables:` in repro.yaml",
     "category": "all packages are locked as one category",
 }
-_COMMENT = re.compile(r"\s#\s*\[([^\]]*)\]")
-_SEL = re.compile(r"sel\(([^)]*)\)")
+_COMMENT = pattern(r"\s#\s*\[([^\]]*)\]")
+_SEL = pattern(r"sel\(([^)]*)\)")
 PLATFORMS = frozenset(
     f"{system}-{machine}"
     for system, machines in {

@@ -5,17 +5,17 @@ Source: conda-lock 4.0, `pypi_solver.py`: the URL is `git+URL@COMMIT`, and `hash
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from repro.model.environments.conda_url import without_secrets
 from repro.model.environments.distribution_names import folder_in_repository, git_commit, git_url
+from repro.model.pattern import pattern
 
 if TYPE_CHECKING:  # a lock without commits is read without what a run records
     from repro.model.environments.conda_lock import LockedFile
     from repro.model.environments.environment import VcsInstall
 
-_WRITTEN = re.compile(r"git\+([^#\s]+)@([0-9a-f]+)(?:#subdirectory=([^&\s]+))?")
+_WRITTEN = pattern(r"git\+([^#\s]+)@([0-9a-f]+)(?:#subdirectory=([^&\s]+))?")
 
 
 def commit_url(url: str, commit: str, subdirectory: str | None) -> str:

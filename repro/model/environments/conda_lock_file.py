@@ -16,6 +16,7 @@ from repro.model.environments.conda_lock import CondaLock, LockedFile, ProjectFo
 from repro.model.environments.conda_lock_commit import checked_commit_url
 from repro.model.environments.conda_lock_shape import by_shape, list_lines, mapping_lines, scalar
 from repro.model.environments.conda_url import is_plain_url
+from repro.model.pattern import pattern
 from repro.model.record import BadRecord, Fields
 from repro.model.strict_yaml import BadYaml, load_yaml
 
@@ -23,14 +24,14 @@ HEADER = "# conda-lock.yml, version 1, written by repro: conda-lock and repro re
 VERSION = 1
 _AGAIN = "lock it again: `repro env lock`"
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
-_WORD = re.compile(r"[A-Za-z0-9_.+!~-]+")
-_SUBDIR = re.compile(r"[a-z0-9]+-[a-z0-9_]+")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_MD5 = re.compile(r"[0-9a-f]{32}")
-_FILE = re.compile(r"[A-Za-z0-9_.+!%~-]+\.(?:conda|tar\.bz2)")
-_DISTRIBUTION = re.compile(r"[A-Za-z0-9_.+!%~-]+\.(?:whl|zip|tgz|tar\.gz|tar\.bz2)")
-_VIRTUAL = re.compile(r"__[a-z0-9_]+=[^=\s]+(?:=[^=\s]+)?")
+_NAME = pattern(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
+_WORD = pattern(r"[A-Za-z0-9_.+!~-]+")
+_SUBDIR = pattern(r"[a-z0-9]+-[a-z0-9_]+")
+_SHA256 = pattern(r"[0-9a-f]{64}")
+_MD5 = pattern(r"[0-9a-f]{32}")
+_FILE = pattern(r"[A-Za-z0-9_.+!%~-]+\.(?:conda|tar\.bz2)")
+_DISTRIBUTION = pattern(r"[A-Za-z0-9_.+!%~-]+\.(?:whl|zip|tgz|tar\.gz|tar\.bz2)")
+_VIRTUAL = pattern(r"__[a-z0-9_]+=[^=\s]+(?:=[^=\s]+)?")
 _MAX_TEXT = 4096
 _PROJECT = "project-install."
 _EDITABLE = "--editable "

@@ -10,13 +10,15 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-_PLAIN = re.compile(r"[A-Za-z_](?:[A-Za-z0-9_./+%=<>~-]|:(?=[A-Za-z0-9/]))*")
+from repro.model.pattern import pattern
+
+_PLAIN = pattern(r"[A-Za-z_](?:[A-Za-z0-9_./+%=<>~-]|:(?=[A-Za-z0-9/]))*")
 _NOT_TEXT = frozenset(["null", "true", "false", "yes", "no", "on", "off", "y", "n"])
 
-_SECTION = re.compile(r"\n  (?=[a-z])")
-_PAIR = re.compile(r"^ {4}('(?:[^'\n]|'')*'|[^\s']+): (.+)$", re.MULTILINE)
-_ITEM = re.compile(r"^ +- (.+)$", re.MULTILINE)
-_PACKAGE = re.compile(
+_SECTION = pattern(r"\n  (?=[a-z])")
+_PAIR = pattern(r"^ {4}('(?:[^'\n]|'')*'|[^\s']+): (.+)$", re.MULTILINE)
+_ITEM = pattern(r"^ +- (.+)$", re.MULTILINE)
+_PACKAGE = pattern(
     r"- name: (.+)\n  version: (.+)\n  manager: (.+)\n  platform: (.+)\n  dependencies:(?: \{\}\n|\n((?: {4}.+\n)+))"
     r"  url: (.+)\n  hash:\n((?: {4}.+\n)+)(?:  build: (.+)\n)?  category: main\n  optional: false\n"
 )

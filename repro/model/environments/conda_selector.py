@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from repro.model.pattern import pattern
+
 _ARCHITECTURES = {
     "64": ("x86_64", "x86"),
     "32": ("x86",),
@@ -25,7 +27,7 @@ WORDS = frozenset(
 )
 """Every word that a selector may have, beside `and`, `or`, `not` and parentheses."""
 
-_TOKEN = re.compile(r"\s*([()]|[A-Za-z0-9_]+)")
+_TOKEN = pattern(r"\s*([()]|[A-Za-z0-9_]+)")
 MAX_LENGTH = 200
 
 

@@ -6,16 +6,17 @@ and a query. A URL that is written anywhere has none of them.
 
 from __future__ import annotations
 
-import re
 from urllib.parse import urlsplit, urlunsplit
+
+from repro.model.pattern import pattern
 
 DEFAULT_HOST = "https://conda.anaconda.org"
 """Where a channel is that goes by a mere name; conda's own default."""
 
-_TOKEN = re.compile(r"/t/[^/]+(?=/|$)")
-_IN_TEXT = re.compile(r"(?<=://)[^/@\s'\"]+@|/t/[^/\s'\"]+(?=/)")
-_VARIABLE = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
-_URL = re.compile(r"(?:https|http|file)://[!-~]+")  # printable ASCII, no blanks
+_TOKEN = pattern(r"/t/[^/]+(?=/|$)")
+_IN_TEXT = pattern(r"(?<=://)[^/@\s'\"]+@|/t/[^/\s'\"]+(?=/)")
+_VARIABLE = pattern(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
+_URL = pattern(r"(?:https|http|file)://[!-~]+")  # printable ASCII, no blanks
 
 
 def without_secrets(url: str) -> str:

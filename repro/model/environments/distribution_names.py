@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import re
 
-_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-_PYTHON_VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+[0-9a-z+.]*")
-_WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_FOLDER = re.compile(r"[A-Za-z0-9._+-]+(?:/[A-Za-z0-9._+-]+)*")
-# No `$`: uv puts variables of the environment into URLs. No host that begins with `-`: ssh takes it for an option.
-_GIT_URL = re.compile(r"(?:https|http|ssh|git|file)://(?!-|[^/]*@-)[A-Za-z0-9._~:/?@!&'()*+,;=%\[\]-]+")
+from repro.model.pattern import pattern
 
-_PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9.]+)?")
+_NAME = pattern(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_PYTHON_VERSION = pattern(r"[0-9]+\.[0-9]+\.[0-9]+[0-9a-z+.]*")
+_WORD = pattern(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
+_COMMIT = pattern(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_SHA256 = pattern(r"[0-9a-f]{64}")
+_FOLDER = pattern(r"[A-Za-z0-9._+-]+(?:/[A-Za-z0-9._+-]+)*")
+# No `$`: uv puts variables of the environment into URLs. No host that begins with `-`: ssh takes it for an option.
+_GIT_URL = pattern(r"(?:https|http|ssh|git|file)://(?!-|[^/]*@-)[A-Za-z0-9._~:/?@!&'()*+,;=%\[\]-]+")
+
+_PLATFORM = pattern(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9.]+)?")
 # NAME@sha256:…, NAME with the registry's host and port; no user, no password.
-_REFERENCE = re.compile(r"[a-z0-9][A-Za-z0-9._:-]*(?:/[a-z0-9][a-z0-9._-]*)*@sha256:[0-9a-f]{64}")
+_REFERENCE = pattern(r"[a-z0-9][A-Za-z0-9._:-]*(?:/[a-z0-9][a-z0-9._-]*)*@sha256:[0-9a-f]{64}")
 
 
 def distribution_name(text: str) -> str:

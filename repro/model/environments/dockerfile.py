@@ -11,13 +11,14 @@ import re
 from collections.abc import Mapping
 
 from repro.model.dataclass import dataclass
+from repro.model.pattern import pattern
 
-_ESCAPE = re.compile(r"#\s*escape\s*=\s*([\\`])\s*$", re.IGNORECASE)
-_DIRECTIVE = re.compile(r"#\s*\w+\s*=")
-_WORD = re.compile(r"\$(?:\{(\w+)(?::?-([^}]*))?\}|(\w+))")
-_SYNTAX = re.compile(r"#\s*syntax\s*=\s*(\S+)", re.IGNORECASE)
-_HEREDOC = re.compile(r"(?:^|[\s\d])<<(-?)([\"']?)([A-Za-z_][A-Za-z0-9_]*)\2")
-_SECRET_MOUNT = re.compile(r"--mount=\S*type=(?:secret|ssh)\b")
+_ESCAPE = pattern(r"#\s*escape\s*=\s*([\\`])\s*$", re.IGNORECASE)
+_DIRECTIVE = pattern(r"#\s*\w+\s*=")
+_WORD = pattern(r"\$(?:\{(\w+)(?::?-([^}]*))?\}|(\w+))")
+_SYNTAX = pattern(r"#\s*syntax\s*=\s*(\S+)", re.IGNORECASE)
+_HEREDOC = pattern(r"(?:^|[\s\d])<<(-?)([\"']?)([A-Za-z_][A-Za-z0-9_]*)\2")
+_SECRET_MOUNT = pattern(r"--mount=\S*type=(?:secret|ssh)\b")
 _SCRATCH = "scratch"
 # Flags that Docker's classic builder does not have.
 _BUILDKIT = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from repro.errors import CannotProceed
@@ -33,10 +32,11 @@ from repro.model.environments.environment import (
     WheelInstall,
 )
 from repro.model.names import parse_path
+from repro.model.pattern import pattern
 from repro.model.record import Fields
 
 KINDS = ("pip", "conda", "image")
-_WHEEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+!-]{0,250}\.whl")
+_WHEEL = pattern(r"[A-Za-z0-9_][A-Za-z0-9._+!-]{0,250}\.whl")
 
 
 class UnknownEnvironmentKind(CannotProceed):

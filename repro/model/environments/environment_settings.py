@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from repro.model.dataclass import dataclass
+from repro.model.pattern import pattern
 from repro.model.secret_names import variable_looks_secret
 from repro.model.settings_reader import SettingsReader
 
@@ -25,13 +25,13 @@ ENVIRONMENT_KEYS = (
     "gpus",
 )
 # The grammar of Docker's references (github.com/distribution/reference), and ids of images.
-_REFERENCE = re.compile(
+_REFERENCE = pattern(
     r"(?:(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:]+\])(?::[0-9]+)?/)?"
     r"[a-z0-9][a-z0-9._/-]*(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
     r"|sha256:[0-9a-f]{64}"
 )
-_ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_LOGIN = re.compile(r"://[^/@\s]+@")
+_ARGUMENT = pattern(r"[A-Za-z_][A-Za-z0-9_]*")
+_LOGIN = pattern(r"://[^/@\s]+@")
 CONTAINER_NETWORKS = ("none", "host", "bridge")
 ENVIRONMENT_KINDS = ("pip", "conda", "image")
 ARCHIVE = ("always", "named", "never")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from repro.model.pattern import pattern
 from repro.model.watching.strace_syntax import is_loopback
 from repro.model.watching.trace import Access, Trace, join
 
-_ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
+_ESCAPE = pattern(rb"\\(.)", re.DOTALL)
 # Linux's numbers, include/uapi/asm-generic/fcntl.h; the hook runs where the run ran.
 _WRONLY, _RDWR, _CREAT, _EXCL, _TRUNC = 0o1, 0o2, 0o100, 0o200, 0o1000
 

@@ -6,14 +6,14 @@ Pure: paths are compared as bytes, nothing is looked up. The tables of what a ma
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 from repro.model.dataclass import dataclass
+from repro.model.pattern import pattern
 from repro.model.watching.sandbox_kind import SandboxKind
 from repro.model.watching.sandbox_rules import TAKEN
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,62}")  # neither `:` nor a new line: it comes to stand in /etc/passwd
+_NAME = pattern(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,62}")  # neither `:` nor a new line: it comes to stand in /etc/passwd
 _MAX_ID = 2**32 - 2  # -1 is no user
 
 

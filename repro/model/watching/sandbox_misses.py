@@ -5,10 +5,10 @@ The log is that of `strace -f -y -qq -Z`: only calls that failed, one line each,
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 
 from repro.model.dataclass import dataclass
+from repro.model.pattern import pattern
 from repro.model.watching.sandbox import is_inside
 from repro.model.watching.strace_syntax import NAMED, address_of, unescape
 from repro.model.watching.trace import join
@@ -19,11 +19,11 @@ CALLS = (
 )
 """The calls that the log must have."""
 
-_LINE = re.compile(rb"\d+ +(\w+)\((.*)\) += -1 (E[A-Z0-9]+)")
+_LINE = pattern(rb"\d+ +(\w+)\((.*)\) += -1 (E[A-Z0-9]+)")
 _REFUSED = {b"EACCES", b"EPERM", b"EROFS"}
 _NO_NETWORK = {b"ENETUNREACH", b"EACCES", b"EPERM", b"EHOSTUNREACH"}
 _NAME_SERVER = 53
-_NOISE = re.compile(
+_NOISE = pattern(
     rb"/__pycache__(/|$)|\.pyc$|\.so(\.[0-9.]+)?$|\._pth$|/pyvenv\.cfg$|/pybuilddir\.txt$"
     rb"|/<(unknown|string|stdin)>$"  # what Python calls text that is no file; its tracebacks look for its lines there
 )

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import re
 
+from repro.model.pattern import pattern
 from repro.model.watching.trace import Access
 
 _TEXT = rb'"((?:[^"\\]|\\.)*)"'
 _PLACE = rb"(AT_FDCWD|-?\d+)(?:<((?:[^>\\]|\\.)*)>)?"
 _RESULT = rb"\) += (\?|-?\d+)(?:<((?:[^>\\]|\\.)*)>)?(\(deleted\))?(?: (E[A-Z0-9]+) \([^\"]*\))?(?: \([^\"]*\))?\n?$"
-LINE = re.compile(rb"(\d+) +(\w+)\(")
-RESUMED = re.compile(rb"(\d+) +<\.\.\. (\w+) resumed>")
-ENDED = re.compile(rb"(\d+) +\+\+\+ ")
-OPENAT = re.compile(
+LINE = pattern(rb"(\d+) +(\w+)\(")
+RESUMED = pattern(rb"(\d+) +<\.\.\. (\w+) resumed>")
+ENDED = pattern(rb"(\d+) +\+\+\+ ")
+OPENAT = pattern(
     rb"(\d+) +openat\(" + _PLACE + rb", " + _TEXT + rb", ([A-Z_|0-9a-fx]+)(?:, [0-9]+)?" + _RESULT, re.DOTALL
 )
-TAIL = re.compile(_RESULT)
-NAMED = re.compile(rb"(?:" + _PLACE + rb", )?" + _TEXT)
-FLAGS = re.compile(rb"\bO_[A-Z_|0-9a-fxO]*")
-FIRST = re.compile(_PLACE)
-_INET = re.compile(rb'sin_port=htons\((\d{1,5})\), sin_addr=inet_addr\("([0-9.]+)"\)')
-_INET6 = re.compile(rb'sin6_port=htons\((\d{1,5})\).*?inet_pton\(AF_INET6, "([0-9A-Fa-f:.]+)"')
-_ESCAPE = re.compile(rb"\\(?:([0-7]{1,3})|(.))", re.DOTALL)
+TAIL = pattern(_RESULT)
+NAMED = pattern(rb"(?:" + _PLACE + rb", )?" + _TEXT)
+FLAGS = pattern(rb"\bO_[A-Z_|0-9a-fxO]*")
+FIRST = pattern(_PLACE)
+_INET = pattern(rb'sin_port=htons\((\d{1,5})\), sin_addr=inet_addr\("([0-9.]+)"\)')
+_INET6 = pattern(rb'sin6_port=htons\((\d{1,5})\).*?inet_pton\(AF_INET6, "([0-9A-Fa-f:.]+)"')
+_ESCAPE = pattern(rb"\\(?:([0-7]{1,3})|(.))", re.DOTALL)
 _DELETED = b" (deleted)"
 _LETTERS = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"v": b"\v", b"f": b"\f"}
 

@@ -14,6 +14,7 @@ from functools import cache
 
 from repro.model.dataclass import dataclass
 from repro.model.names import is_within
+from repro.model.pattern import pattern
 from repro.model.secret_names import looks_secret
 
 
@@ -81,13 +82,13 @@ TABLE: dict[Role, str] = {
 }
 
 # Wherever they are: the library of a Python, what is installed in it, and the marks of environments.
-_PYTHON = re.compile(
+_PYTHON = pattern(
     rb"/(?:lib|lib64)/python\d?(?:\.\d+)?t?(?:/|$)|/(?:site|dist)-packages(?:/|$)|/python\d{2,3}\.zip$"
     rb"|/bin/python[0-9.]*t?$|/lib/libpython[^/]*$|/pyvenv\.cfg$|/conda-meta(?:/|$)|/share/jupyter(?:/|$)"
 )
 # pyenv stands in HOME as a rule (the table), in /opt on shared machines, and its scripts choose which Python starts.
-_PYENV = re.compile(rb"/\.?pyenv/(?:shims|libexec|pyenv\.d|plugins|bin|completions|version)(?:/|$)")
-_PREFIX = re.compile(rb"(/.*?)/(?:lib64|lib|bin|conda-meta|pyvenv\.cfg|share)(?:/|$)")
+_PYENV = pattern(rb"/\.?pyenv/(?:shims|libexec|pyenv\.d|plugins|bin|completions|version)(?:/|$)")
+_PREFIX = pattern(rb"(/.*?)/(?:lib64|lib|bin|conda-meta|pyvenv\.cfg|share)(?:/|$)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from repro.model.pattern import pattern
 
 WISHES = ("auto", "strace", "audit", "off")
 NETWORK = ("allow", "forbid")
@@ -12,7 +12,7 @@ configuration, and storing it again for every project is a decision of the user'
 
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
-_SIZE = re.compile(r"(\d{1,18})\s*([A-Za-z]{0,3})")
+_SIZE = pattern(r"(\d{1,18})\s*([A-Za-z]{0,3})")
 
 
 def parse_size(text: str) -> int:

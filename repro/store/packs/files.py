@@ -6,7 +6,6 @@ import contextlib
 import errno
 import mmap
 import os
-import re
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -17,6 +16,7 @@ from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest
 from repro.model.finding import Finding
 from repro.model.pack_index import BadIndex, PackFile, PackIndex
+from repro.model.pattern import pattern
 from repro.store.hashing import hash_descriptor
 from repro.store.packs.check_indexes import check_order
 from repro.store.packs.check_pack import Read
@@ -27,7 +27,7 @@ from repro.store.remote_names import index_name, pack_name
 from repro.store.storages.errors import NotOnRemote, RemoteListsNothing
 from repro.store.temp_files import temp_file
 
-_NAME = re.compile(r"[0-9a-f]{64}")
+_NAME = pattern(r"[0-9a-f]{64}")
 
 Told = Callable[[int], None]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from repro.model.digest import Digest
 from repro.model.pack_index import BadIndex, PackIndex, Place
+from repro.model.pattern import pattern
 
-_NAME = re.compile(r"[0-9a-f]{64}")
+_NAME = pattern(r"[0-9a-f]{64}")
 _LOOK_AGAIN = 1.0  # seconds
 _TICK_NS = 20_000_000  # a folder changed within its file system's clock tick may change again unseen
 
