@@ -8,8 +8,9 @@ from pathlib import Path
 
 from repro.model.digest import Digest, digest_of
 from repro.model.pack import HEAD_BYTES, PACK_HEADER, RecordKind
-from repro.model.pack_index import PackFile, PackIndex, place_bytes
+from repro.model.pack_index import PackFile, PackIndex
 from repro.model.pack_index_writing import encode_index
+from repro.model.pack_places import place_bytes
 from repro.store.open_remote import open_remote
 from repro.store.packs.records import Packed, pack_object
 from repro.store.remote import Remote

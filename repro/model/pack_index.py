@@ -1,14 +1,13 @@
 """A pack index: which object lies where in which pack. Specified in `docs/reference/format.md`, section "Pack index".
 
-An index is used where it lies, in a buffer or a memory map: nothing is built from it.
+An index is used where it lies, in memory or in a file: but for its fan-out table nothing is built from it.
 """
 
 from __future__ import annotations
 
-import mmap
 import struct
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple, Protocol
 
 from repro.errors import IntegrityError
 from repro.model.dataclass import dataclass
@@ -19,16 +18,22 @@ INDEX_HEADER = b"repro-index 1\0\0\0"
 
 INDEX_COUNTS = struct.Struct("<IIQ32x")  # packs, fan-out bits, entries
 INDEX_PACK = struct.Struct("<32sQ")
-_PLACE = struct.Struct("<QQIIB3x")  # offset, size, stored, pack, kind
+PLACE = struct.Struct("<QQIIB3x")
+"""Of an entry: offset, size, stored, pack, kind."""
+
 _PACK_AND_KIND = struct.Struct("<IB")  # of a place
 _PACK_AT = 20  # where they are in it
 _PREFIX = struct.Struct(">I28x")  # of a digest
-_END = struct.Struct("<I")
 _ENDS = struct.Struct("<II")  # of one fan-out entry and the next
 _READ_AT_ONCE = 2_048  # entries, an eighth of a megabyte
+_LOOKED_THROUGH = 256
+"""Entries below which all that a fan-out entry speaks of is read; of more, the middle is asked first."""
+
 _MAX_BITS = 24
+_HELD_BITS = 16
+"""As many as a writer has at the most: then the fan-out table is held, a quarter of a megabyte."""
 DIGEST_BYTES = 32
-_PLACE_BYTES = _PLACE.size
+_PLACE_BYTES = PLACE.size
 ENTRY_BYTES = DIGEST_BYTES + _PLACE_BYTES
 """Of a digest joined with its place: what `encode_entries` takes."""
 
@@ -36,8 +41,10 @@ PACK_IN_ENTRY = DIGEST_BYTES + _PACK_AT
 """Where the four bytes of the pack's position are in it."""
 
 _FIRST_OFFSET = len(PACK_HEADER)
-_KINDS = tuple(RecordKind)  # by their numbers; calling the class takes ten times as long
-_LAST_KIND, _RAW, _CHUNKS = len(_KINDS) - 1, int(RecordKind.RAW), int(RecordKind.CHUNKS)
+KINDS = tuple(RecordKind)
+"""By their numbers; calling the class takes ten times as long."""
+
+_RAW, _CHUNKS = int(RecordKind.RAW), int(RecordKind.CHUNKS)
 
 
 class BadIndex(IntegrityError):
@@ -67,27 +74,18 @@ class Place(NamedTuple):
     kind: RecordKind
 
 
-def place_bytes(pack: int, offset: int, size: int, stored: int, kind: RecordKind) -> bytes:
-    """Return a place as it stands in an index; `pack` is the pack's position in the index's list."""
-    return _PLACE.pack(offset, size, stored, pack, kind)
+class IndexBytes(Protocol):
+    """The bytes of an index: of a `bytes`, a memory map, or a file, of which a part is read when it is asked for."""
 
+    def __len__(self) -> int: ...
 
-def parse_place(place: bytes) -> tuple[int, int, int, int, RecordKind]:
-    """Return what `place_bytes` was given.
-
-    Raises:
-        BadIndex: it names a kind that there is not.
-    """
-    offset, size, stored, pack, kind = _PLACE.unpack(place)
-    if kind > _LAST_KIND:
-        raise BadIndex("the index names a kind that there is not")
-    return pack, offset, size, stored, _KINDS[kind]
+    def __getitem__(self, part: slice, /) -> bytes: ...
 
 
 class PackIndex:
-    """An index in a buffer, which is trusted for nothing: what it says is bounded here and compared with the pack."""
+    """An index, which is trusted for nothing: what it says is bounded here and compared with the pack."""
 
-    def __init__(self, data: bytes | mmap.mmap) -> None:
+    def __init__(self, data: IndexBytes) -> None:
         """Take an index's bytes.
 
         Raises:
@@ -99,16 +97,18 @@ class PackIndex:
         start = len(INDEX_HEADER) + INDEX_COUNTS.size
         if len(data) < start:
             raise BadIndex("the index is cut off")
-        packs, bits, self.count = INDEX_COUNTS.unpack_from(data, len(INDEX_HEADER))
+        packs, bits, self.count = INDEX_COUNTS.unpack(data[len(INDEX_HEADER) : start])
         if bits > _MAX_BITS:
             raise BadIndex(f"the index has {bits} fan-out bits, more than {_MAX_BITS}")
+        self._bits = bits
         self._shift = 32 - bits
         self._fan_out = start + packs * INDEX_PACK.size
+        self._held_fan_out = b""
         self._digests: int = self._fan_out + 4 * (1 << bits)
         self._places = self._digests + self.count * DIGEST_BYTES
-        if len(data) != self._places + self.count * _PLACE.size:
+        if len(data) != self._places + self.count * PLACE.size:
             raise BadIndex(f"the index has {len(data)} bytes, and declares another number of entries")
-        self.packs = tuple(_pack_file(*INDEX_PACK.unpack_from(data, start + i * INDEX_PACK.size)) for i in range(packs))
+        self.packs = tuple(_pack_file(*pack) for pack in INDEX_PACK.iter_unpack(data[start : self._fan_out]))
 
     def find(self, digest: Digest) -> Place | None:
         """Return where the object is, None where this index does not name it.
@@ -133,19 +133,22 @@ class PackIndex:
         Raises:
             BadIndex: it says what cannot be.
         """
-        data, find, ends, count = self._data, self._data.find, _ENDS.unpack_from, self.count
-        fan_out, shift, start, packs = self._fan_out - 4, self._shift, self._digests, self._places + _PACK_AT
+        data, digest_at, pack_at = self._data, self._digests, self._places + _PACK_AT
         left, answers = bytearray(), dict[bytes, bool]()
         # As `_position`, without a call for each: every `add` asks for all files of the directories it looks at.
+        fan_out, shift, unpack = self._fan_out_table(), self._shift, _ENDS.unpack_from
         for number, (prefix,) in enumerate(_PREFIX.iter_unpack(digests)):
             digest, bucket = digests[DIGEST_BYTES * number : DIGEST_BYTES * number + DIGEST_BYTES], prefix >> shift
-            first, end = ends(data, fan_out + 4 * bucket) if bucket else self._ends(0)
-            at = find(digest, start + first * DIGEST_BYTES, start + end * DIGEST_BYTES)
-            found: int | None = (at - start) // DIGEST_BYTES if at >= 0 else None
-            if not first <= end <= count or (at >= 0 and (at - start) % DIGEST_BYTES):
+            first, end = unpack(fan_out, 4 * bucket) if fan_out else self._ends(bucket)
+            if 0 <= end - first <= _LOOKED_THROUGH:
+                at = data[digest_at + first * DIGEST_BYTES : digest_at + end * DIGEST_BYTES].find(digest)
+                found: int | None = first + at // DIGEST_BYTES if at >= 0 else None
+            else:
+                at, found = 0, self._position(digest)
+            if end > self.count or (at > 0 and at % DIGEST_BYTES):
                 found = self._position(digest)  # a table out of order, or the same bytes across two digests
             if found is not None:
-                where = packs + found * _PLACE.size
+                where = pack_at + found * PLACE.size
                 answer = data[where : where + _PACK_AND_KIND.size]
                 if answer not in answers:
                     answers[answer] = self._is_object_in(answer, keeps)
@@ -162,19 +165,22 @@ class PackIndex:
     def raw_entries(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield every object's 32 bytes of digest with its place as it stands here, in the order of the digests."""
         for start in range(0, self.count, _READ_AT_ONCE):
-            count = min(_READ_AT_ONCE, self.count - start)
-            at, where = self._digests + start * DIGEST_BYTES, self._places + start * _PLACE_BYTES
-            digests = self._data[at : at + count * DIGEST_BYTES]
-            places = self._data[where : where + count * _PLACE_BYTES]
-            self.trim()  # the kernel maps two megabytes where one byte is read, and dozens are read side by side
-            for number in range(count):
+            digests, places = self._entries(start)
+            for number in range(len(digests) // DIGEST_BYTES):
                 at, where = number * DIGEST_BYTES, number * _PLACE_BYTES
                 yield digests[at : at + DIGEST_BYTES], places[where : where + _PLACE_BYTES]
 
-    def trim(self) -> None:
-        """Let the kernel take what was read of a map out of this process's memory; it is read again where needed."""
-        if isinstance(self._data, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-            self._data.madvise(mmap.MADV_DONTNEED)
+    def _entries(self, start: int) -> tuple[bytes, bytes]:
+        """Return the digests and the places of some entries, as many as are read at a time."""
+        return self._digests_from(start), self._places_from(start)
+
+    def _digests_from(self, start: int) -> bytes:
+        end = min(self.count, start + _READ_AT_ONCE)
+        return self._data[self._digests + start * DIGEST_BYTES : self._digests + end * DIGEST_BYTES]
+
+    def _places_from(self, start: int) -> bytes:
+        end = min(self.count, start + _READ_AT_ONCE)
+        return self._data[self._places + start * _PLACE_BYTES : self._places + end * _PLACE_BYTES]
 
     def position(self, digest: Digest) -> int | None:
         """Return which of the sorted entries (from 0) is the object's, None where this index does not name it.
@@ -185,40 +191,59 @@ class PackIndex:
         return self._position(bytes.fromhex(digest[3:]))
 
     def _position(self, wanted: bytes) -> int | None:
-        bucket = int.from_bytes(wanted[:4], "big") >> self._shift
-        first, end = self._ends(bucket)
+        first, end = self._ends(int.from_bytes(wanted[:4], "big") >> self._shift)
         if not first <= end <= self.count:
             raise BadIndex("the index's fan-out table is not in order")
-        start, stop = self._digests + first * DIGEST_BYTES, self._digests + end * DIGEST_BYTES
-        while (at := int(self._data.find(wanted, start, stop))) >= 0:
-            if not (at - self._digests) % DIGEST_BYTES:
-                return (at - self._digests) // DIGEST_BYTES
-            start = at + 1  # the same bytes across two digests
-        return None
+        while end - first > _LOOKED_THROUGH:
+            middle = (first + end) // 2
+            at = self._digests + middle * DIGEST_BYTES
+            first, end = (middle, end) if self._data[at : at + DIGEST_BYTES] <= wanted else (first, middle)
+        digests = self._data[self._digests + first * DIGEST_BYTES : self._digests + end * DIGEST_BYTES]
+        at = digests.find(wanted)
+        while at > 0 and at % DIGEST_BYTES:
+            at = digests.find(wanted, at + 1)  # those were the same bytes across two digests
+        return None if at < 0 else first + at // DIGEST_BYTES
 
     def _ends(self, bucket: int) -> tuple[int, int]:
-        if not bucket:
-            return 0, _END.unpack_from(self._data, self._fan_out)[0]
-        return _ENDS.unpack_from(self._data, self._fan_out + 4 * bucket - 4)
+        """Return the first entry that the fan-out says is in a bucket, and the first that is not."""
+        table = self._fan_out_table()
+        if table:
+            return _ENDS.unpack_from(table, 4 * bucket)
+        at = self._fan_out + 4 * bucket
+        return _ENDS.unpack(self._data[at - 4 : at + 4] if bucket else bytes(4) + self._data[at : at + 4])
+
+    def _fan_out_table(self) -> bytes:
+        """Return the fan-out after four zero bytes, so that two numbers are the bounds of each; nothing, where it is
+        longer than any writer makes it, and is not held."""
+        if not self._held_fan_out and self._bits <= _HELD_BITS:
+            self._held_fan_out = bytes(4) + self._data[self._fan_out : self._digests]
+        return self._held_fan_out
 
     def digest(self, position: int) -> Digest:
         """Return the object of an entry."""
         at = self._digests + position * DIGEST_BYTES
         return Digest("b3:" + self._data[at : at + DIGEST_BYTES].hex())
 
-    def pack_of(self, position: int) -> PackFile:
-        """Return in which pack the object of an entry is; as `place`, which checks the rest as well."""
-        where = self._places + position * _PLACE.size + _PACK_AT
-        pack, _ = _PACK_AND_KIND.unpack_from(self._data, where)
-        if pack >= len(self.packs):
-            raise BadIndex("the index names a pack that there is not")
-        file: PackFile = self.packs[pack]
-        return file
+    def packs_of(self, positions: Iterable[int]) -> Iterator[tuple[int, PackFile]]:
+        """Yield entries, which are given in their order, each with the pack that its object is in; `place` checks the
+        rest as well.
+
+        Raises:
+            BadIndex: it says what cannot be.
+        """
+        start, places = 0, b""
+        for position in positions:
+            if not 0 <= (position - start) * _PLACE_BYTES < len(places):
+                start, places = position, self._places_from(position)
+            pack, _ = _PACK_AND_KIND.unpack_from(places, (position - start) * _PLACE_BYTES + _PACK_AT)
+            if pack >= len(self.packs):
+                raise BadIndex("the index names a pack that there is not")
+            yield position, self.packs[pack]
 
     def raw_place(self, position: int) -> bytes:
         """Return the 28 bytes that say where the object of an entry is, unchecked; compare `place_bytes`."""
-        where = self._places + position * _PLACE.size
-        return bytes(self._data[where : where + _PLACE.size])
+        where = self._places + position * PLACE.size
+        return self._data[where : where + PLACE.size]
 
     def place(self, position: int) -> Place:
         """Return where the object of an entry is.
@@ -226,24 +251,29 @@ class PackIndex:
         Raises:
             BadIndex: it says what cannot be.
         """
-        return self._place(*_PLACE.unpack_from(self._data, self._places + position * _PLACE.size))
+        return self._place(*PLACE.unpack(self.raw_place(position)))
 
     def objects(self, positions: Iterable[int]) -> Iterator[tuple[Digest, Place]]:
-        """Yield the objects of entries, and where each is; as `digest` and `place`, in less time.
+        """Yield the objects of entries, which are given in their order, and where each is; as `digest` and `place`, in
+        less time.
 
         Raises:
             BadIndex: it says what cannot be.
         """
-        data, digests, places, place, unpack = self._data, self._digests, self._places, self._place, _PLACE.unpack_from
+        start, digests, places = 0, b"", b""
+        place, unpack = self._place, PLACE.unpack_from
         for position in positions:
-            at = digests + DIGEST_BYTES * position
+            at = (position - start) * DIGEST_BYTES
+            if not 0 <= at < len(digests):
+                start, at = position, 0
+                digests, places = self._entries(position)
             yield (
-                Digest("b3:" + data[at : at + DIGEST_BYTES].hex()),
-                place(*unpack(data, places + _PLACE_BYTES * position)),
+                Digest("b3:" + digests[at : at + DIGEST_BYTES].hex()),
+                place(*unpack(places, (position - start) * _PLACE_BYTES)),
             )
 
     def _place(self, offset: int, size: int, stored: int, pack: int, kind: int) -> Place:
-        if pack >= len(self.packs) or kind > _LAST_KIND:
+        if pack >= len(self.packs) or kind >= len(KINDS):
             raise BadIndex("the index names a pack or a kind that there is not")
         file = self.packs[pack]
         if offset < _FIRST_OFFSET or offset + HEAD_BYTES + stored > file.length:
@@ -251,25 +281,7 @@ class PackIndex:
         too_long = kind != _CHUNKS and (size > MAX_RECORD or stored > MAX_RECORD)
         if too_long or (kind == _RAW and size != stored):
             raise BadIndex(f"the index names a record of {size} bytes in {stored}, which cannot be")
-        return Place(file, offset, size, stored, _KINDS[kind])
-
-
-def place_pack(place: bytes, packs: int) -> int:
-    """Return the position of a place's pack among the index's `packs`.
-
-    Raises:
-        BadIndex: it names a pack that there is not.
-    """
-    position = int(_PLACE.unpack(place)[3])
-    if position >= packs:
-        raise BadIndex("the index names a pack that there is not")
-    return position
-
-
-def moved_place(place: bytes, positions: Sequence[int]) -> bytes:
-    """Return a place for another list of packs: `positions` gives the new position of each old one."""
-    offset, size, stored, pack, kind = _PLACE.unpack(place)
-    return _PLACE.pack(offset, size, stored, positions[pack], kind)
+        return Place(file, offset, size, stored, KINDS[kind])
 
 
 def _pack_file(digest: bytes, length: int) -> PackFile:

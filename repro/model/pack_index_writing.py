@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import struct
+from array import array
 from collections.abc import Iterable, Sequence
 
 from repro.model.pack_index import DIGEST_BYTES, INDEX_COUNTS, INDEX_HEADER, INDEX_PACK, PackFile
@@ -49,11 +50,13 @@ def encode_entries(packs: Sequence[PackFile], entries: list[bytes]) -> bytes:
     several entries of one digest the first is taken.
     """
     entries.sort()
-    digests = [entry[:DIGEST_BYTES] for entry in entries]
-    if len(set(digests)) != len(digests):
-        firsts = [at for at, digest in enumerate(digests) if not at or digest != digests[at - 1]]
-        entries, digests = [entries[at] for at in firsts], [digests[at] for at in firsts]
-    counts = [0] * PREFIXES
-    for digest in digests:
-        counts[digest[0] << 8 | digest[1]] += 1
-    return b"".join([index_start(packs, counts), *digests, *(entry[DIGEST_BYTES:] for entry in entries)])
+    counts, last = array("I", bytes(4 * PREFIXES)), b""
+    digests, places = bytearray(), bytearray()  # bytes for each entry would take twice as much
+    for entry in entries:
+        digest = entry[:DIGEST_BYTES]
+        if digest != last:
+            counts[digest[0] << 8 | digest[1]] += 1
+            digests += digest
+            places += entry[DIGEST_BYTES:]
+            last = digest
+    return b"".join([index_start(packs, counts), digests, places])

@@ -25,7 +25,7 @@ _FEW_BYTES = 1024 * 1024
 """Fewer objects than this, of fewer bytes, are files of their own: no pack for three of them."""
 
 _PACKS_AT_ONCE = 16
-_RECORDS_AT_ONCE = 131_072
+_RECORDS_AT_ONCE = 65_536
 """What is published at the latest, so that memory is bounded and what was killed finds its work again."""
 
 
@@ -42,8 +42,13 @@ class BatchStore(Protocol):
     root: str
     packing_module: str | None
 
-    def knows(self, ref: ObjectRef) -> bool:
-        """Whether the object is there, to be relied on from now on."""
+    def knows(self, ref: ObjectRef, *, perhaps_packed: bool = True) -> bool:
+        """Whether the object is there, to be relied on from now on; it is not looked for in packs if it is in none."""
+        ...
+
+    def not_packed(self, digests: bytes) -> bytes:
+        """Return those digests (32 bytes each) of objects that are neither in a pack nor distrusted; none, where
+        that is not known."""
         ...
 
     def keeps(self, digest: Digest) -> bool:
@@ -77,7 +82,7 @@ class Batch:
         self._lock = threading.Lock()
         self._held: list[tuple[Digest, bytes]] = []
         self._held_bytes = 0
-        self._pending: set[Digest] = set()
+        self._pending: set[bytes] = set()
         self._stream: PackStream | None = None
         self._offered = 0
         self._processes: PackingProcesses | None = None
@@ -85,7 +90,7 @@ class Batch:
 
     def has(self, digest: Digest) -> bool:
         """Whether the object is in this batch, or was there before."""
-        return digest in self._pending or self._store.keeps(digest)
+        return _raw(digest) in self._pending or self._store.keeps(digest)
 
     def add_bytes(self, data: bytes) -> ObjectRef:
         """Store bytes held in memory.
@@ -94,14 +99,15 @@ class Batch:
             OSError: the disk is full, or refuses.
         """
         ref = ObjectRef(digest_of(data), len(data))
-        if ref.digest in self._pending or self._store.knows(ref):
+        raw = _raw(ref.digest)
+        if raw in self._pending or self._store.knows(ref):
             return ref
         if ref.size > SMALL_LIMIT or self._store.is_distrusted(ref.digest):
             self._store.store_alone(data, ref)
             return ref
         with self._lock:
-            if ref.digest not in self._pending:
-                self._pending.add(ref.digest)
+            if raw not in self._pending:
+                self._pending.add(raw)
                 self._take(ref.digest, data)
         return ref
 
@@ -175,15 +181,19 @@ class Batch:
     def _judge(self, digests: bytes, sizes: Sequence[int]) -> tuple[bytes, bytes]:
         """Say which of the files that another process has read it is to keep: those that are nowhere yet."""
         which, known = bytearray(len(sizes)), bytearray(digests)
+        left = self._store.not_packed(digests)
+        not_packed = {left[at : at + 32] for at in range(0, len(left), 32)}
         for at, size in enumerate(sizes):
             raw = digests[32 * at : 32 * at + 32]
-            digest = Digest("b3:" + raw.hex())
-            if digest in self._pending or raw == _NOT_READ or self._store.knows(ObjectRef(digest, size)):
+            if raw in self._pending or raw == _NOT_READ:
                 continue
-            if self._store.is_distrusted(digest):
+            digest, perhaps_packed = Digest("b3:" + raw.hex()), raw not in not_packed
+            if self._store.knows(ObjectRef(digest, size), perhaps_packed=perhaps_packed):
+                continue
+            if perhaps_packed and self._store.is_distrusted(digest):
                 known[32 * at : 32 * at + 32] = _NOT_READ
                 continue
-            self._pending.add(digest)
+            self._pending.add(raw)
             self._elsewhere += size
             which[at] = 1
         return bytes(which), bytes(known)
@@ -224,3 +234,7 @@ class Batch:
             self._processes.close()
         if self._stream is not None:
             self._stream.close()
+
+
+def _raw(digest: Digest) -> bytes:
+    return bytes.fromhex(digest[3:])

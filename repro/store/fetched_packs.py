@@ -89,8 +89,6 @@ class FetchedPacks:
         packs, self._waiting = self._waiting, []
         self._since = time.monotonic()
         if packs:
-            for index in self._there.indexes():
-                index.trim()  # before the cache's own are read, to be made one
             self._cache.publish(packs)
 
     def _fetch(self, pack: PackFile, wanted: set[Digest], stop: Stop) -> WrittenPack | None:

@@ -30,9 +30,15 @@ class KeptObjects(StoredObjects):
             return True
         return self._loose.keep(digest)
 
-    def knows(self, ref: ObjectRef) -> bool:
-        """As `keeps`, for an object that is to stand for bytes: a file that may have been written to is read."""
-        place = self._packed.known_place(ref.digest)
+    def not_packed(self, digests: bytes) -> bytes:
+        """Return those digests (32 bytes each) of objects that are neither in a pack nor distrusted; none, where
+        that is not known. Where a pack was written just now, it may be overlooked."""
+        return self._packed.lacking(digests)
+
+    def knows(self, ref: ObjectRef, *, perhaps_packed: bool = True) -> bool:
+        """As `keeps`, for an object that is to stand for bytes: a file that may have been written to is read. One that
+        is known to be in no pack need not be looked for there."""
+        place = self._packed.known_place(ref.digest) if perhaps_packed else None
         if place is not None and place.size == ref.size and self._packed.keep(place):
             self._has_new_names = True
         elif not self._loose.keep_intact(ref):

@@ -74,8 +74,7 @@ class Marks:
         """Return the entries that are marked, by their packs: eight bytes for each."""
         packs: dict[PackFile, array[int]] = {}
         for index, marks, base in zip(self._indexes, self._marks, self._bases, strict=True):
-            for position in _set_positions(marks):
-                file = index.pack_of(position)
+            for position, file in index.packs_of(_set_positions(marks)):
                 entries = packs.get(file)
                 if entries is None:
                     entries = packs[file] = array("Q")

@@ -16,8 +16,9 @@ from repro.errors import RemoteError
 from repro.model.dataclass import dataclass
 from repro.model.digest import Digest, digest_of
 from repro.model.pack import PACK_RECORDS, PACK_SIZE, RecordKind
-from repro.model.pack_index import PackFile, place_bytes
+from repro.model.pack_index import PackFile
 from repro.model.pack_index_writing import encode_entries
+from repro.model.pack_places import place_bytes
 from repro.store.packs.in_making import PackInMaking, PacksInMaking
 from repro.store.packs.records import Packed
 from repro.store.packs.spots import Spot

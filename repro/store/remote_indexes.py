@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import mmap
 import os
 from collections.abc import Collection, Sequence
 
@@ -12,6 +11,7 @@ from repro.model.digest import Digest, digest_of, hex_of
 from repro.model.pack_index import BadIndex, PackIndex
 from repro.model.pattern import pattern
 from repro.store.hashing import hash_descriptor
+from repro.store.packs.index_files import IndexFiles
 from repro.store.packs.merge_indexes import merge_indexes
 from repro.store.parallel import Stop, run_all
 from repro.store.remote import Remote
@@ -101,6 +101,7 @@ class RemoteIndexes:
         self._folder = folder
         self._jobs = jobs
         self._overlooked = frozenset(overlooked)
+        self._files = IndexFiles()
 
     def load(self) -> tuple[PackIndex, ...]:
         """Return all indexes, fetched as far as they are not kept here.
@@ -127,17 +128,17 @@ class RemoteIndexes:
         """Keep an index that was published just now, and return it."""
         with temp_file(f"{self._folder}/tmp") as (descriptor, path):
             write_all(descriptor, data)
-            kept = _open(path)
+            kept = self._open(path)
             self._name(path, hex_of(digest))
         return kept or PackIndex(data)
 
     def _opened(self, plain: Sequence[str], merged: _Merged) -> tuple[PackIndex, ...]:
         """Open the merged index, and all others, which are fetched first; one that has gone by now is left out."""
-        opened = [_open(f"{self._folder}/merged/{merged.digest}")] if merged.digest else []
-        here = {name: _open(f"{self._folder}/indexes/{name}") for name in plain}
+        opened = [self._open(f"{self._folder}/merged/{merged.digest}")] if merged.digest else []
+        here = {name: self._open(f"{self._folder}/indexes/{name}") for name in plain}
         missing = [name for name, index in here.items() if index is None]
         run_all(self._fetch, missing, self._jobs)
-        here |= {name: _open(f"{self._folder}/indexes/{name}") for name in missing}
+        here |= {name: self._open(f"{self._folder}/indexes/{name}") for name in missing}
         return tuple(index for index in [*opened, *here.values()] if index is not None)
 
     def _fetch(self, name: str, stop: Stop) -> None:
@@ -148,7 +149,7 @@ class RemoteIndexes:
             except NotOnRemote:
                 return  # merged into another since it was listed
             os.lseek(descriptor, 0, os.SEEK_SET)
-            if hash_descriptor(descriptor).digest != wanted or _open(path) is None:
+            if hash_descriptor(descriptor).digest != wanted or self._open(path) is None:
                 raise CorruptRemoteObject(
                     f"{index_name(wanted)} in {self._remote.shown} is not what its name says",
                     "nothing was deleted there; `repro fsck --repair -r REMOTE` makes indexes again from the packs",
@@ -167,7 +168,7 @@ class RemoteIndexes:
         except (FileNotFoundError, ValueError):
             return _Merged()
         sound = _NAME.fullmatch(digest) and names.issuperset(covered)
-        if not sound or _open(f"{self._folder}/merged/{digest}") is None:
+        if not sound or self._open(f"{self._folder}/merged/{digest}") is None:
             return _Merged()
         return _Merged(digest, frozenset(covered))
 
@@ -177,13 +178,21 @@ class RemoteIndexes:
             os.makedirs(f"{self._folder}/merged", exist_ok=True)
             target = f"{self._folder}/merged/{digest}"
             os.rename(path, target)
-        merged = _open(target)
+        merged = self._open(target)
         if merged is None:
             raise BadIndex(f"{target} was changed by somebody else")
         replace_text(f"{self._folder}/merged-names", "\n".join([digest, *sorted(names)]))
         _keep_only(f"{self._folder}/merged", {digest})
         _keep_only(f"{self._folder}/indexes", set())
         return merged
+
+    def _open(self, path: str) -> PackIndex | None:
+        """Return an index of this machine; None where there is none, or one that a power cut left half."""
+        try:
+            with open(path, "rb") as file:
+                return self._files.open(file.fileno())
+        except (FileNotFoundError, BadIndex):
+            return None
 
     def _forget(self, wanted: set[str]) -> None:
         _keep_only(f"{self._folder}/indexes", wanted)
@@ -198,13 +207,3 @@ def _keep_only(folder: str, wanted: set[str]) -> None:
         if name not in wanted:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(f"{folder}/{name}")
-
-
-def _open(path: str) -> PackIndex | None:
-    """Return an index of this machine; None where there is none, or one that a power cut left half."""
-    try:
-        with open(path, "rb") as file:
-            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        return PackIndex(data)
-    except (FileNotFoundError, ValueError, BadIndex):
-        return None

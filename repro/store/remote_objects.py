@@ -131,8 +131,6 @@ class RemoteObjects:
         """Note an index that was written to the remote just now, and its packs."""
         index = self._kept.keep(digest, data)
         with self._lock:
-            for known in self.indexes():
-                known.trim()  # a push asks all of them for all that it sends
             self._indexes = (*self.indexes(), index)
             if self._packs is not None:
                 self._packs |= {pack.digest: pack.length for pack in packs}

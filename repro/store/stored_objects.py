@@ -63,7 +63,7 @@ class StoredObjects:
         return ObjectRef(digest, size)
 
     def pack_indexes(self) -> Sequence[PackIndex]:
-        """Return the indexes of the packs, as they are now: each is mapped into memory once.
+        """Return the indexes of the packs, as they are now: each is opened once.
 
         Raises:
             BadIndex: a file is no index.

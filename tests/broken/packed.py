@@ -14,8 +14,9 @@ from repro.model.content import ObjectRef
 from repro.model.digest import Digest, digest_of, hex_of
 from repro.model.finding import Finding
 from repro.model.pack import HEAD_BYTES
-from repro.model.pack_index import PackFile, PackIndex, Place, place_bytes
+from repro.model.pack_index import PackFile, PackIndex, Place
 from repro.model.pack_index_writing import encode_index
+from repro.model.pack_places import place_bytes
 from repro.model.store_check import exit_code
 from repro.project import Workspace
 from repro.store.cache import Cache

@@ -10,8 +10,9 @@ from repro.model.chunk_list import chunk_bytes, list_start
 from repro.model.content import ObjectRef
 from repro.model.digest import Digest, digest_of
 from repro.model.pack import RecordKind, check_bytes, head_start
-from repro.model.pack_index import PackFile, place_bytes
+from repro.model.pack_index import PackFile
 from repro.model.pack_index_writing import encode_index
+from repro.model.pack_places import place_bytes
 from repro.store.cache import Cache
 from repro.store.open_remote import open_remote
 from repro.store.packs.records import Packed, check_of, pack_chunk_list, pack_object

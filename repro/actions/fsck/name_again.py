@@ -9,7 +9,8 @@ from repro.errors import IntegrityError
 from repro.model.chunk_list import START_BYTES, parse_chunks, parse_list_start
 from repro.model.dataclass import dataclass
 from repro.model.pack import HEAD_BYTES, SMALL_LIMIT, RecordKind, parse_head
-from repro.model.pack_index import PackFile, place_bytes
+from repro.model.pack_index import PackFile
+from repro.model.pack_places import place_bytes
 from repro.model.store_check import SoundObjects
 from repro.model.tree import decode_tree
 from repro.store.packs.check_pack import CheckedPack, Read, SoundRecord

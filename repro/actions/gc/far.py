@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import mmap
 import os
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -27,6 +26,7 @@ from repro.model.pack_index import PackFile, PackIndex, Place
 from repro.model.pack_index_writing import encode_index
 from repro.model.progress import SILENT, Progress
 from repro.store.cache import Cache
+from repro.store.packs.index_files import IndexFiles
 from repro.store.packs.merge_indexes import merge_indexes
 from repro.store.packs.rewrite import NeededRecord, rewrite
 from repro.store.packs.series import remove_written
@@ -134,7 +134,7 @@ def _index(
     tmp = os.path.join(cache.root, "tmp")
     with temp_file(tmp) as (descriptor, _):
         merge_indexes(indexes, descriptor, tmp, lambda pack: pack in there.written and wanted(pack_name(pack.digest)))
-        yield PackIndex(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ))
+        yield IndexFiles().open(descriptor)
 
 
 @dataclass(slots=True)

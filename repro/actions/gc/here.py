@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import mmap
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -23,6 +22,7 @@ from repro.model.tree import Entry
 from repro.store.cache import Cache
 from repro.store.discard import StoredFile, discard, leftovers_of, object_files_of, packs_of, take_back
 from repro.store.flushing import flush_file
+from repro.store.packs.index_files import IndexFiles
 from repro.store.packs.indexes import PackIndexes
 from repro.store.packs.merge_indexes import merge_indexes
 from repro.store.packs.open_packs import OpenPacks
@@ -86,8 +86,7 @@ def _merged(root: str, tmp: str) -> PackIndex:
     indexes = list(PackIndexes(f"{root}/indexes").current().values())
     with temp_file(tmp) as (descriptor, _):
         merge_indexes(indexes, descriptor, tmp, lambda pack: packs.get(pack) is not None)
-        data = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
-    return PackIndex(data)
+        return IndexFiles().open(descriptor)
 
 
 @dataclass(slots=True)

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 from repro.model.dataclass import dataclass
 from repro.model.digest import Digest
-from repro.model.pack_index import BadIndex, PackFile, PackIndex, Place, place_bytes
+from repro.model.pack_index import BadIndex, PackFile, PackIndex, Place
+from repro.model.pack_places import place_bytes
 from repro.store.packs.check_pack import CheckedPack, SoundRecord
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import mmap
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from repro.model.pattern import pattern
 from repro.store.hashing import hash_descriptor
 from repro.store.packs.check_indexes import check_order
 from repro.store.packs.check_pack import Read
+from repro.store.packs.index_files import IndexFiles
 from repro.store.remote import Remote
 from repro.store.remote_garbage import packs_there
 from repro.store.remote_indexes import MAX_INDEX, listed_indexes
@@ -77,12 +77,12 @@ class PacksHere:
 
     def indexes(self, told: Told) -> Indexes:
         """As `PackFiles`."""
-        found = Indexes()
+        found, files = Indexes(), IndexFiles()
         for name in self._names("indexes"):
             try:
                 with _opened(f"{self.shown}/indexes/{name}") as descriptor:
                     digest = hash_descriptor(descriptor, told).digest
-                    found.good[name] = _index(descriptor, name, digest)
+                    found.good[name] = _index(files, descriptor, name, digest)
             except FileNotFoundError:
                 continue  # merged into another
             except BadIndex as error:
@@ -132,13 +132,13 @@ class PacksFar:
         Raises:
             RemoteError: the remote cannot be reached, or refuses.
         """
-        found = Indexes()
+        found, files = Indexes(), IndexFiles()
         for name in listed_indexes(self._remote):
             with temp_file(self._tmp) as (descriptor, _):
                 try:
                     self._remote.get_to(index_name(Digest(f"b3:{name}")), descriptor, MAX_INDEX, told)
                     os.lseek(descriptor, 0, os.SEEK_SET)
-                    found.good[name] = _index(descriptor, name, hash_descriptor(descriptor).digest)
+                    found.good[name] = _index(files, descriptor, name, hash_descriptor(descriptor).digest)
                 except NotOnRemote:
                     continue  # merged into another, or `index-list` is behind
                 except IntegrityError as error:
@@ -190,13 +190,13 @@ def _opened(path: str) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _index(descriptor: int, name: str, digest: Digest) -> PackIndex:
+def _index(files: IndexFiles, descriptor: int, name: str, digest: Digest) -> PackIndex:
     """Return the index in an open file; BadIndex where it is none, or not what its name says."""
     if digest != f"b3:{name}":
         raise BadIndex(f"its bytes are those of {digest}")
     if not os.fstat(descriptor).st_size:
         raise BadIndex("it is an empty file")
-    index = PackIndex(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ))
+    index = files.open(descriptor)
     check_order(index)
     return index
 

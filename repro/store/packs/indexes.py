@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import mmap
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -11,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from repro.model.digest import Digest
 from repro.model.pack_index import BadIndex, PackIndex, Place
 from repro.model.pattern import pattern
+from repro.store.packs.index_files import IndexFiles
 
 _NAME = pattern(r"[0-9a-f]{64}")
 _LOOK_AGAIN = 1.0  # seconds
@@ -18,11 +18,12 @@ _TICK_NS = 20_000_000  # a folder changed within its file system's clock tick ma
 
 
 class PackIndexes:
-    """All indexes `<64 hex>` in a folder, memory-mapped: a lookup costs about a microsecond per index."""
+    """All indexes `<64 hex>` in a folder: a lookup costs a microsecond or two per index."""
 
     def __init__(self, folder: str) -> None:
         """Take the folder, which need not exist yet; it is listed at the first question."""
         self.folder = folder
+        self._files = IndexFiles()
         self._open: Mapping[str, PackIndex] = {}
         self._seen: int | None = None
         self._looked = float("-inf")
@@ -58,11 +59,15 @@ class PackIndexes:
         Raises:
             BadIndex: a file is no index.
         """
+        return next(filter(usable, self._find(digest)), None) if self.known() else None
+
+    def known(self) -> Mapping[str, PackIndex]:
+        """As `current`, where that was looked for in the last second."""
         now = time.monotonic()
         if now - self._looked > _LOOK_AGAIN:
             self._looked = now
             self._refresh()
-        return next(filter(usable, self._find(digest)), None) if self._open else None
+        return self._open
 
     def current(self) -> Mapping[str, PackIndex]:
         """Return all indexes by their names (64 hex digits), as they are now.
@@ -97,15 +102,19 @@ class PackIndexes:
             opened = {}
             for name in names:
                 with contextlib.suppress(FileNotFoundError):
-                    opened[name] = self._open.get(name) or _open_index(self.folder, name)
+                    opened[name] = self._open.get(name) or self._opened(name)
             again = self._names()
             names = sorted(opened) if again == names else again
         fresh = opened.keys() != self._open.keys()
-        if fresh:
-            for index in self._open.values():
-                index.trim()  # what grows by a pack after the other would fill memory with what was read of all
         self._open, self._seen = opened, changed if settled else None
         return fresh
+
+    def _opened(self, name: str) -> PackIndex:
+        with open(os.path.join(self.folder, name), "rb") as file:
+            try:
+                return self._files.open(file.fileno())
+            except BadIndex as error:
+                raise _named(error, self.folder, name) from None
 
     def _names(self) -> list[str]:
         try:
@@ -113,16 +122,6 @@ class PackIndexes:
             return sorted(name for name in names if name not in self._overlooked)
         except FileNotFoundError:
             return []
-
-
-def _open_index(folder: str, name: str) -> PackIndex:
-    with open(os.path.join(folder, name), "rb") as file:
-        empty = not os.fstat(file.fileno()).st_size
-        data = b"" if empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    try:
-        return PackIndex(data)
-    except BadIndex as error:
-        raise _named(error, folder, name) from None
 
 
 def _named(error: BadIndex, folder: str, name: str) -> BadIndex:

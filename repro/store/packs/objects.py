@@ -36,6 +36,15 @@ class PackedObjects:
         """As `place`, where a wrong No costs only space: an index that was written just now may be overlooked."""
         return None if digest in self.damaged else self.indexes.find_known(digest, self._is_usable)
 
+    def lacking(self, digests: bytes) -> bytes:
+        """Return those of the digests (32 bytes each) that `known_place` finds nowhere, in less time; none where
+        any object was found damaged."""
+        if self.damaged.are_any():
+            return b""
+        for index in self.indexes.known().values():
+            digests = index.without(digests, lambda pack: self.packs.get(pack) is not None)
+        return digests
+
     def keep(self, place: Place) -> bool:
         """Tell a gc that a pack is used; return whether it is still there."""
         return self.keep_pack(place.pack)
