@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from repro.model.digest import Digest, hex_of
@@ -18,9 +19,15 @@ _AT_ONCE = 16 * 1024 * 1024
 class ComparedPacks:
     """Hears what is wanted, and says which packs are what their names say. `close` ends its thread."""
 
-    def __init__(self, root: str) -> None:
-        """Take the cache's folder."""
+    def __init__(self, root: str, then: Callable[[PackFile, str], None] = lambda pack, path: None) -> None:
+        """Compare nothing yet.
+
+        Args:
+            root: the cache's folder.
+            then: called in the thread with a pack and its file, when all of it is wanted and it is what its name says.
+        """
         self._root = root
+        self._then = then
         self._wanted: dict[Digest, int] = {}
         self._found: dict[Digest, Future[bool]] = {}
         self._thread: ThreadPoolExecutor | None = None
@@ -32,7 +39,7 @@ class ComparedPacks:
         known = self._wanted.get(pack.digest, len(PACK_HEADER)) + HEAD_BYTES + place.stored
         self._wanted[pack.digest] = known
         if known == pack.length and pack.digest not in self._found:
-            self._found[pack.digest] = self._begun(pack)
+            self._found[pack.digest] = self._begun(pack, self._then)
 
     def begin_again(self) -> None:
         """Forget what is wanted; what was compared is known still."""
@@ -45,7 +52,7 @@ class ComparedPacks:
             OSError: it cannot be read.
         """
         found = self._found.pop(pack.digest, None)
-        return (found or self._begun(pack)).result()
+        return (found or self._begun(pack, lambda pack, path: None)).result()
 
     def close(self) -> None:
         """Compare nothing more."""
@@ -53,14 +60,21 @@ class ComparedPacks:
         if thread is not None:
             thread.shutdown(wait=True, cancel_futures=True)
 
-    def _begun(self, pack: PackFile) -> Future[bool]:
+    def _begun(self, pack: PackFile, then: Callable[[PackFile, str], None]) -> Future[bool]:
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, "repro-compare")
-        return self._thread.submit(self._compare, pack)
+        return self._thread.submit(self._compare_and_tell, pack, then)
 
-    def _compare(self, pack: PackFile) -> bool:
+    def _compare_and_tell(self, pack: PackFile, then: Callable[[PackFile, str], None]) -> bool:
+        path = f"{self._root}/packs/{hex_of(pack.digest)}"
+        is_intact = self._compare(pack, path)
+        if is_intact:
+            then(pack, path)
+        return is_intact
+
+    def _compare(self, pack: PackFile, path: str) -> bool:
         try:
-            descriptor = os.open(f"{self._root}/packs/{hex_of(pack.digest)}", os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             return False
         hasher, length = new_hasher(on_all_cores=True), 0

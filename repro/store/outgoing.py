@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from repro.errors import RemoteError
-from repro.model.dataclass import dataclass
 from repro.model.digest import Digest, digest_of
 from repro.model.pack import PACK_RECORDS, PACK_SIZE, RecordKind
 from repro.model.pack_index import PackFile
@@ -24,6 +23,7 @@ from repro.store.packs.records import Packed
 from repro.store.packs.spots import Spot
 from repro.store.remote_names import index_name, pack_name
 from repro.store.remote_objects import RemoteObjects
+from repro.store.sent_packs import SentAhead, SentPack
 
 _PACKS_AT_ONCE = 16
 _RECORDS_AT_ONCE = 16_384
@@ -32,16 +32,6 @@ _SECONDS_AT_MOST = 60.0
 
 _INDEXES_AHEAD = 4
 """How many indexes may wait to be written: with fewer, not as many packs would be on their way as may be."""
-
-
-@dataclass(slots=True, eq=False)
-class _Sent:
-    """A pack on its way, what in it is wanted, and which of that are trees; its name is known when it has arrived."""
-
-    spots: Mapping[Digest, Spot]
-    trees: set[Digest]
-    arrives: Future[PackFile]
-    made: PackInMaking | None = None
 
 
 class Outgoing:
@@ -61,11 +51,12 @@ class Outgoing:
         self._uploads = ThreadPoolExecutor(jobs, "repro-push")
         self._publisher = ThreadPoolExecutor(1, "repro-index")
         self._slots = threading.BoundedSemaphore(jobs + 1)  # packs on the disk that wait
+        self._ahead = SentAhead(self._uploads, self._put_pack, 2 * jobs)
         self._packs = PacksInMaking(workshop or folder, None if workshop is None else objects.remote.shown)
         self._pending: dict[Digest, RecordKind] = {}
-        self._unpublished: list[_Sent] = []
-        self._batch: list[_Sent] = []
-        self._with_trees: list[_Sent] = []
+        self._unpublished: list[SentPack] = []
+        self._batch: list[SentPack] = []
+        self._with_trees: list[SentPack] = []
         self._complete: set[Digest] = set()
         self._begun: list[Digest] = []
         self._published: list[Future[None]] = []
@@ -124,13 +115,30 @@ class Outgoing:
         """
         self._pending.update((digest, spot[3]) for digest, spot in spots.items())
         self._begun += trees
+        arrives = self._ahead.take(pack, told)
+        if arrives is not None:
+            self._raise_failures()
+            self._note(SentPack(spots, trees, arrives))
+            return
 
         def upload() -> PackFile:
-            self._remote.put_file(pack_name(pack.digest), path)
+            self._put_pack(pack, path)
             told()
             return pack
 
         self._send(upload, spots, trees)
+
+    def send_ahead(self, pack: PackFile, path: str) -> None:
+        """Begin to send a pack of this machine of which all is wanted, while the rest is still looked for.
+
+        Nothing names it before `send_pack`. Another thread may call this, one at a time.
+        """
+        if self.may_name(pack):
+            self._ahead.send(pack, path)
+
+    def stop_ahead(self) -> None:
+        """Send no more of what nobody has asked for by `send_pack`: not all is here that would name it."""
+        self._ahead.stop()
 
     def complete(self) -> None:
         """Say that everything was added that the trees which were added need."""
@@ -155,7 +163,7 @@ class Outgoing:
         """Let an index name those packs that have arrived, as far as that is possible."""
         self._uploads.shutdown(wait=True, cancel_futures=True)
         self._publisher.shutdown(wait=True, cancel_futures=True)
-        arrived = [sent for sent in self._unpublished if _has_arrived(sent)]
+        arrived = [sent for sent in self._unpublished if sent.has_arrived]
         spots = {
             sent.arrives.result(): {
                 d: spot for d, spot in sent.spots.items() if d not in sent.trees and spot[3] is not _LIST
@@ -205,10 +213,13 @@ class Outgoing:
             if made is not None:
                 made.writer.abandon()
             raise
-        sent = _Sent(spots, trees, arrives, made)
+        self._note(SentPack(spots, trees, arrives, made))
+
+    def _note(self, sent: SentPack) -> None:
+        """Remember what an index will name, and let one be written where that is enough."""
         self._unpublished.append(sent)
         self._batch.append(sent)
-        if trees:
+        if sent.trees:
             self._with_trees.append(sent)
         if (
             len(self._batch) >= _PACKS_AT_ONCE
@@ -216,6 +227,9 @@ class Outgoing:
             or time.monotonic() - self._since >= _SECONDS_AT_MOST
         ):
             self._cut()
+
+    def _put_pack(self, pack: PackFile, path: str) -> None:
+        self._remote.put_file(pack_name(pack.digest), path)
 
     def _upload(self, upload: Callable[[], PackFile]) -> PackFile:
         try:
@@ -235,7 +249,7 @@ class Outgoing:
     def _cut(self, with_trees: bool = False) -> None:
         """Let an index name what was sent since the last one, when it has arrived."""
         batch, self._batch = self._batch, []
-        trees: list[_Sent] = []
+        trees: list[SentPack] = []
         if with_trees:
             trees, self._with_trees = self._with_trees, []
         self._since = time.monotonic()
@@ -244,7 +258,7 @@ class Outgoing:
         if batch or trees:
             self._published.append(self._publisher.submit(self._publish, batch, trees))
 
-    def _publish(self, batch: Sequence[_Sent], with_trees: Sequence[_Sent]) -> None:
+    def _publish(self, batch: Sequence[SentPack], with_trees: Sequence[SentPack]) -> None:
         for before in self._published:
             if before.done():
                 before.result()  # what comes after it may need what could not be named
@@ -280,7 +294,3 @@ class Outgoing:
 
 
 _LIST = RecordKind.CHUNKS
-
-
-def _has_arrived(sent: _Sent) -> bool:
-    return sent.arrives.done() and not sent.arrives.cancelled() and sent.arrives.exception() is None

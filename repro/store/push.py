@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterable, Sequence
 from types import TracebackType
 
 from repro.model.content import ObjectRef
 from repro.model.digest import Digest
 from repro.model.pack import RecordKind
-from repro.model.pack_index import Place
+from repro.model.pack_index import PackFile, Place
 from repro.model.progress import SILENT, Progress
 from repro.model.tree import Entry, decode_tree
 from repro.model.tree_objects import MAX_TREE_BYTES
@@ -60,6 +61,7 @@ class Push:
         self._objects.heed_condemned()
         self._objects.distrust(distrusted)
         self._jobs = jobs
+        self._starting = threading.Lock()
         self._outgoing: Outgoing | None = None
         self._roots: list[Root] = []
         self._implied = self._objects.is_whole()
@@ -85,7 +87,8 @@ class Push:
         """Send what the roots need, as far as it is not on the remote; an index names it after `flush`.
 
         Raises:
-            MissingObject: objects are neither here nor there; nothing of these roots was sent.
+            MissingObject: objects are neither here nor there; no index will name anything of these roots. Packs of them
+                may have been sent, which the next push finds.
             CorruptObject: an object here is damaged; it was not sent.
             BadTree, WrongSize: a tree is not what it must be.
             RemoteError: the remote cannot be reached, or refuses. What was sent stays and counts next time.
@@ -119,8 +122,28 @@ class Push:
             write_index_list(self._remote)
 
     def _send(self, roots: Sequence[Root]) -> Transferred:
-        with contextlib.closing(ComparedPacks(self._cache.root)) as compared:
+        with contextlib.closing(ComparedPacks(self._cache.root, self._send_ahead)) as compared:
             return self._sent(roots, compared)
+
+    def _send_ahead(self, pack: PackFile, path: str) -> None:
+        """Begin to send a pack that is intact, and of which all is wanted; the thread that compares calls it."""
+        self._sending().send_ahead(pack, path)
+
+    def _sending(self) -> Outgoing:
+        """Return what sends, made where nothing was sent yet.
+
+        Raises:
+            RemoteError: the remote cannot be reached, or refuses.
+            OSError: the disk here is full, or refuses.
+        """
+        with self._starting:
+            if self._outgoing is None:
+                workshop = self._remote.workshop()
+                if workshop is None:
+                    self._cache.prepare()
+                folder = os.path.join(self._cache.root, "tmp")
+                self._outgoing = Outgoing(self._objects, workshop, folder, self._jobs)
+            return self._outgoing
 
     def _sent(self, roots: Sequence[Root], compared: ComparedPacks) -> Transferred:
         wanted = self._look(roots, compared)
@@ -128,6 +151,9 @@ class Push:
             compared.begin_again()
             wanted = self._look(roots, compared)
         if wanted.missing:
+            compared.close()
+            if self._outgoing is not None:
+                self._outgoing.stop_ahead()
             count = len(wanted.missing)
             raise MissingObject(
                 f"{count} {'object is' if count == 1 else 'objects are'} neither here nor on {self._remote.shown}: "
@@ -136,17 +162,13 @@ class Push:
             )
         if not wanted.objects:
             return Transferred()
-        if self._outgoing is None:
-            workshop = self._remote.workshop()
-            if workshop is None:
-                self._cache.prepare()
-            self._outgoing = Outgoing(self._objects, workshop, os.path.join(self._cache.root, "tmp"), self._jobs)
+        outgoing = self._sending()
         self._total += Transferred(wanted.objects, wanted.bytes)
         self._told.total(self._total.bytes, self._total.objects)
-        sending = Sending(self._cache, self._outgoing, wanted, compared, self._told)
+        sending = Sending(self._cache, outgoing, wanted, compared, self._told)
         sending.packs()
         sending.files()
-        self._outgoing.complete()
+        outgoing.complete()
         return Transferred(sending.objects, sending.bytes)
 
     def _save(self, digests: Iterable[Digest]) -> bool:

@@ -1,0 +1,163 @@
+"""Packs that are wanted as a whole are on their way while the rest is looked for, and nothing names them before."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from repro.errors import RemoteError
+from repro.model.content import Content, Kind, ObjectRef
+from repro.model.digest import Digest, digest_of
+from repro.model.pack_index import PackFile
+from repro.model.tree import Entry, encode_tree, total_size
+from repro.store.cache import Cache, MissingObject
+from repro.store.open_remote import open_remote
+from repro.store.remote import Remote
+from repro.store.sent_packs import SentAhead
+from repro.store.storages.directory import DirectoryStorage
+from repro.store.transfer import Push, fetch_objects, push_objects
+
+
+class SlowlyLooking(Cache):
+    """A store that does not give one of its trees before something has happened."""
+
+    def __init__(self, root: str) -> None:
+        super().__init__(root)
+        self.last: str | None = None
+        self.has_happened: Callable[[], bool] = lambda: True
+
+    def read_tree(self, digest: Digest) -> tuple[Entry, ...]:
+        until = time.monotonic() + 20
+        while digest == self.last and not self.has_happened():
+            assert time.monotonic() < until, "it did not happen while the tree was waited for"
+            time.sleep(0.01)
+        return super().read_tree(digest)
+
+
+class Blocked(DirectoryStorage):
+    """A directory that takes no pack before it is told to."""
+
+    def __init__(self, root: str) -> None:
+        super().__init__(root)
+        self.begun = 0
+        self.go_on = threading.Event()
+
+    def put_file(self, name: str, path: str, move: bool = False) -> None:
+        self.begun += 1
+        assert self.go_on.wait(20)
+        super().put_file(name, path, move)
+
+
+class Broken(DirectoryStorage):
+    """A directory whose disk is broken."""
+
+    def put_file(self, name: str, path: str, move: bool = False) -> None:
+        raise OSError(5, "Input/output error")
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> SlowlyLooking:
+    return SlowlyLooking(str(tmp_path / "cache"))
+
+
+def _directory(cache: Cache, **entries: Content) -> Content:
+    listed = [Entry(name.encode(), content) for name, content in entries.items()]
+    return Content(Kind.DIRECTORY, total_size(listed), digest=cache.add_bytes(encode_tree(listed)).digest)
+
+
+def _in_a_pack(cache: Cache, name: str) -> Content:
+    """A directory of 100 files, which are all of a pack here."""
+    with cache.batch() as batch:
+        refs = [batch.add_bytes(f"{name} {number}".encode()) for number in range(100)]
+    return _directory(cache, **{f"f{n}": Content(Kind.FILE, r.size, digest=r.digest) for n, r in enumerate(refs)})
+
+
+def _with_last(cache: SlowlyLooking, *packs: str) -> Content:
+    """A directory with these packs' files, and one that is looked at after them."""
+    last = _directory(cache, file=Content(Kind.FILE, 4, digest=cache.add_bytes(b"last").digest))
+    cache.last = last.digest
+    return _directory(cache, a=last, **{f"b{name}": _in_a_pack(cache, name) for name in packs})
+
+
+def _files(folder: Path) -> list[str]:
+    return sorted(os.listdir(folder)) if folder.exists() else []
+
+
+def test_a_pack_arrives_while_the_rest_is_looked_for_and_is_counted_once(cache: SlowlyLooking, tmp_path: Path) -> None:
+    tree = _with_last(cache, "x", "y")
+    packs = tmp_path / "remote" / "packs"
+    cache.has_happened = lambda: len(_files(packs)) == 2
+    remote = open_remote(str(tmp_path / "remote"))
+    sent = push_objects(cache, remote, [tree])
+    assert sent.objects == 2 * 101 + 3
+    elsewhere = Cache(str(tmp_path / "elsewhere"))
+    assert fetch_objects(elsewhere, remote, [tree]).objects == sent.objects
+    assert set(_files(Path(cache.root) / "packs")) < set(_files(packs))
+
+
+def test_where_something_is_missing_nothing_names_what_came_before_and_the_next_push_finds_it(
+    cache: SlowlyLooking, tmp_path: Path
+) -> None:
+    tree = _with_last(cache, "x")
+    packs, indexes = tmp_path / "remote" / "packs", tmp_path / "remote" / "indexes"
+    cache.has_happened = lambda: bool(_files(packs))
+    os.unlink(cache.path_of(digest_of(b"last")))
+    remote = open_remote(str(tmp_path / "remote"))
+    with pytest.raises(MissingObject, match=digest_of(b"last")):
+        push_objects(cache, remote, [tree])
+    assert _files(indexes) == []
+    [name] = _files(packs)
+    before = (packs / name).stat()
+    cache.add_bytes(b"last")
+    push_objects(cache, remote, [tree])
+    assert (packs / name).stat().st_ino == before.st_ino
+    assert fetch_objects(Cache(str(tmp_path / "elsewhere")), remote, [tree]).objects == 101 + 3
+
+
+def test_where_something_is_missing_what_has_not_begun_is_not_sent(cache: SlowlyLooking, tmp_path: Path) -> None:
+    storage = Blocked(str(tmp_path / "remote"))
+    tree, other = _with_last(cache, "x", "y", "z"), cache.add_bytes(b"other")
+    cache.has_happened = lambda: storage.begun == 1
+    gone = ObjectRef(digest_of(b"never seen"), 3)
+    with Push(cache, Remote(storage, "blocked"), jobs=1) as pushing:
+        with pytest.raises(MissingObject):
+            pushing.send([tree, gone])
+        storage.go_on.set()
+        pushing.send([other])
+        pushing.flush()
+    assert storage.begun == 2
+    assert len(_files(tmp_path / "remote" / "packs")) == 2
+    assert fetch_objects(Cache(str(tmp_path / "elsewhere")), Remote(storage, "it"), [other]).objects == 1
+
+
+def test_a_pack_that_could_not_be_sent_ahead_fails_the_push(cache: SlowlyLooking, tmp_path: Path) -> None:
+    tree = _with_last(cache, "x")
+    with pytest.raises(RemoteError, match="Input/output error"):
+        push_objects(cache, Remote(Broken(str(tmp_path / "remote")), "broken"), [tree])
+    assert _files(tmp_path / "remote" / "indexes") == []
+    remote = open_remote(str(tmp_path / "remote"))
+    assert push_objects(cache, remote, [tree]).objects == 101 + 3
+
+
+def test_no_more_packs_wait_than_soon_have_their_turn() -> None:
+    go_on, seen = threading.Event(), list[str]()
+
+    def put(pack: PackFile, path: str) -> None:
+        assert go_on.wait(20)
+        seen.append(path)
+
+    packs = [PackFile(digest_of(b"%d" % number), 100) for number in range(3)]
+    with ThreadPoolExecutor(1) as uploads:
+        ahead = SentAhead(uploads, put, 2)
+        for number, pack in enumerate(packs):
+            ahead.send(pack, str(number))
+        arrivals = [ahead.take(pack, lambda: None) for pack in packs]
+        go_on.set()
+        assert [arrives and arrives.result() for arrives in arrivals] == [*packs[:2], None]
+    assert seen == ["0", "1"]
