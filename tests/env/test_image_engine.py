@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from repro.env.image.engine import EngineRefused, EngineStopped, NoEngine, connect, engine_errors, names_by_manifest
+from repro.env.image.graphics import device_request
 
 
 def test_what_an_engine_says_in_the_middle_of_an_answer_is_its_no_and_a_full_disk_is_named() -> None:
@@ -26,6 +27,19 @@ def test_podman_without_a_range_of_user_numbers_is_told_how_to_get_one() -> None
     with pytest.raises(EngineRefused) as told, engine_errors("create the container"):
         raise docker.errors.APIError(words)
     assert "usermod --add-subuids" in str(told.value.hint)
+
+
+def test_graphics_processors_are_asked_for_in_each_engines_words_and_never_left_out_in_silence() -> None:
+    """Podman's words as its own `--device nvidia.com/gpu=all` has them; 4.3.1 was seen to heed no request."""
+    assert device_request("Docker 20.10.24", "all") == {"count": -1, "capabilities": [["gpu"]]}
+    assert device_request("Docker 28.1.0", "2") == {"count": 2, "capabilities": [["gpu"]]}
+    assert device_request("Podman 5.6.0-dev", "all") == {"driver": "cdi", "device_ids": ["nvidia.com/gpu=all"]}
+    two = {"driver": "cdi", "device_ids": ["nvidia.com/gpu=0", "nvidia.com/gpu=1"]}
+    assert device_request("Podman 6.0.1", "2") == two
+    for old in ("Podman 4.3.1", "Podman 5.5.2", "Podman"):
+        with pytest.raises(EngineRefused, match="no graphics processors") as told:
+            device_request(old, "all")
+        assert "environment.gpus" in str(told.value.hint)
 
 
 @pytest.mark.parametrize("error", [requests.ConnectionError("gone"), ConnectionResetError(), TimeoutError()])

@@ -157,6 +157,25 @@ def test_a_registry_that_refuses_fails_or_is_not_there_is_a_remotes_failure(imag
     assert not (imaged.cwd / "image.lock").exists()
 
 
+def test_a_registry_that_fails_in_the_middle_of_an_image_is_not_taken_for_one_without_it(
+    imaged: Person, client: docker.DockerClient, tmp_path: Path
+) -> None:
+    with registry(tmp_path / "registry") as address:
+        name = f"{address}/half"
+        dockerfile = io.BytesIO(f"FROM {BASE}\nLABEL one={secrets.token_hex(8)}\n".encode())
+        image, _ = client.images.build(fileobj=dockerfile)
+        image.tag(name, "1")
+        client.images.push(name, tag="1")
+        client.images.remove(str(image.id), force=True)
+        hexadecimal = str(image.id).removeprefix("sha256:")
+        blobs = tmp_path / "registry" / "data" / "docker" / "registry" / "v2" / "blobs" / "sha256"
+        (blobs / hexadecimal[:2] / hexadecimal / "data").unlink()
+        imaged.write("repro.yaml", f"environment:\n  image: {name}:1\n")
+        error = imaged.repro_json("env", "lock", expect=5)["error"]
+    assert error["id"] == "registry"
+    assert "blob" in error["message"]
+
+
 def test_a_locked_image_that_nobody_has_any_more_is_named_before_a_run(
     imaged: Person, client: docker.DockerClient, tmp_path: Path
 ) -> None:

@@ -139,14 +139,14 @@ def _run_build(engine: Engine, plan: BuildPlan, tar: IO[bytes], fresh: bool, by_
     with engine_errors("build the image"):
         for line in _lines_of_build(engine, plan, tar, fresh, by_buildkit):  # to the end: it is done only then
             if "error" in line:
-                raise _failed(plan, said, str(line["error"]))
+                raise _failed(engine, plan, said, str(line["error"]))
             if line.get("id") == "moby.buildkit.trace":
                 said += log_lines(str(line.get("aux", "")))
                 continue
             said += str(line.get("stream", "")).splitlines()
             image = str(line.get("aux", {}).get("ID", "")) or image
     if not image:
-        raise _failed(plan, said, "the engine did not say which image it built")
+        raise _failed(engine, plan, said, "the engine did not say which image it built")
     return image.removeprefix("sha256:")
 
 
@@ -171,7 +171,7 @@ def _lines_of_build(
     return lines
 
 
-def _failed(plan: BuildPlan, said: list[str], error: str) -> CannotProceed:
+def _failed(engine: Engine, plan: BuildPlan, said: list[str], error: str) -> CannotProceed:
     if "no space left on device" in error:
         return refused(f"build {plan.place.dockerfile}", error)
     if "failed to read downloaded context" in error:
@@ -181,9 +181,12 @@ def _failed(plan: BuildPlan, said: list[str], error: str) -> CannotProceed:
             "update Docker; or build with its own program and name the result: `environment.image` in repro.yaml",
         )
     shown = "\n  ".join([line for line in said if line.strip()][-_SHOWN_LINES:])
+    program = "podman" if engine.name.startswith("Podman") else "docker"
+    hint = f"`{program} build -f {plan.place.dockerfile} .` shows all of it"
+    if program == "podman" and plan.dockerfile.buildkit:
+        hint += f"; `{plan.dockerfile.buildkit}` is of BuildKit, and {engine.name} may not have it"
     return BuildFailed(
-        f"{plan.place.dockerfile} does not build: {error.strip()}" + (f"\n  {shown}" if shown else ""),
-        f"`docker build -f {plan.place.dockerfile} .` shows all of it",
+        f"{plan.place.dockerfile} does not build: {error.strip()}" + (f"\n  {shown}" if shown else ""), hint
     )
 
 

@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from repro.env.image.engine import Engine, EngineRefused, EngineStopped, engine_at, engine_errors
+from repro.env.image.graphics import device_request
 from repro.env.image.identity import find_image
 from repro.env.image.reaper import Reaper, owner_labels, remove, remove_left_over
 from repro.env.image.streams import INIT_FAILURES, Streams, has_terminal, raw_terminal, terminal_size
@@ -121,8 +122,7 @@ def _create(engine: Engine, spec: ContainerSpec, terminal: bool) -> str:
     podman = engine.name.startswith("Podman")
     options: dict[str, Any] = {}
     if spec.gpus:
-        count = -1 if spec.gpus == "all" else int(spec.gpus)
-        options["device_requests"] = [DeviceRequest(count=count, capabilities=[["gpu"]])]
+        options["device_requests"] = [DeviceRequest(**device_request(engine.name, spec.gpus))]
     if spec.cpus is not None:
         options["cpuset_cpus"] = ",".join(map(str, spec.cpus))
     attributes = find_image(engine, spec.image)

@@ -172,23 +172,39 @@ def _answering(address: str, environ: Mapping[str, str]) -> Engine | str:
     import docker
     import docker.errors
     import requests
+    from docker.constants import DEFAULT_DOCKER_API_VERSION
 
     try:
         # Only the address is taken from it: TLS settings go with DOCKER_HOST, as Docker's own program has it.
         tls = {name: environ[name] for name in ("DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH") if name in environ}
         where = {"DOCKER_HOST": address, **tls}
+        # Asked once, and of the interface's version as well: Podman takes half a second for the answer.
         with contextlib.closing(
-            docker.DockerClient.from_env(version="auto", timeout=_ANSWER_S, environment=where)
+            docker.DockerClient.from_env(version=DEFAULT_DOCKER_API_VERSION, timeout=_ANSWER_S, environment=where)
         ) as asked:
-            said = asked.version()
-            by_manifest = _may_have_two_stores(str(said.get("Version", ""))) and names_by_manifest(asked.info())
-            client = docker.DockerClient.from_env(version=asked.api.api_version, timeout=_SLOW_S, environment=where)
+            api: Any = asked.api
+            said = api.version(api_version=False)
+        of_interface = str(said["ApiVersion"])
+        by_manifest = _may_have_two_stores(str(said.get("Version", ""))) and names_by_manifest(
+            _info(of_interface, where)
+        )
+        client = docker.DockerClient.from_env(version=of_interface, timeout=_SLOW_S, environment=where)
     except (docker.errors.DockerException, requests.RequestException, OSError) as error:
         return _reason(error)
     names = {str(part.get("Name", "")) for part in said.get("Components") or ()}
     kind = "Podman" if any("podman" in name.lower() for name in names) else "Docker"
     name = f"{kind} {said.get('Version', '')}".strip()
     return Engine(client, address, name, f"{said['Os']}/{said['Arch']}", by_manifest)
+
+
+def _info(of_interface: str, where: Mapping[str, str]) -> dict[str, Any]:
+    import docker
+
+    with contextlib.closing(
+        docker.DockerClient.from_env(version=of_interface, timeout=_ANSWER_S, environment=dict(where))
+    ) as asked:
+        found: dict[str, Any] = asked.info()
+    return found
 
 
 def _may_have_two_stores(version: str) -> bool:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from repro.env.image.engine import Engine, EngineRefused, engine_errors
+from repro.env.image.engine import Engine, EngineRefused, engine_errors, refused
 from repro.env.unobtainable import Unobtainable
 from repro.errors import CannotProceed, RemoteError
+
+_ABSENCE = ("manifest unknown", "does not exist", "name unknown")
 
 
 class NoSuchImage(Unobtainable, CannotProceed):
@@ -56,12 +58,15 @@ def pull(engine: Engine, name: str) -> dict[str, Any]:
     try:
         with engine_errors(f"pull {name}"):
             try:
-                engine.client.images.pull(repository, tag=tag)
+                api: Any = engine.client.api
+                for line in api.pull(repository, tag=tag, stream=True, decode=True):
+                    if "error" in line:  # in the middle of the answer; of Podman, always there
+                        raise refused(f"pull {name}", str(line["error"]))
             except docker.errors.NotFound as error:
                 raise _absent(name, str(error.explanation or error)) from error
     except EngineRefused as error:
         words = error.message.rpartition(": ")[2]
-        if "manifest unknown" in error.message or "not found" in words or "does not exist" in error.message:
+        if "not found" in words or any(sign in error.message for sign in _ABSENCE) or _of_podman_alone(engine, name):
             raise _absent(name, words) from error
         raise RegistryUnreachable(
             f"the image {name} could not be pulled: {error.message.split(': ', 1)[-1]}",
@@ -71,6 +76,11 @@ def pull(engine: Engine, name: str) -> dict[str, Any]:
     if found is None:
         raise _absent(name, "the engine does not have it after the pull")
     return found
+
+
+def _of_podman_alone(engine: Engine, name: str) -> bool:
+    """Whether an image has the name that Podman gives to what it builds: no registry has it."""
+    return engine.name.startswith("Podman") and name.startswith("localhost/")
 
 
 def _split(name: str) -> tuple[str, str | None]:
