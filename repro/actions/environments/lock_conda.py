@@ -67,7 +67,7 @@ def lock_wish(
         if platform not in PLATFORMS:
             raise UsageError(f"{platform!r} is no platform of conda's", PLATFORM_EXAMPLES)
     task = LockTask(project.environ, folder, cache_dir(project.places.environments), offline, project.root)
-    lock = make_lock(wish, chosen, [source], task)
+    lock = make_lock(wish, chosen, [source, *wish.files], task)
     text = dump_conda_lock(lock).decode()
     if output != "-":
         own = os.path.join(project.root, settings.lock or find_lock(project.root, settings) or LOCKS[0])

@@ -53,6 +53,7 @@ def channels_of(wish: CondaWish, environ: Mapping[str, str]) -> tuple[Channel, .
 def wish_digest(wish: CondaWish, channels: Sequence[Channel], platform: str) -> str:
     """Return what tells whether a lock is still of what is asked for: 64 hex digits."""
     asked = [[channel.url for channel in channels], wish.conda_for(platform), wish.pip_for(platform)]
+    asked += [constraints] if (constraints := wish.constraints_for(platform)) else []
     return canonical_digest(asked).removeprefix("b3:")
 
 
@@ -104,14 +105,14 @@ def _check(wish: CondaWish, source: str) -> None:
         try:
             match_spec(one.spec)
         except BadMatchSpec as error:
-            raise BadMatchSpec(f"{source}, {wish.place_of(one.spec)}: {error.message}", error.hint) from None
+            raise BadMatchSpec(f"{one.place(source)}: {error.message}", error.hint) from None
     if wish.pip:
         from repro.env.conda.pip_part import BadPipPart, as_uv_takes_it
-    for one in wish.pip:
+    for one in (*wish.pip, *wish.constraints):
         try:
             as_uv_takes_it(one.spec, {})
         except BadPipPart as error:
-            raise BadPipPart(f"{source}, {wish.place_of(one.spec)}: {error.message}", error.hint) from None
+            raise BadPipPart(f"{one.place(source)}: {error.message}", error.hint) from None
 
 
 def _specs(wish: CondaWish, platform: str) -> list[str]:
@@ -130,10 +131,16 @@ def _pip_part(
     if not requirements:
         return None
     from repro.env.conda.pip_files import PipQuestion, PipTarget
-    from repro.env.conda.pip_part import normalised, pin_pip_part
+    from repro.env.conda.pip_part import normalised, pin_pip_part, without_hashes
 
     python = next(package for package in solved.packages if package.name == "python")
     provided = {normalised(package.name): package.version for package in solved.packages}
     target = PipTarget(platform, python.version, virtual, free_threaded="t/" in (solved.site_packages or ""))
-    question = PipQuestion(requirements, task.environ, task.cwd, offline=task.offline)
+    question = PipQuestion(
+        requirements,
+        task.environ,
+        task.cwd,
+        offline=task.offline,
+        constraints=[without_hashes(line) for line in wish.constraints_for(platform)],
+    )
     return pin_pip_part(question, target, provided, task.root or task.cwd)

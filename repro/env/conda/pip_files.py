@@ -48,6 +48,7 @@ class PipQuestion:
         cwd: uv's configuration is read from here upwards.
         offline: ask uv's cache only.
         dependencies: whether what the requirements need is looked for as well.
+        constraints: requirements that hold for what is looked for, and are not looked for themselves.
     """
 
     requirements: Sequence[str]
@@ -56,6 +57,7 @@ class PipQuestion:
     provided: Collection[str] = ()
     offline: bool = False
     dependencies: bool = True
+    constraints: Sequence[str] = ()
 
 
 def find_wheels(question: PipQuestion, target: PipTarget) -> tuple[LockedFile, ...]:
@@ -87,9 +89,12 @@ def resolve(question: PipQuestion, target: PipTarget, *, build: bool) -> list[di
         excludes = os.path.join(folder, "excludes.txt")
         with open(excludes, "w", encoding="utf-8") as file:
             file.write("".join(f"{name}\n" for name in sorted(question.provided)))
+        constraints = os.path.join(folder, "constraints.txt")
+        with open(constraints, "w", encoding="utf-8") as file:
+            file.write("".join(f"{line}\n" for line in question.constraints))
         command = ["pip", "compile", "-", "--quiet", "--format", "pylock.toml", "--no-header"]
         command += ["--python-version", target.python, "--python-platform", _uv_platform(target)]
-        command += ["--excludes", excludes, *([] if build else ["--no-build"])]
+        command += ["--excludes", excludes, "--constraint", constraints, *([] if build else ["--no-build"])]
         command += [] if question.dependencies else ["--no-deps"]
         command += ["--python", sys.executable]  # uv wants one to run on; the answer is for the target's
         flags = index_arguments(question.environ, question.offline)

@@ -18,7 +18,9 @@ from repro.model.names import check_path, name_to_text
 from repro.model.pattern import pattern
 
 _EDITABLE = pattern(r"(?:-e|--editable)(?:\s+|=)(.+)")
+_HASH = pattern(r"\s+--hash(?:=|\s+)sha256:([0-9a-f]{64})(?=\s|$)")
 _OTHER_VCS = pattern(r"(?:.*@\s*)?(?:hg|svn|bzr)\+")
+_NAME = pattern(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _UNNAMED = pattern(r"git\+|[a-z]+://|\.{0,2}/|\.{1,2}(?:\[|$)|[^\s@]+\.(?:whl|zip|tar\.gz)$", re.IGNORECASE)
 
 
@@ -53,6 +55,7 @@ def pin_pip_part(question: PipQuestion, target: PipTarget, provided: Mapping[str
         NoWheel: there is no solution, or a package has no file for the platform.
         IndexUnreachable, EnvironmentOffline and their siblings: an index or a git host cannot be asked.
     """
+    hashes = _hashes(question.requirements)
     lines = [line for text in question.requirements if (line := as_uv_takes_it(text, provided)) is not None]
     if not lines:
         return PipPart()
@@ -67,11 +70,47 @@ def pin_pip_part(question: PipQuestion, target: PipTarget, provided: Mapping[str
         )
     folders = [_folder(package, question.cwd, root) for package in packages if "directory" in package]
     tags = tags_for(target.platform, target.python, target.virtual, target.free_threaded)
-    pinned = [_pinned(p, target, tags, question.cwd) for p in packages if "directory" not in p]
+    allowed = [_only(package, hashes) for package in packages if "directory" not in package]
+    pinned = [_pinned(package, target, tags, question.cwd) for package in allowed]
     return PipPart(
         tuple(sorted(pinned, key=lambda one: one.name)),
         tuple(sorted(folders, key=lambda folder: folder.name)),
     )
+
+
+def without_hashes(text: str) -> str:
+    """Return a line of a requirements file without its `--hash=sha256:…`."""
+    return _HASH.sub("", text).strip()
+
+
+def _hashes(texts: Sequence[str]) -> dict[str, set[str]]:
+    """Return the hashes that lines give, by the normalised name of what they ask for."""
+    named = ((_NAME.match(text), _HASH.findall(text)) for text in texts)
+    return {normalised(name[0]): set(found) for name, found in named if name and found}
+
+
+def _only(package: dict[str, Any], hashes: Mapping[str, set[str]]) -> dict[str, Any]:
+    """Return a package with those of its files alone that have one of the hashes that were given for it.
+
+    Raises:
+        BadPipPart: no file has one.
+    """
+    allowed = hashes.get(package["name"])
+    if allowed is None:
+        return package
+
+    def has(file: Mapping[str, Any]) -> bool:
+        return file.get("hashes", {}).get("sha256") in allowed
+
+    kept = {key: file for key in ("sdist", "archive") if (file := package.get(key)) and has(file)}
+    wheels = [wheel for wheel in package.get("wheels", ()) if has(wheel)]
+    if not kept and not wheels:
+        raise BadPipPart(
+            f"no file of {package['name']} {package.get('version', '')} has a hash that `--hash` allows",
+            "take the hashes from an index that you trust, or leave them out: the lock has its own",
+        )
+    others = {key: value for key, value in package.items() if key not in ("sdist", "archive", "wheels")}
+    return {**others, **kept, "wheels": wheels}
 
 
 def _resolve(question: PipQuestion, target: PipTarget, *, build: bool) -> list[dict[str, Any]]:
@@ -89,6 +128,7 @@ def as_uv_takes_it(text: str, provided: Mapping[str, str]) -> str | None:
     Raises:
         BadPipPart: conda has it in a version that will not do; or nothing can be locked by it.
     """
+    text = without_hashes(text)
     editable = _EDITABLE.fullmatch(text)
     if editable:
         what = editable.group(1).strip()
@@ -96,7 +136,7 @@ def as_uv_takes_it(text: str, provided: Mapping[str, str]) -> str | None:
     if text.startswith("-"):
         raise BadPipPart(
             f"`pip:` has {text!r}, an option of pip",
-            "write the lines of a requirements file here; an index is named by UV_INDEX=URL or in uv.toml",
+            "an index is named by UV_INDEX=URL or in uv.toml",
         )
     if _OTHER_VCS.match(text):
         raise BadPipPart(f"`pip:` has {text!r}: of version control, git alone can be locked", "build a wheel of it")

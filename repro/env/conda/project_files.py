@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from repro.env.conda.channels import Channel, NoChannelSecret, open_channel
 from repro.env.conda.file_names import find_lock, find_wish
+from repro.env.conda.requirements_files import NoRequirementsFile, with_requirements_files
 from repro.errors import CannotProceed
 from repro.model.dataclass import replace
 from repro.model.environments.conda_environment_yml import BadEnvironmentYml, CondaWish, parse_environment_yml
@@ -32,9 +33,9 @@ def read_wish(root: str, name: str, settings: EnvironmentSettings) -> CondaWish:
 
     Raises:
         BadEnvironmentYml: it means nothing, and where.
-        NoCondaFile: it is not there.
+        NoCondaFile, NoRequirementsFile: it is not there, or a requirements file that it names.
     """
-    wish = parse_environment_yml(_read(root, name), name)
+    wish = with_requirements_files(parse_environment_yml(_read(root, name), name), root, name)
     return replace(wish, channels=settings.channels or wish.channels, platforms=settings.platforms or wish.platforms)
 
 
@@ -63,7 +64,7 @@ def known_channels(
     named = [url for url, _ in lock.channels] if lock is not None else []
     wish = find_wish(root, settings)
     if wish is not None and os.path.isfile(os.path.join(root, wish)):
-        named += read_wish(root, wish, settings).channels
+        named += settings.channels or parse_environment_yml(_read(root, wish), wish).channels
     found: dict[str, Channel] = {}
     for text in named:
         try:
@@ -156,9 +157,10 @@ def _outdated(lock: CondaLock, name: str, platform: str, request: LockRequest) -
     try:
         wish = read_wish(request.project_root, wish_name, request.settings)
         digest = wish_digest(wish, channels_of(wish, request.environ), platform)
-    except (BadEnvironmentYml, NoCondaFile, NoChannelSecret) as error:
+    except (BadEnvironmentYml, NoCondaFile, NoRequirementsFile, NoChannelSecret) as error:
         yield Finding("unreadable-lock", error.message, path=wish_name, hint=error.hint)
         return
     if lock.written_by_repro and digest != lock.content_hash[platform]:
-        detail = f"{wish_name} has changed since {name} was made from it"
+        sources = " or ".join(dict.fromkeys((wish_name, *wish.files)))
+        detail = f"{sources} has changed since {name} was made from it"
         yield Finding("environment-drift", detail, path=name, hint="repro env lock")

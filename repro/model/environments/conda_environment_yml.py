@@ -42,12 +42,19 @@ class BadEnvironmentYml(UsageError):
 class Wanted:
     """One line of what is wanted: conda's match spec or pip's requirement, and the platforms that it holds for.
 
-    `selector` is the text inside `# [...]` or `sel(...)`, None where the line always holds.
+    `selector` is the text inside `# [...]` or `sel(...)`, None where the line always holds. `file` is the requirements
+    file that it stands in, None where that is the environment.yml.
     """
 
     spec: str
     selector: str | None
     position: Position
+    file: str | None = None
+
+    def place(self, source: str) -> str:
+        """Return where it stands, for messages; `source` is the environment.yml."""
+        line, column = self.position
+        return f"{self.file}, line {line}" if self.file else f"{source}, line {line}, column {column}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,8 @@ class CondaWish:
         conda, pip: in the file's order.
         platforms: that the file names (`linux-64`); may be empty.
         findings: keys that mean nothing here.
+        constraints: what pip may install only so, if it installs it; they come from requirements files alone.
+        files: the requirements files that are named under `pip:`, relative to the project's root.
     """
 
     channels: tuple[str, ...]
@@ -67,19 +76,20 @@ class CondaWish:
     platforms: tuple[str, ...] = ()
     name: str | None = None
     findings: tuple[Finding, ...] = ()
+    constraints: tuple[Wanted, ...] = ()
+    files: tuple[str, ...] = ()
 
     def conda_for(self, subdir: str) -> tuple[str, ...]:
         """Return the match specs that hold on a platform."""
         return tuple(w.spec for w in self.conda if w.selector is None or holds(w.selector, subdir))
 
-    def place_of(self, spec: str) -> str:
-        """Return where a spec or a requirement stands, for messages; the first place of several."""
-        line, column = next((w.position for w in (*self.conda, *self.pip) if w.spec == spec), (1, 1))
-        return f"line {line}, column {column}"
-
     def pip_for(self, subdir: str) -> tuple[str, ...]:
         """Return the pip requirements that hold on a platform."""
         return tuple(w.spec for w in self.pip if w.selector is None or holds(w.selector, subdir))
+
+    def constraints_for(self, subdir: str) -> tuple[str, ...]:
+        """Return the constraints that hold on a platform."""
+        return tuple(w.spec for w in self.constraints if w.selector is None or holds(w.selector, subdir))
 
 
 def parse_environment_yml(data: bytes, what: str) -> CondaWish:
