@@ -12,7 +12,7 @@ from repro.model.tree import MAX_DEPTH, BadTree, Entry
 from repro.model.tree_objects import WrongSize
 from repro.store.cache import Cache, CorruptObject
 from repro.store.fetched_files import FetchedFiles
-from repro.store.fetched_packs import FetchedPacks
+from repro.store.fetched_packs import CameAlong, FetchedPacks
 from repro.store.reached import Root, check_size
 from repro.store.remote_objects import JOBS, RemoteObjects
 from repro.store.remote_reading import Unread, read_records
@@ -37,6 +37,7 @@ class Fetch:
         self._jobs = jobs
         self._told = progress
         self._unread = Unread()
+        self._along = CameAlong()
         self._brought = Transferred()
         self._total = Transferred()
 
@@ -106,6 +107,8 @@ class Fetch:
                     raise WrongSize(f"the directory {content.digest} is declared with two sizes")
             elif files and self._cache.size(content.digest) != content.size:
                 yield ObjectRef(content.digest, content.size)
+            elif files and self._along.is_asked_for(content.digest):
+                self._brought += Transferred(1, content.size)
 
     def _tree_here(self, digest: Digest) -> tuple[Entry, ...] | None:
         if digest in self._unread.missing or digest in self._unread.faults:
@@ -124,7 +127,7 @@ class Fetch:
         return True
 
     def _bring(self, wanted: Iterable[tuple[Digest, int | None]]) -> None:
-        packs = FetchedPacks(self._cache, self._objects, self._told)
+        packs = FetchedPacks(self._cache, self._objects, self._told, self._along)
         lock = Lock()
         count = size = 0
 

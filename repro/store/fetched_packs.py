@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 
 from repro.errors import IntegrityError
 from repro.model.digest import Digest
@@ -34,12 +35,35 @@ _SECONDS_AT_MOST = 10.0
 """How many packs are named together, and how long the first of them waits: what is killed finds its work again."""
 
 
+_MOST_ALONG = 100_000
+"""Objects that are remembered to have come along: some 15 MB."""
+
+
+class CameAlong:
+    """Objects that came in a whole pack before they were asked for: files in one pack with trees, as a rule."""
+
+    def __init__(self) -> None:
+        self._digests: set[Digest] = set()
+
+    def note(self, digests: Iterable[Digest]) -> None:
+        """Remember objects that were not here before, as far as there is room; several threads may call this."""
+        self._digests.update(itertools.islice(digests, max(0, _MOST_ALONG - len(self._digests))))
+
+    def is_asked_for(self, digest: Digest) -> bool:
+        """Whether an object came along; it is forgotten, as it is counted from now on."""
+        if digest not in self._digests:
+            return False
+        self._digests.remove(digest)
+        return True
+
+
 class FetchedPacks:
     """Takes packs from a remote into the cache; used by several threads."""
 
-    def __init__(self, cache: Cache, objects: RemoteObjects, told: Progress) -> None:
-        """Nothing comes yet. `told` hears of what was wanted."""
+    def __init__(self, cache: Cache, objects: RemoteObjects, told: Progress, along: CameAlong) -> None:
+        """Nothing comes yet. `told` hears of what was wanted, `along` of what came with it."""
         cache.prepare()
+        self._along = along
         self._cache = cache
         self._there = objects
         self._told = told
@@ -95,7 +119,7 @@ class FetchedPacks:
         descriptor, path = open_temp(os.path.join(self._cache.root, "tmp"))
         try:
             self._there.remote.get_to(pack_name(pack.digest), descriptor, pack.length, lambda count: stop.check())
-            entries = self._verified(descriptor, pack, wanted, stop)
+            entries, others = self._verified(descriptor, pack, wanted, stop)
             os.fchmod(descriptor, 0o444)
             os.fsync(descriptor)
         except IntegrityError:
@@ -106,11 +130,16 @@ class FetchedPacks:
             raise
         finally:
             os.close(descriptor)
+        self._along.note(digest for digest in others if self._cache.size(digest) is None)
         return WrittenPack(pack, path, entries)
 
-    def _verified(self, descriptor: int, pack: PackFile, wanted: set[Digest], stop: Stop) -> bytes:
-        """Compare the pack with its name, and each record with its own; return what the cache is to know of it.
-        Nothing of `wanted` is left then.
+    def _verified(
+        self, descriptor: int, pack: PackFile, wanted: set[Digest], stop: Stop
+    ) -> tuple[bytes, Collection[Digest]]:
+        """Compare the pack with its name, and each record with its own. Nothing of `wanted` is left then.
+
+        Returns:
+            What the cache is to know of it, and the objects of that which were not wanted.
 
         Raises:
             IntegrityError: anything is wrong.
@@ -119,7 +148,7 @@ class FetchedPacks:
         found = hash_descriptor(descriptor, on_all_cores=False)  # several packs come at a time
         if (found.digest, found.size) != (pack.digest, pack.length):
             raise BadPack("it is not what its name says")
-        entries, others = bytearray(), set[Digest]()
+        entries, known, others = bytearray(), set[Digest](), dict[Digest, None]()
         with open(descriptor, "rb", buffering=BLOCK, closefd=False) as file:
             file.seek(0)
             for record in scan_heads(file, pack.length):
@@ -132,10 +161,12 @@ class FetchedPacks:
                     wanted.remove(head.digest)
                     self._told.advance(head.size, 1)
                 # A tree that was not asked for may have come without what is below it.
-                elif head.digest in others or data.startswith(HEADER):
+                elif head.digest in known or data.startswith(HEADER):
                     continue
-                others.add(head.digest)
+                else:
+                    others[head.digest] = None
+                known.add(head.digest)
                 entries += encode_spots({head.digest: (record.offset, head.size, head.stored, head.kind)})
         if wanted:
             raise BadPack("it lacks what an index says of it")
-        return bytes(entries)
+        return bytes(entries), others

@@ -153,6 +153,31 @@ def test_a_pack_that_is_wanted_whole_goes_as_it_is(cache: Cache, remote: Remote,
     assert (tmp_path / "remote/packs" / pack.name).read_bytes() == pack.read_bytes()
 
 
+def test_files_that_come_in_one_pack_with_trees_are_counted_once_and_only_where_they_were_not_here(
+    cache: Cache, elsewhere: Cache, remote: Remote
+) -> None:
+    with cache.batch() as batch:
+        files = [batch.add_bytes(b"file %d" % number) for number in range(20)]
+        folders = {}
+        for number in range(4000):
+            name = os.urandom(120).hex().encode()
+            content = Content(Kind.FILE, files[number % 20].size, digest=files[number % 20].digest)
+            tree = batch.add_bytes(encode_tree([Entry(name, content), Entry(name + b"2", content)]))
+            folders[f"d{number:04}"] = Content(Kind.DIRECTORY, 2 * content.size, digest=tree.digest)
+    root = _directory(cache, **folders)
+    [pack] = Path(cache.root, "packs").iterdir()
+    assert pack.stat().st_size > 1024 * 1024, "it would not come whole"
+    sent = push_objects(cache, remote, [root])
+    for number in range(2):
+        elsewhere.add_bytes(b"file %d" % number)
+    brought = fetch_objects(elsewhere, remote, [root])
+    assert Path(elsewhere.root, "packs", pack.name).exists(), "it came whole"
+    assert sent.objects == 20 + 4000 + 1
+    assert brought.objects == sent.objects - 2
+    assert brought.bytes == sent.bytes - 2 * len(b"file 0")
+    assert fetch_objects(elsewhere, remote, [root]) == Transferred()
+
+
 def test_of_a_pack_that_is_there_in_part_only_the_rest_goes(cache: Cache, remote: Remote, tmp_path: Path) -> None:
     tree = _many(cache, 3000)
     entries = cache.read_tree(Digest(tree.digest or ""))
