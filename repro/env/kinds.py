@@ -136,6 +136,7 @@ class ArchiveRequest:
         sink: takes the files.
         known: objects of files that other environments' archives have, by SHA-256: they need not be fetched.
         means, envs_dir, folder, environ, offline: as of `RealiseRequest`.
+        archived: files that an earlier archive of the environment has: what they are need not be asked for again.
         project_root, settings: the user's own project, whose files may say where credentials are; None where there
             is none.
         build: what builds the project's own packages, as requirements.
@@ -152,6 +153,7 @@ class ArchiveRequest:
     project_root: str | None = None
     settings: EnvironmentSettings | None = None
     build: tuple[str, ...] = ()
+    archived: tuple[ArchivedFile, ...] = ()
 
     def to_realise(self) -> RealiseRequest:
         """Return what the environment is made with, for what only an installed one has; from the outside world."""

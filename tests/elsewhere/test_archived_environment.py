@@ -14,6 +14,8 @@ import pytest
 import yaml
 from uv import find_uv_bin
 
+from repro.model.environments.archive import parse_archive
+from repro.store.archive_records import ArchiveRecords
 from tests.command_line import REPRO, Person, make_venv
 from tests.env.own_package import BACKEND as OWN_BACKEND
 from tests.env.own_package import pyproject
@@ -121,6 +123,14 @@ def test_what_was_installed_from_a_commit_is_archived_as_it_is_installed(desk: D
     desk.ann.repro("push", "-r", str(desk.remote))
     said = desk.ann.repro_json("env", "archive", run)["runs"][0]
     assert [file["name"] for file in said["files"]] == ["alpha-1.0-py3-none-any.whl", "gamma-0.3-py3-none-any.whl"]
+    [whole] = desk.archives()
+    older = parse_archive(whole.read_bytes(), "older")
+    whole.unlink()
+    ArchiveRecords(str(desk.ann.cwd / ".repro")).add(replace(older, files=older.files[:1]))  # as they once were made
+    assert desk.ann.repro_json("verify", run)["outside"] == "git hosts"
+    again = desk.ann.repro_json("env", "archive", run)["runs"][0]
+    assert (again["archived_now"], again["files"]) == (True, said["files"])
+    assert desk.ann.repro_json("verify", run)["outside"] is None
     shutil.rmtree(source)
     answer = rebuild(desk, run, code=3)
     assert answer["verdict"] == "unbuildable", "the git host has forgotten it, and the archive is not there yet"
@@ -243,7 +253,9 @@ def test_what_builds_the_projects_own_package_is_archived_as_each_runs_code_says
     assert (refused["kind"], refused["path"], refused["run"]) == ("not-archived", "who", second)
     assert "'store' has no archive of what builds its own packages (beta)" in refused["detail"]
 
+    desk.index.requests.clear()
     assert desk.ann.repro_json("env", "archive", second)["runs"][0]["archived_now"] is True
+    assert {path for path in desk.index.requests if path.startswith("/simple/")} == {"/simple/beta/"}, "that is new"
     assert desk.ann.repro_json("verify", second)["outside"] is None
     desk.ann.repro("push")
     assert desk.ann.repro_json("check", "--staged")["findings"] == []

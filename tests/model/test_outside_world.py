@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from repro.model.environments.build_requirements import build_requirements, not_among
-from repro.model.environments.environment import ImageEnvironment, Interpreter, PipEnvironment
+from repro.model.environments.environment import ImageEnvironment, Interpreter, PipEnvironment, VcsInstall
 from repro.model.environments.outside_world import outside_of
 
 PYTHON = Interpreter("cpython", "3.11.7", "cpython-311-x86_64-linux-gnu", "linux-x86_64")
@@ -44,7 +44,16 @@ def test_packages_that_need_something_to_be_built_depend_on_an_index() -> None:
 )
 def test_what_is_missing_to_build_is_told_by_name_version_and_marker(line: str, missing: tuple[str, ...]) -> None:
     files = ["setup_tools_x-3.0-py3-none-any.whl", "linux-64/tomli-1.0-0.conda"]
-    assert not_among([line], files, PYTHON) == missing
+    assert not_among([line], files, PYTHON) == dict.fromkeys(missing, line)
+
+
+def test_a_commit_of_which_an_archive_has_no_wheel_depends_on_its_host() -> None:
+    commit = VcsInstall("gamma", "0.3", "git", "https://example.org/gamma", "0" * 40, None)
+    environment = replace(PLAIN, vcs=(commit,))
+    found = outside_of(environment, ["alpha-1.0-py3-none-any.whl", "gamma-0.2-py3-none-any.whl"], ())
+    assert found is not None
+    assert (found.source, found.unarchived) == ("git hosts", "what is installed from a commit (gamma)")
+    assert outside_of(environment, ["gamma-0.3-py3-none-any.whl"], ()) is None
 
 
 @pytest.mark.parametrize("text", [None, b"", b"[project]\nname='x'\n", b"[[", b"\xff", b"build-system = 3\n"])

@@ -17,7 +17,7 @@ from repro.model.dataclass import dataclass
 from repro.model.environments.archive import Archive, ArchivedFile
 from repro.model.environments.environment import Environment, named_objects
 from repro.model.environments.environment_record import environment_id
-from repro.model.environments.outside_world import depends_on_outside, not_archived_to_build
+from repro.model.environments.outside_world import commits_not_archived, depends_on_outside, not_archived_to_build
 from repro.model.finding import Finding
 from repro.model.manifest import Manifest
 from repro.model.run_id import RunId
@@ -68,11 +68,13 @@ def archive_run(project: Project, manifest: Manifest) -> ArchivedRun:
         return ArchivedRun(manifest.run, (), fresh=False, needed=False)
     known = archived_files(project.records(), environment)
     source = open_run(project, manifest.run, None)
-    whole = not not_archived_to_build(environment, [file.name for file in known], build)
-    if known and whole and _can_be_had(known, source):
-        return ArchivedRun(manifest.run, known, fresh=False)
+    had = known if _can_be_had(known, source) else ()
+    names = [file.name for file in had]
+    lacking = commits_not_archived(environment, names) or not_archived_to_build(environment, names, build)
+    if had and not lacking:
+        return ArchivedRun(manifest.run, had, fresh=False)
     bring(source, [ref for _, ref in named_objects(environment)])
-    files = _archive(project, manifest.run, environment, build)
+    files = _archive(project, manifest.run, environment, build, had)
     return ArchivedRun(manifest.run, files, fresh=True)
 
 
@@ -100,7 +102,7 @@ def _can_be_had(files: Sequence[ArchivedFile], source: RunSource) -> bool:
 
 
 def _archive(
-    project: Project, run: RunId, environment: Environment, build: tuple[str, ...]
+    project: Project, run: RunId, environment: Environment, build: tuple[str, ...], had: tuple[ArchivedFile, ...]
 ) -> tuple[ArchivedFile, ...]:
     kind = kind_named(environment.kind)
     plan = kind.plan(environment, environ=project.environ)
@@ -109,6 +111,7 @@ def _archive(
         raise NotArchivable(f"the environment of {run} cannot be archived here: {reasons}", plan.blocking[0].hint)
     cache, own = project.cache(), ArchiveRecords(project.folder)
     known = {sha256: ref for sha256, ref in own.objects_by_sha256().items() if cache.has(ref.digest)}
+    known |= {file.sha256: file.object for file in had}
     environments = project.places.environments
     os.makedirs(environments, exist_ok=True)
     remove_left_overs(environments)
@@ -118,6 +121,7 @@ def _archive(
             objects=cache,
             sink=cache,
             known=known,
+            archived=had,
             means=plan.means,
             envs_dir=environments,
             folder=folder,

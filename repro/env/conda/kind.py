@@ -140,18 +140,27 @@ def archive(environment: Environment, request: ArchiveRequest) -> Archived:
     build, more = build_files(own, request)
     packages = {(package.manager, package.file_name): package for package in (*locked.of(own.platform), *build)}
     files, findings = collect(tuple(packages.values()), channels, request)
-    made, missing = _commits_as_wheels(own, request) if own.vcs else ([], [])
-    return Archived(tuple(sorted((*files, *made), key=lambda f: f.name)), (*findings, *more, *missing))
+    made, missing = _commits_as_wheels(own, request)
+    by_name = {file.name: file for file in (*request.archived, *files, *made)}
+    return Archived(tuple(by_name[name] for name in sorted(by_name)), (*findings, *more, *missing))
 
 
 def _commits_as_wheels(
     environment: CondaEnvironment, request: ArchiveRequest
 ) -> tuple[list[ArchivedFile], list[Finding]]:
-    """Return what was recorded by its commit as wheels, made from an environment that it is installed in."""
+    """Return what was recorded by its commit, and is not archived, as wheels of what is installed of it."""
     from repro.env.pip.archive import installed_as_wheel, unarchived
+    from repro.model.environments.outside_world import commits_not_archived
 
+    lacking = commits_not_archived(environment, [file.name for file in request.archived])
+    if not lacking:
+        return [], []
     prefix = realise(environment, request.to_realise()).prefix
-    kept = {install.name: installed_as_wheel(install, prefix, request) for install in environment.vcs}
+    kept = {
+        install.name: installed_as_wheel(install, prefix, request)
+        for install in environment.vcs
+        if install.name in lacking
+    }
     return (
         [file for file in kept.values() if isinstance(file, ArchivedFile)],
         [unarchived(name, why) for name, why in kept.items() if isinstance(why, str)],
@@ -180,7 +189,7 @@ def _source(environment: CondaEnvironment, request: RealiseRequest) -> CondaSour
 def _wheels_of_commits(environment: CondaEnvironment, request: RealiseRequest, folder: str) -> dict[str, str]:
     if not environment.vcs or not request.archive:
         return {}
-    from repro.env.pip.wheel_files import is_wheel_of
+    from repro.model.environments.wheel_names import is_wheel_of
 
     return {
         install.name: os.path.join(folder, file.name)

@@ -22,7 +22,9 @@ from repro.env.pip.wheel_download import copy_local, download, file_name_of
 from repro.env.pip.wheel_files import sha256_of
 from repro.model.dataclass import dataclass
 from repro.model.environments.archive import ArchivedFile
+from repro.model.environments.build_requirements import not_among
 from repro.model.environments.environment import PipEnvironment, VcsInstall
+from repro.model.environments.wheel_names import is_wheel_of
 from repro.model.finding import Finding
 
 _AT_ONCE = 8
@@ -43,17 +45,22 @@ def archive(environment: PipEnvironment, request: ArchiveRequest, prefix: str | 
     Args:
         environment: what is archived.
         request: `means` is an interpreter as of the environment's plan.
-        prefix: of an environment in which its commits are installed; None where it has none.
+        prefix: of an environment in which its commits are installed; None where it has none, or all are archived.
 
     Raises:
         PackageGone, PackageHashMismatch, IndexUnreachable and their siblings: a file cannot be had.
         BadLock: the lock is not what a lock may be.
     """
     lock = parse_lock(request.objects.read(environment.lock)) if environment.lock else ()
-    found, findings = _on_the_index(lock, request)
-    build, more = _to_build_the_project(request)
-    files = _fetched([*found, *build], request)
+    files = list(request.archived)
+    names = [file.name for file in files]
+    sums = {file.sha256 for file in files}
+    found, findings = _on_the_index([package for package in lock if sums.isdisjoint(package.hashes)], request)
+    build, more = _to_build_the_project(list(not_among(request.build, names, environment.python).values()), request)
+    files += _fetched([*found, *build], request)
     for install in environment.vcs:
+        if any(is_wheel_of(name, install.name, install.version) for name in names):
+            continue
         kept = installed_as_wheel(install, prefix, request)
         if isinstance(kept, ArchivedFile):
             files.append(kept)
@@ -85,11 +92,11 @@ def _on_the_index(lock: Sequence[LockedPackage], request: ArchiveRequest) -> tup
     return wanted, findings
 
 
-def _to_build_the_project(request: ArchiveRequest) -> tuple[list[_Wanted], list[Finding]]:
+def _to_build_the_project(lines: Sequence[str], request: ArchiveRequest) -> tuple[list[_Wanted], list[Finding]]:
     """Return the wheels of what builds the project's own packages: a rebuild installs these from their code."""
-    if not request.build:
+    if not lines:
         return [], []
-    entries = _ask("\n".join(request.build), request, [], "find what builds the project's own packages")
+    entries = _ask("\n".join(lines), request, [], "find what builds the project's own packages")
     files = {entry["name"]: _file_of(entry) for entry in entries}
     findings = [unarchived(name, "the index has no wheel of it") for name, file in files.items() if file is None]
     return [file for file in files.values() if file is not None], findings

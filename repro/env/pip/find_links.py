@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from repro.env.pip.probe import InstalledDistribution
 from repro.env.pip.uv_process import uv_environ
-from repro.env.pip.wheel_files import is_wheel_of
+from repro.model.environments.wheel_names import is_wheel_of
 
 
 def wheels_in_find_links(distribution: InstalledDistribution, environ: Mapping[str, str]) -> Iterator[str]:

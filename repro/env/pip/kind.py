@@ -124,10 +124,12 @@ def archive(environment: Environment, request: ArchiveRequest) -> Archived:
     """
     from repro.env.pip.archive import archive as archive_wheels
     from repro.env.pip.managed_python import interpreter_of
+    from repro.model.environments.outside_world import commits_not_archived
 
     own = _of_this_kind(environment)
     request = replace(request, means=interpreter_of(request.means, request.environ, offline=request.offline))
-    prefix = realise(own, request.to_realise()).prefix if own.vcs else None
+    lacking = commits_not_archived(own, [file.name for file in request.archived])
+    prefix = realise(own, request.to_realise()).prefix if lacking else None
     return archive_wheels(own, request, prefix)
 
 

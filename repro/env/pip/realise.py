@@ -129,7 +129,7 @@ class WheelArchive:
         Raises:
             EnvironmentNotMade: there is none of that name and version.
         """
-        from repro.env.pip.wheel_files import is_wheel_of
+        from repro.model.environments.wheel_names import is_wheel_of
 
         for file in self.files:
             if is_wheel_of(file.name, name, version):
@@ -261,7 +261,7 @@ def _check(environment: PipEnvironment, lock: bytes | None) -> None:
     for install in environment.vcs:
         vcs_requirement(install)
     if environment.wheels:
-        from repro.env.pip.wheel_files import is_wheel_of
+        from repro.model.environments.wheel_names import is_wheel_of
     for wheel in environment.wheels:
         if not is_wheel_of(wheel.file, wheel.name, wheel.version):
             raise UnsafeInstall(f"{wheel.file[:100]!r} is not the name of a wheel of {wheel.name[:60]!r}")

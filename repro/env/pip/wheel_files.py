@@ -10,6 +10,7 @@ from typing import IO
 
 from repro.env.pip.probe import InstalledDistribution
 from repro.model.environments.environment import WheelInstall
+from repro.model.environments.wheel_names import is_wheel_of
 from repro.model.objects import ObjectSink
 
 _BLOCK = 1 << 20
@@ -49,18 +50,6 @@ def keep_wheel(
     except PermissionError:
         return f"the wheel {path} cannot be read"
     return WheelInstall(distribution.name, distribution.version, name, sha256, ref)
-
-
-def is_wheel_of(file_name: str, name: str, version: str) -> bool:
-    """Whether `file_name` is the name of a wheel of that distribution and version."""
-    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-    from packaging.version import InvalidVersion, Version
-
-    try:
-        parsed_name, parsed_version, _, _ = parse_wheel_filename(file_name)
-        return parsed_name == name and parsed_version == Version(version)
-    except (InvalidWheelFilename, InvalidVersion):
-        return False
 
 
 def sha256_of(file: IO[bytes]) -> str:

@@ -25,8 +25,8 @@ def build_requirements(pyproject: bytes | None) -> tuple[str, ...]:
     return tuple(str(line) for line in requires) if isinstance(requires, list) else _SETUPTOOLS
 
 
-def not_among(build: Sequence[str], files: Iterable[str], python: Interpreter) -> tuple[str, ...]:
-    """Return the names of what builds packages and has no wheel among the files of an archive.
+def not_among(build: Sequence[str], files: Iterable[str], python: Interpreter) -> dict[str, str]:
+    """Return what builds packages and has no wheel among the files of an archive: requirements by their names.
 
     What those need in their turn is not looked at: an archive is made with it.
 
@@ -36,7 +36,7 @@ def not_among(build: Sequence[str], files: Iterable[str], python: Interpreter) -
         python: the interpreter that builds, for markers (PEP 508).
     """
     if not build:
-        return ()
+        return {}
     from packaging.requirements import InvalidRequirement, Requirement
     from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
@@ -49,17 +49,17 @@ def not_among(build: Sequence[str], files: Iterable[str], python: Interpreter) -
         versions.add((str(name), version))
     minor = ".".join(python.version.split(".")[:2])
     markers = {"python_version": minor, "python_full_version": python.version, "extra": ""}
-    missing = []
+    missing: dict[str, str] = {}
     for line in build:
         try:
             wanted = Requirement(line)
         except InvalidRequirement:
-            missing.append(line)
+            missing[line] = line
             continue
         if wanted.marker is not None and not wanted.marker.evaluate(markers):
             continue
         name = canonicalize_name(wanted.name)
         fitting = (v for n, v in versions if n == name and wanted.specifier.contains(v, prereleases=True))
         if next(fitting, None) is None:
-            missing.append(str(name))
-    return tuple(dict.fromkeys(missing))
+            missing[str(name)] = line
+    return missing

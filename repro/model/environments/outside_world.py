@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from repro.model.dataclass import dataclass
 from repro.model.environments.build_requirements import not_among
 from repro.model.environments.environment import CondaEnvironment, Environment, ImageEnvironment, PipEnvironment
+from repro.model.environments.wheel_names import is_wheel_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,9 @@ def outside_of(environment: Environment, archive: Sequence[str] | None, build: S
     """
     if archive is None:
         return Outside(_source(environment)) if depends_on_outside(environment, build) else None
+    commits = commits_not_archived(environment, archive)
+    if commits:
+        return Outside("git hosts", f"what is installed from a commit ({', '.join(commits)})")
     missing = not_archived_to_build(environment, archive, build)
     return Outside("package indexes", f"what builds its own packages ({', '.join(missing)})") if missing else None
 
@@ -44,7 +48,18 @@ def not_archived_to_build(environment: Environment, archive: Sequence[str], buil
     """Return the names of what builds the project's own packages and is not among the archive's files."""
     if isinstance(environment, ImageEnvironment) or environment.python is None:
         return ()
-    return not_among(build, archive, environment.python)
+    return tuple(not_among(build, archive, environment.python))
+
+
+def commits_not_archived(environment: Environment, archive: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of what was installed from a commit and is not among the archive's files as a wheel."""
+    if isinstance(environment, ImageEnvironment):
+        return ()
+    return tuple(
+        install.name
+        for install in environment.vcs
+        if not any(is_wheel_of(file, install.name, install.version) for file in archive)
+    )
 
 
 def _source(environment: Environment) -> str:
