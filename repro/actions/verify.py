@@ -16,11 +16,12 @@ from repro.model.finding import Finding
 from repro.model.pieces import Part, Piece, pieces_of
 from repro.model.progress import SILENT, Progress
 from repro.model.run_id import RunId
+from repro.model.seen_objects import SeenObjects
 from repro.model.tree import MAX_DEPTH, BadTree, decode_tree
 from repro.model.tree_objects import MAX_TREE_BYTES, check_sum
 from repro.project import Workspace
 from repro.store.object_faults import SizeLie
-from repro.store.remote_objects import JOBS
+from repro.store.remote_objects import JOBS, RemoteObjects
 from repro.store.remote_reading import read_records
 from repro.store.storages.errors import MissingOnRemote
 
@@ -83,7 +84,10 @@ class _Checker:
         self.source = source
         self.remote_only = remote_only
         self.progress = progress
-        self.seen: set[Digest] = set()
+        self.seen = SeenObjects()
+        if not remote_only:
+            self.seen.know(source.cache.pack_indexes())
+        self._far_is_known = False
         self.faulty: set[Part] = set()
         self._far: dict[Digest, tuple[Piece, int]] = {}
 
@@ -93,9 +97,8 @@ class _Checker:
 
     def _look(self, piece: Piece, root: Content | ObjectRef, depth: int) -> Iterator[Finding]:
         digest = root.digest
-        if digest is None or digest in self.seen:
+        if digest is None or not self.seen.add(digest):
             return
-        self.seen.add(digest)
         try:
             if not isinstance(root, Content) or root.kind is not Kind.DIRECTORY:
                 yield from self._file(piece, ObjectRef(digest, root.size))
@@ -117,7 +120,7 @@ class _Checker:
     def far(self) -> Iterator[Finding]:
         """Read those files that are to be read on the remote, many at a time; yield what is wrong with them."""
         wanted, self._far = self._far, {}
-        objects = self.source.objects
+        objects = self._objects()
         if objects is None or not wanted:
             return
 
@@ -148,7 +151,7 @@ class _Checker:
         if not self.remote_only and self.source.cache.has(ref.digest):
             self.source.cache.verify(ref)
             self.progress.advance(ref.size, 1)
-        elif self.source.objects is None:
+        elif self._objects() is None:
             yield self._missing(piece, ref.digest)
         else:
             self._far[ref.digest] = piece, ref.size
@@ -157,13 +160,22 @@ class _Checker:
 
     def _tree(self, digest: Digest) -> bytes | None:
         """Return a tree's bytes, None if it is nowhere."""
-        cache, objects = self.source.cache, self.source.objects
+        cache = self.source.cache
         if not self.remote_only and cache.has(digest):
             return cache.read(cache.ref_of(digest))
+        objects = self._objects()
         try:
             return None if objects is None else objects.read(digest, MAX_TREE_BYTES)
         except MissingOnRemote:
             return None
+
+    def _objects(self) -> RemoteObjects | None:
+        """Return what the remote has, None where there is none."""
+        objects = self.source.objects
+        if objects is not None and not self._far_is_known:
+            self._far_is_known = True
+            self.seen.know(objects.indexes())
+        return objects
 
     def _nowhere(self) -> str:
         remote = self.source.remote

@@ -162,25 +162,20 @@ class PackIndex:
         pack, kind = _PACK_AND_KIND.unpack(answer)
         return pack < len(self.packs) and kind != RecordKind.CHUNKS and keeps(self.packs[pack])
 
-    def raw_entries(self) -> Iterator[tuple[bytes, bytes]]:
-        """Yield every object's 32 bytes of digest with its place as it stands here, in the order of the digests."""
-        for start in range(0, self.count, _READ_AT_ONCE):
-            digests, places = self._entries(start)
+    def raw_entries(self, at_once: int = _READ_AT_ONCE) -> Iterator[tuple[bytes, bytes]]:
+        """Yield every object's 32 bytes of digest with its place as it stands here, in the order of the digests; some
+        entries are read at once."""
+        for start in range(0, self.count, at_once):
+            digests, places = self._entries(start, at_once)
             for number in range(len(digests) // DIGEST_BYTES):
                 at, where = number * DIGEST_BYTES, number * _PLACE_BYTES
                 yield digests[at : at + DIGEST_BYTES], places[where : where + _PLACE_BYTES]
 
-    def _entries(self, start: int) -> tuple[bytes, bytes]:
-        """Return the digests and the places of some entries, as many as are read at a time."""
-        return self._digests_from(start), self._places_from(start)
-
-    def _digests_from(self, start: int) -> bytes:
-        end = min(self.count, start + _READ_AT_ONCE)
-        return self._data[self._digests + start * DIGEST_BYTES : self._digests + end * DIGEST_BYTES]
-
-    def _places_from(self, start: int) -> bytes:
-        end = min(self.count, start + _READ_AT_ONCE)
-        return self._data[self._places + start * _PLACE_BYTES : self._places + end * _PLACE_BYTES]
+    def _entries(self, start: int, at_once: int = _READ_AT_ONCE) -> tuple[bytes, bytes]:
+        """Return the digests and the places of some entries."""
+        end = min(self.count, start + at_once)
+        digests = self._data[self._digests + start * DIGEST_BYTES : self._digests + end * DIGEST_BYTES]
+        return digests, self._data[self._places + start * _PLACE_BYTES : self._places + end * _PLACE_BYTES]
 
     def position(self, digest: Digest) -> int | None:
         """Return which of the sorted entries (from 0) is the object's, None where this index does not name it.
@@ -234,7 +229,7 @@ class PackIndex:
         start, places = 0, b""
         for position in positions:
             if not 0 <= (position - start) * _PLACE_BYTES < len(places):
-                start, places = position, self._places_from(position)
+                start, (_, places) = position, self._entries(position)
             pack, _ = _PACK_AND_KIND.unpack_from(places, (position - start) * _PLACE_BYTES + _PACK_AT)
             if pack >= len(self.packs):
                 raise BadIndex("the index names a pack that there is not")

@@ -14,6 +14,11 @@ from repro.model.pack_places import moved_place, place_pack
 from repro.store.hashing import BLOCK, finish, new_hasher
 from repro.store.temp_files import temp_file, write_all
 
+_READ_AT_ONCE = 32_768
+"""Entries of all indexes together, two megabytes."""
+
+_READ_AT_LEAST = 64
+
 
 def merge_indexes(
     indexes: Sequence[PackIndex], target: int, folder: str, keep: Callable[[PackFile], bool] = lambda pack: True
@@ -52,7 +57,8 @@ def merge_indexes(
 def _merged(indexes: Sequence[PackIndex], packs: Sequence[PackFile]) -> Iterator[tuple[bytes, bytes]]:
     """Yield each digest once, with its first place in a pack of `packs`."""
     positions = {pack: position for position, pack in enumerate(packs)}
-    streams = [_moved(index, [positions.get(pack, -1) for pack in index.packs]) for index in indexes]
+    at_once = max(_READ_AT_LEAST, _READ_AT_ONCE // len(indexes)) if indexes else 0
+    streams = [_moved(index, [positions.get(pack, -1) for pack in index.packs], at_once) for index in indexes]
     last = b""
     for digest, place in heapq.merge(*streams):
         if digest != last:
@@ -60,8 +66,8 @@ def _merged(indexes: Sequence[PackIndex], packs: Sequence[PackFile]) -> Iterator
             last = digest
 
 
-def _moved(index: PackIndex, positions: Sequence[int]) -> Iterator[tuple[bytes, bytes]]:
-    for digest, place in index.raw_entries():
+def _moved(index: PackIndex, positions: Sequence[int], at_once: int) -> Iterator[tuple[bytes, bytes]]:
+    for digest, place in index.raw_entries(at_once):
         if positions[place_pack(place, len(positions))] >= 0:
             yield digest, moved_place(place, positions)
 
