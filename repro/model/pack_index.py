@@ -135,7 +135,7 @@ class PackIndex:
         """
         data, digest_at, pack_at = self._data, self._digests, self._places + _PACK_AT
         left, answers = bytearray(), dict[bytes, bool]()
-        # As `_position`, without a call for each: every `add` asks for all files of the directories it looks at.
+        # As `position_of`, without a call for each: every `add` asks for all files of the directories it looks at.
         fan_out, shift, unpack = self._fan_out_table(), self._shift, _ENDS.unpack_from
         for number, (prefix,) in enumerate(_PREFIX.iter_unpack(digests)):
             digest, bucket = digests[DIGEST_BYTES * number : DIGEST_BYTES * number + DIGEST_BYTES], prefix >> shift
@@ -144,9 +144,9 @@ class PackIndex:
                 at = data[digest_at + first * DIGEST_BYTES : digest_at + end * DIGEST_BYTES].find(digest)
                 found: int | None = first + at // DIGEST_BYTES if at >= 0 else None
             else:
-                at, found = 0, self._position(digest)
+                at, found = 0, self.position_of(digest)
             if end > self.count or (at > 0 and at % DIGEST_BYTES):
-                found = self._position(digest)  # a table out of order, or the same bytes across two digests
+                found = self.position_of(digest)  # a table out of order, or the same bytes across two digests
             if found is not None:
                 where = pack_at + found * PLACE.size
                 answer = data[where : where + _PACK_AND_KIND.size]
@@ -183,9 +183,10 @@ class PackIndex:
         Raises:
             BadIndex: it says what cannot be.
         """
-        return self._position(bytes.fromhex(digest[3:]))
+        return self.position_of(bytes.fromhex(digest[3:]))
 
-    def _position(self, wanted: bytes) -> int | None:
+    def position_of(self, wanted: bytes) -> int | None:
+        """As `position`, by the 32 bytes of the digest."""
         first, end = self._ends(int.from_bytes(wanted[:4], "big") >> self._shift)
         if not first <= end <= self.count:
             raise BadIndex("the index's fan-out table is not in order")

@@ -37,6 +37,11 @@ def place_pack(place: bytes, packs: int) -> int:
     return position
 
 
+def place_size(place: bytes) -> int:
+    """Return the length of a place's object in bytes, as the index says it."""
+    return int(PLACE.unpack(place)[1])
+
+
 def moved_place(place: bytes, positions: Sequence[int]) -> bytes:
     """Return a place for another list of packs: `positions` gives the new position of each old one."""
     offset, size, stored, pack, kind = PLACE.unpack(place)

@@ -33,7 +33,7 @@ class SeenObjects:
         raw = bytes.fromhex(digest[3:])
         is_new = raw not in self._others
         for index, marks in self._indexes:
-            at = index.position(digest)
+            at = index.position_of(raw)
             if at is not None:
                 is_new = is_new and not marks[at]
                 marks[at] = 1

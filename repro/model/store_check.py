@@ -10,6 +10,8 @@ from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest
 from repro.model.finding import Finding
 from repro.model.names import name_to_text
+from repro.model.pack_index import PackIndex
+from repro.model.pack_places import place_size
 from repro.model.pattern import pattern
 from repro.model.run_id import RunId
 
@@ -119,24 +121,40 @@ def note_uses_of_chunks(troubles: Mapping[Digest, Trouble], large: Iterable[Trou
 
 
 class SoundObjects:
-    """Digests and sizes of the objects that are what their names say, in 40 bytes each."""
+    """Digests and sizes of the objects that are what their names say: in a byte each, where an index says the same of
+    them, and else in 40."""
 
     def __init__(self) -> None:
+        self._index: PackIndex | None = None
+        self._marks = bytearray()
+        self._marked_bytes = 0
         self._buckets = [bytearray() for _ in range(_BUCKETS)]  # by the digest's first byte
         self._unsorted: set[int] = set()
 
+    def know(self, index: PackIndex) -> None:
+        """Take an index of what may be added, before anything is."""
+        self._index = index
+        self._marks = bytearray(index.count)
+
     def __len__(self) -> int:
         self._sort_all()
-        return sum(map(len, self._buckets)) // _ENTRY.size
+        return self._marks.count(1) + sum(map(len, self._buckets)) // _ENTRY.size
 
     @property
     def total(self) -> int:
         """The sum of the sizes, in bytes."""
         self._sort_all()
-        return sum(size for bucket in self._buckets for _, size in _ENTRY.iter_unpack(bucket))
+        total: int = sum(size for bucket in self._buckets for _, size in _ENTRY.iter_unpack(bucket))
+        return total + self._marked_bytes
 
     def add(self, digest: bytes, size: int) -> None:
         """Note an object by the 32 bytes of its digest; again is no matter."""
+        found = self._known(digest)
+        if found is not None and found[1] == size:
+            at = found[0]
+            self._marked_bytes += 0 if self._marks[at] else size
+            self._marks[at] = 1
+            return
         self._buckets[digest[0]] += _ENTRY.pack(digest, size)
         self._unsorted.add(digest[0])
 
@@ -146,6 +164,9 @@ class SoundObjects:
 
     def size_of(self, key: bytes) -> int | None:
         """As `size`, by the 32 bytes."""
+        found = self._known(key)
+        if found is not None and self._marks[found[0]]:
+            return found[1]
         if key[0] in self._unsorted:
             self._sort(key[0])
         bucket = self._buckets[key[0]]
@@ -159,6 +180,11 @@ class SoundObjects:
         if bucket[low * _ENTRY.size : low * _ENTRY.size + _BYTES] != key:
             return None
         return int(_ENTRY.unpack_from(bucket, low * _ENTRY.size)[1])
+
+    def _known(self, key: bytes) -> tuple[int, int] | None:
+        """Return the index's entry of an object, and the length that it says, None where it has none."""
+        at = None if self._index is None else self._index.position_of(key)
+        return None if self._index is None or at is None else (at, place_size(self._index.raw_place(at)))
 
     def _sort_all(self) -> None:
         for number in list(self._unsorted):

@@ -71,13 +71,14 @@ class Marks:
         return sorted(self._marked(entries), key=attrgetter("place.offset"))
 
     def _packs(self) -> dict[PackFile, array[int]]:
-        """Return the entries that are marked, by their packs: eight bytes for each."""
+        """Return the entries that are marked, by their packs: four bytes for each."""
         packs: dict[PackFile, array[int]] = {}
+        number = "I" if sum(index.count for index in self._indexes) < 2**32 else "Q"
         for index, marks, base in zip(self._indexes, self._marks, self._bases, strict=True):
             for position, file in index.packs_of(_set_positions(marks)):
                 entries = packs.get(file)
                 if entries is None:
-                    entries = packs[file] = array("Q")
+                    entries = packs[file] = array(number)
                 entries.append(base + position)
         return packs
 

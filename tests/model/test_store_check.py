@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,10 @@ from hypothesis import strategies as st
 from repro.model.content import ObjectRef
 from repro.model.digest import Digest, digest_of
 from repro.model.finding import Finding
+from repro.model.pack import RecordKind
+from repro.model.pack_index import PackFile, PackIndex
+from repro.model.pack_index_writing import encode_index
+from repro.model.pack_places import place_bytes
 from repro.model.run_id import RunId
 from repro.model.store_check import LookedAt, SoundObjects, Trouble, Use, digest_in_name, exit_code, trouble_with
 
@@ -26,6 +32,45 @@ def test_the_sound_objects_know_what_was_added_and_nothing_else(added: dict[Dige
         sound.add(bytes.fromhex(digest[3:]), added[digest])
     assert (len(sound), sound.total) == (len(added), sum(added.values()))
     assert all(sound.size(digest) == added.get(digest) for digest in [*added, *others])
+
+
+def index_of(sizes: dict[Digest, int]) -> PackIndex:
+    pack = PackFile(digest_of(b"pack"), 2**40)
+    rows = [(bytes.fromhex(one[3:]), place_bytes(0, 16, size, 8, RecordKind.ZSTD)) for one, size in sizes.items()]
+    return PackIndex(encode_index([pack], rows))
+
+
+@given(
+    st.dictionaries(digests, st.integers(0, 2**63 - 1), max_size=50),
+    st.dictionaries(digests, st.integers(0, 2**63 - 1), max_size=10),
+    st.sets(st.integers(0, 49)),
+)
+def test_that_an_index_names_an_object_does_not_make_it_sound_nor_does_it_say_its_size(
+    added: dict[Digest, int], others: dict[Digest, int], wrong: set[int]
+) -> None:
+    said = {digest: size ^ 1 if at in wrong else size for at, (digest, size) in enumerate(added.items()) if at % 3}
+    sound = SoundObjects()
+    sound.know(index_of(others | said))
+    for digest in [*added, *added]:
+        sound.add(bytes.fromhex(digest[3:]), added[digest])
+    assert (len(sound), sound.total) == (len(added), sum(added.values()))
+    assert all(sound.size(digest) == added.get(digest) for digest in [*added, *others])
+
+
+def test_an_object_of_which_an_index_says_the_same_takes_a_byte_and_any_other_forty() -> None:
+    added = {digest_of(b"%d" % number): number for number in range(5000)}
+    taken = []
+    for index in (index_of(added), index_of({})):
+        sound = SoundObjects()
+        tracemalloc.start()
+        sound.know(index)
+        for digest, size in added.items():
+            sound.add(bytes.fromhex(digest[3:]), size)
+        assert len(sound) == 5000
+        taken.append(tracemalloc.get_traced_memory()[0])
+        tracemalloc.stop()
+    assert taken[0] < 5000 * 2 + 20_000  # the fan-out table
+    assert taken[1] > 5000 * 40
 
 
 @given(digests)

@@ -12,12 +12,13 @@ from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest
 from repro.model.finding import Finding
 from repro.model.pack import RecordKind
-from repro.model.pack_index import PackFile
+from repro.model.pack_index import BadIndex, PackFile
 from repro.model.progress import Progress
 from repro.model.store_check import SoundObjects, Trouble
 from repro.store.packs.check_indexes import IndexCheck, Unconfirmed
 from repro.store.packs.check_pack import CheckedPack, check_pack
 from repro.store.packs.files import Indexes, PackFiles, is_damage, why
+from repro.store.packs.one_index import one_index
 from repro.store.parallel import Stop, run_in_order
 from repro.store.remote_names import pack_name
 from repro.store.storages.errors import NotOnRemote, RemoteUnreachable
@@ -82,6 +83,10 @@ def walk_packs(
     for name, problem in (known_bad or {}).items():
         if indexes.good.pop(name, None) is not None:
             indexes.bad[name] = problem
+    if indexes.good:
+        # Where an entry says what cannot be, or there is no room anywhere, what is sound takes more memory.
+        with contextlib.suppress(BadIndex, OSError):
+            sound.know(one_index(list(indexes.good.values()), files.tmp))
     walk = PacksWalk(indexes, check=IndexCheck(indexes.good))
     for kind, faults in (("corrupt-index", indexes.bad), ("unreadable-index", indexes.unreadable)):
         walk.findings += [Finding(kind, problem, f"indexes/{name}") for name, problem in faults.items()]

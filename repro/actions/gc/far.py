@@ -7,7 +7,6 @@ there a grace period later: it is written to another pack before the condemned o
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import os
 import time
@@ -26,8 +25,8 @@ from repro.model.pack_index import PackFile, PackIndex, Place
 from repro.model.pack_index_writing import encode_index
 from repro.model.progress import SILENT, Progress
 from repro.store.cache import Cache
-from repro.store.packs.index_files import IndexFiles
 from repro.store.packs.merge_indexes import merge_indexes
+from repro.store.packs.one_index import one_index
 from repro.store.packs.rewrite import NeededRecord, rewrite
 from repro.store.packs.series import remove_written
 from repro.store.packs.writer import WrittenPack
@@ -102,18 +101,17 @@ def _collect(
     doomed = {name for one in condemnations(remote) for name in one.packs}
     indexes = list(objects.indexes())
     there = packs_there(remote)
-    with contextlib.ExitStack() as stack:
-        solid = stack.enter_context(_index(cache, indexes, there, lambda name: name not in doomed))
-        dying = stack.enter_context(_index(cache, indexes, there, lambda name: name in doomed))
-        place = FarPlace(cache, objects, LiveRecords(solid), LiveRecords(dying))
-        _mark(Marker(place, told), place, recorded.needed, roots.needed)
-        work = _Sweep(cache, remote, place, there, now, grace)
-        plan = work.plan()
-        if delete:
-            work.condemn(plan)
-            work.delete([one for one in condemnations(remote) if not in_grace(one.written, now, grace)])
-            mend_index_list(remote)
-        work.unfinished(delete=delete)
+    solid = _index(cache, indexes, there, lambda name: name not in doomed)
+    dying = _index(cache, indexes, there, lambda name: name in doomed)
+    place = FarPlace(cache, objects, LiveRecords(solid), LiveRecords(dying))
+    _mark(Marker(place, told), place, recorded.needed, roots.needed)
+    work = _Sweep(cache, remote, place, there, now, grace)
+    plan = work.plan()
+    if delete:
+        work.condemn(plan)
+        work.delete([one for one in condemnations(remote) if not in_grace(one.written, now, grace)])
+        mend_index_list(remote)
+    work.unfinished(delete=delete)
     return work.found
 
 
@@ -126,15 +124,10 @@ def _mark(marker: Marker, place: FarPlace, recorded: Collection[Root], mine: Col
     marker.mark_all(mine)
 
 
-@contextlib.contextmanager
-def _index(
-    cache: Cache, indexes: list[PackIndex], there: PacksThere, wanted: Callable[[str], bool]
-) -> Iterator[PackIndex]:
-    """Yield one index of the packs that are there and wanted."""
+def _index(cache: Cache, indexes: list[PackIndex], there: PacksThere, wanted: Callable[[str], bool]) -> PackIndex:
+    """Return one index of the packs that are there and wanted."""
     tmp = os.path.join(cache.root, "tmp")
-    with temp_file(tmp) as (descriptor, _):
-        merge_indexes(indexes, descriptor, tmp, lambda pack: pack in there.written and wanted(pack_name(pack.digest)))
-        yield IndexFiles().open(descriptor)
+    return one_index(indexes, tmp, lambda pack: pack in there.written and wanted(pack_name(pack.digest)))
 
 
 @dataclass(slots=True)

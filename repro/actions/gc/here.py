@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
-import tempfile
 from collections.abc import Iterable, Iterator
 
 from repro.actions.gc.marks import Marker
@@ -22,16 +20,12 @@ from repro.model.tree import Entry
 from repro.store.cache import Cache
 from repro.store.discard import StoredFile, discard, leftovers_of, object_files_of, packs_of, take_back
 from repro.store.flushing import flush_file
-from repro.store.packs.index_files import IndexFiles
 from repro.store.packs.indexes import PackIndexes
-from repro.store.packs.merge_indexes import merge_indexes
+from repro.store.packs.one_index import one_index
 from repro.store.packs.open_packs import OpenPacks
 from repro.store.packs.pack_loose import MANY, pack_loose
 from repro.store.packs.publish import merge_many, publish_packs
 from repro.store.packs.rewrite import NeededRecord, rewrite
-from repro.store.temp_files import temp_file
-
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def collect_here(
@@ -53,13 +47,12 @@ def collect_here(
     """
     if delete:
         take_back(cache.root)
-    with _one_index(cache.root) as index:
-        place = _Here(cache, LiveRecords(index))
-        Marker(place, told).mark_all(roots.needed)
-        work = _Sweep(cache.root, place, now, grace, delete)
-        work.files()
-        work.packs()
-        work.leftovers()
+    place = _Here(cache, LiveRecords(_index_of_all(cache.root)))
+    Marker(place, told).mark_all(roots.needed)
+    work = _Sweep(cache.root, place, now, grace, delete)
+    work.files()
+    work.packs()
+    work.leftovers()
     if delete:
         if len(work.small) >= MANY:
             pack_loose(cache, work.small)
@@ -67,26 +60,11 @@ def collect_here(
     return work.found
 
 
-@contextlib.contextmanager
-def _one_index(root: str) -> Iterator[PackIndex]:
-    """Yield an index of everything that is in a pack that is there."""
-    with contextlib.ExitStack() as stack:
-        try:
-            index = _merged(root, f"{root}/tmp")
-        except OSError as error:
-            if error.errno not in _NO_ROOM:
-                raise
-            # Who has no room left on the store's disk needs a gc most; where one may not write, one may look.
-            index = _merged(root, stack.enter_context(tempfile.TemporaryDirectory(prefix="repro-gc-")))
-        yield index
-
-
-def _merged(root: str, tmp: str) -> PackIndex:
+def _index_of_all(root: str) -> PackIndex:
+    """Return an index of everything that is in a pack that is there."""
     packs = OpenPacks(f"{root}/packs")
     indexes = list(PackIndexes(f"{root}/indexes").current().values())
-    with temp_file(tmp) as (descriptor, _):
-        merge_indexes(indexes, descriptor, tmp, lambda pack: packs.get(pack) is not None)
-        return IndexFiles().open(descriptor)
+    return one_index(indexes, f"{root}/tmp", lambda pack: packs.get(pack) is not None)
 
 
 @dataclass(slots=True)

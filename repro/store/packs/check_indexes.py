@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from repro.model.dataclass import dataclass
 from repro.model.digest import Digest
 from repro.model.pack_index import BadIndex, PackFile, PackIndex, Place
-from repro.model.pack_places import place_bytes
+from repro.model.pack_places import place_bytes, place_pack
 from repro.store.packs.check_pack import CheckedPack, SoundRecord
 
 
@@ -93,11 +93,11 @@ class IndexCheck:
         for name, index in self._indexes.items():
             if pack.digest not in self._positions[name]:
                 continue
-            for position in range(index.count):
+            numbers = {number for number, one in enumerate(index.packs) if one.digest == pack.digest}
+            for position, (digest, place) in enumerate(index.raw_entries()):
                 with contextlib.suppress(BadIndex):
-                    place = index.place(position)
-                    if place.pack.digest == pack.digest:
-                        yield index.digest(position), place
+                    if place_pack(place, len(index.packs)) in numbers:
+                        yield Digest("b3:" + digest.hex()), index.place(position)
 
     def unconfirmed(self) -> Iterator[Unconfirmed]:
         """Yield the entries that no sound record has confirmed."""

@@ -42,9 +42,10 @@ class Indexes:
 
 
 class PackFiles(Protocol):
-    """What a check asks of a place."""
+    """What a check asks of a place, with a folder of this machine for temporary files."""
 
     shown: str
+    tmp: str
 
     def indexes(self, told: Told) -> Indexes:
         """Read all indexes, and compare them with their names."""
@@ -74,6 +75,7 @@ class PacksHere:
     def __init__(self, root: str) -> None:
         """Take the cache's folder."""
         self.shown = root
+        self.tmp = f"{root}/tmp"
 
     def indexes(self, told: Told) -> Indexes:
         """As `PackFiles`."""
@@ -124,7 +126,7 @@ class PacksFar:
         """Take the remote, and the folder of the cache, for temporary files."""
         self.shown = remote.shown
         self._remote = remote
-        self._tmp = f"{root}/tmp"
+        self.tmp = f"{root}/tmp"
 
     def indexes(self, told: Told) -> Indexes:
         """As `PackFiles`.
@@ -134,7 +136,7 @@ class PacksFar:
         """
         found, files = Indexes(), IndexFiles()
         for name in listed_indexes(self._remote):
-            with temp_file(self._tmp) as (descriptor, _):
+            with temp_file(self.tmp) as (descriptor, _):
                 try:
                     self._remote.get_to(index_name(Digest(f"b3:{name}")), descriptor, MAX_INDEX, told)
                     os.lseek(descriptor, 0, os.SEEK_SET)
