@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Callable
 from contextlib import closing
 from typing import BinaryIO, Protocol
@@ -16,10 +15,11 @@ from repro.store.cut_content import cut
 from repro.store.hashing import finish, new_hasher
 from repro.store.packs.records import Packed, pack_chunk_list, pack_object
 from repro.store.parallel import Stop, run_in_order
+from repro.store.usable_cores import usable_cores
 
-_THREADS = max(2, min(4, os.cpu_count() or 1))
-"""That hash chunks and pack them. More would hold more memory than they save time: there are one that reads, one that
-cuts and one that writes beside them."""
+_LEAST, _MOST = 2, 4
+"""Threads that hash chunks and pack them. More would hold more memory than they save time: there are one that reads,
+one that cuts and one that writes beside them."""
 
 
 class ChunkSink(Protocol):
@@ -32,6 +32,11 @@ class ChunkSink(Protocol):
     def add(self, digest: Digest, packed: Packed, *, is_tree: bool, of_large: bool) -> None:
         """Take a record."""
         ...
+
+
+def threads() -> int:
+    """Return how many threads hash chunks and pack them."""
+    return max(_LEAST, min(_MOST, usable_cores()))
 
 
 def send_large(
@@ -57,7 +62,7 @@ def send_large(
     sent = size = count = 0
     listed = bytearray()
     whole = new_hasher()
-    with closing(cut(file, whole)) as chunks, closing(run_in_order(_pack(sink), chunks, _THREADS)) as work:
+    with closing(cut(file, whole)) as chunks, closing(run_in_order(_pack(sink), chunks, threads())) as work:
         for digest, length, packed in itertools.chain.from_iterable(work):
             if packed is not None and sink.kind_of(digest) in (None, RecordKind.CHUNKS):
                 sink.add(digest, packed, is_tree=is_tree and digest == ref.digest, of_large=True)

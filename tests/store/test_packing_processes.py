@@ -27,6 +27,7 @@ from repro.store.digest_only import DigestOnly
 from repro.store.missing import missing_here
 from repro.store.packs import packing_processes
 from repro.store.packs.packing_processes import PackingEnded, PackingProcesses
+from repro.store.usable_cores import usable_cores
 from tests.command_line import REPRO, Person
 from tests.crash_points import nothing_is_lost_here
 
@@ -280,7 +281,7 @@ def _is_packing(pid: int) -> bool:
     return False
 
 
-@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="on one core none is started")
+@pytest.mark.skipif(usable_cores() < 2, reason="on one core none is started")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_when_an_add_is_killed_or_stopped_none_goes_on(ann: Person, number: signal.Signals) -> None:
     add, packing = _with_processes(ann)

@@ -31,6 +31,7 @@ from repro.store.packs.packing_messages import (
     decode_packs,
 )
 from repro.store.packs.writer import WrittenPack
+from repro.store.usable_cores import usable_cores
 
 _TASKS_AT_ONCE = 2
 """Of a process: the next files are there when it has read the first ones."""
@@ -54,12 +55,12 @@ again, with zeros for those that whoever asked is to read himself."""
 
 
 def processes_to_start() -> int:
-    """Return how many processes help: one for each core, as this one mostly waits for them; none where there is but one
-    core, or where repro is not run by a Python.
+    """Return how many processes help: one for each core that may be used, as this one mostly waits for them; none where
+    that is but one, or where repro is not run by a Python.
     """
     if not sys.executable or getattr(sys, "frozen", False):
         return 0
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = usable_cores()
     return min(cores, _MOST) if cores > 1 else 0
 
 
