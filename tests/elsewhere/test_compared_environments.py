@@ -61,6 +61,12 @@ def test_lock_files_are_compared_by_their_packages(ann: Person) -> None:
     install(ann, "alpha==1.1")
     assert ann.repro_json("env", "diff", "one.lock", ".", expect=1)["changed"][0]["after"] == "1.1"
     assert ann.repro_json("env", "diff", "one.lock", "@last")["changed"] == []
+    ann.write("no-lock.txt", "this is no lock\n")
+    error = ann.repro_json("env", "diff", "no-lock.txt", ".", expect=3)["error"]
+    assert error["id"] == "unreadable-lock"
+    assert error["message"] == "no-lock.txt cannot be read: no line of it names a package and its version"
+    ann.write("empty.txt", "# nothing\n--no-index\n")
+    assert ann.repro_json("env", "diff", "empty.txt", ".", expect=1)["removed"] == []
     ann.write("broken.toml", "[")
     assert ann.repro_json("env", "diff", "broken.toml", ".", expect=3)["error"]["id"] == "unreadable-lock"
 

@@ -10,6 +10,7 @@ import pytest
 
 from repro.env.pip.install_failures import PackageGone
 from repro.env.pip.lock_elsewhere import lock_elsewhere
+from repro.errors import UsageError
 from tests.env.conftest import Desk, output_of
 from tests.env.small_index import SmallIndex, make_wheel
 
@@ -83,3 +84,8 @@ def test_a_local_version_of_an_extra_index_is_locked_and_made_again(desk: Desk, 
     assert lock.count(b"--hash") == 1
     made = desk.realise(environment)
     assert "2.5.1+cpu" in output_of(made, desk.environ, "python", "-c", "import torchlike; print(torchlike.WHO)")
+
+
+def test_a_platform_that_uv_does_not_know_is_a_usage_error(both: Desk) -> None:
+    with pytest.raises(UsageError, match="'beos' is no platform"):
+        locked(both, "beos")

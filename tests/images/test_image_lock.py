@@ -224,6 +224,9 @@ def test_without_an_engine_a_run_says_so(imaged: Person, tmp_path: Path) -> None
     assert "hint:" in done.stderr
     assert alone.repro("run", "--", "true", expect=125).stderr
     assert alone.runs() == []
+    alone.write("image.lock", "repro: 1\nkind: image\nimage: [\n")
+    error = alone.repro_json("env", "show", expect=4)["error"]
+    assert "image.lock" in error["message"], "what no engine would mend is said first"
 
 
 def test_without_the_sdk_the_extra_is_named(imaged: Person, tmp_path: Path) -> None:

@@ -75,6 +75,7 @@ BAD: dict[str, tuple[int, str, str]] = {
     "remotes: [a]\n": (1, "names with values", ""),
     "environment: pip\n": (1, "environment must be names with values", ""),
     "environment:\n  kind: nix\n": (2, "'nix'", ""),
+    "environment:\n  kind: pip\n  image: x\n": (3, "environment.kind is pip, and environment.image", ""),
     "inputs: data\n": (1, "inputs must be a list", "inputs: [data]"),
     "inputs:\n- a\n- 1\n": (3, "not 1", ""),
     "inputs:\n- ../a\n": (2, "points outside", ""),

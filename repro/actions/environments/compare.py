@@ -100,7 +100,7 @@ def _of_lock_file(path: str, shown: str) -> Contents:
     try:
         lock = read_project_lock(os.path.dirname(path), os.path.basename(path), {})
     except UnreadableProjectLock as error:
-        raise UnreadableLock(f"{shown}: {error}", "name a uv.lock, a pylock.toml or hashed requirements") from None
+        raise UnreadableLock(f"{shown} {error}", "name a uv.lock, a pylock.toml or hashed requirements") from None
     return Contents(None, {package.name: package.version or "-" for package in lock.packages}, None)
 
 

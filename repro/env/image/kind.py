@@ -26,8 +26,8 @@ def lock(request: LockRequest) -> Captured:
     """
     from repro.env.image.lock import bring_locked, drift, locked_image, resolve_image, with_what_is_here
 
+    locked = None if request.refresh else locked_image(request)  # what is wrong in it is said first
     engine = connect(request.environ)
-    locked = None if request.refresh else locked_image(request)
     if locked is None:
         found = resolve_image(engine, request)
         _refuse_platform(found, engine.platform)

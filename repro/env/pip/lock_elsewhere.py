@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from repro.env.pip.install_failures import failure_of
 from repro.env.pip.uv_process import index_arguments, run_uv
+from repro.errors import UsageError
 
 UNIVERSAL = "universal"
 
@@ -39,6 +40,7 @@ def lock_elsewhere(
 
     Raises:
         PackageGone, IndexUnreachable, EnvironmentNotMade: there is no such lock; the message is uv's.
+        UsageError: there is no such platform.
         NoUv: there is no uv.
     """
     import tempfile
@@ -54,6 +56,8 @@ def lock_elsewhere(
         command += ["--universal"] if platform == UNIVERSAL else ["--python-platform", platform]
         roots = "".join(f"{name}\n" for name in sorted(_roots(pins, prefix)))
         result = run_uv([*command, *index_arguments(environ, offline)], environ, project_root, stdin=roots)
+    if result.returncode and "'--python-platform" in result.stderr and "invalid value" in result.stderr:
+        raise UsageError(f"{platform!r} is no platform that uv knows", "for example windows, macos, linux")
     if result.returncode:
         raise failure_of(result, f"lock the installed packages for {platform}")
     return f"# repro env lock, for {platform}\n{result.stdout}"

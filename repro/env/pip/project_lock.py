@@ -22,7 +22,7 @@ _NAMES = ("uv.lock", "pylock.toml", "requirements.lock", "requirements.txt")
 
 
 class UnreadableProjectLock(Exception):
-    """A project's lock that cannot be read; the capture turns it into a finding."""
+    """A project's lock that cannot be read; the capture turns it into a finding. What it says goes after its path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +92,19 @@ def read_project_lock(project_root: str, path: str, markers: Mapping[str, str]) 
         elif name == "uv.lock":
             packages = _of_uv_lock(tomllib.loads(text), markers)
         else:
-            packages = read_requirements(text, markers)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UnreadableProjectLock(f"{path} cannot be read: {error}") from error
+            packages = _of_requirements(text, markers)
+    except OSError as error:
+        raise UnreadableProjectLock(f"cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UnreadableProjectLock(f"cannot be read: {error}") from error
     return ProjectLock(path, packages)
+
+
+def _of_requirements(text: str, markers: Mapping[str, str]) -> tuple[ProjectPackage, ...]:
+    packages = read_requirements(text, markers)
+    if not packages and any(line.strip() and not line.strip().startswith(("#", "-")) for line in text.splitlines()):
+        raise ValueError("no line of it names a package and its version")
+    return packages
 
 
 def read_requirements(text: str, markers: Mapping[str, str] | None = None) -> tuple[ProjectPackage, ...]:

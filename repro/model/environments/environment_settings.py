@@ -80,8 +80,11 @@ def read_environment(reader: SettingsReader, value: Any) -> EnvironmentSettings:
     """
     at = "environment"
     inner = reader.mapping(value, (at,), ENVIRONMENT_KEYS)
+    kind = reader.word(inner, (at, "kind"), ENVIRONMENT_KINDS)
+    if kind not in (None, "image") and inner.get("image") is not None:
+        raise reader.bad((at, "image"), f"environment.kind is {kind}, and environment.image names an image")
     return EnvironmentSettings(
-        kind=reader.word(inner, (at, "kind"), ENVIRONMENT_KINDS),
+        kind=kind,
         python=reader.text(inner, (at, "python")),
         lock=reader.text(inner, (at, "lock")),
         file=reader.text(inner, (at, "file")),
