@@ -140,6 +140,7 @@ class ArchiveRequest:
         project_root, settings: the user's own project, whose files may say where credentials are; None where there
             is none.
         build: what builds the project's own packages, as requirements.
+        code: a folder with the code of the project's own packages; None where there are none.
     """
 
     objects: ObjectSource
@@ -154,6 +155,7 @@ class ArchiveRequest:
     settings: EnvironmentSettings | None = None
     build: tuple[str, ...] = ()
     archived: tuple[ArchivedFile, ...] = ()
+    code: str | None = None
 
     def to_realise(self) -> RealiseRequest:
         """Return what the environment is made with, for what only an installed one has; from the outside world."""

@@ -264,6 +264,57 @@ def test_what_builds_the_projects_own_package_is_archived_as_each_runs_code_says
     assert bob.repro_json("rebuild", second, "--from", str(desk.remote))["findings"] == []
 
 
+ASKING = """
+
+def get_requires_for_build_editable(config_settings=None):
+    import os
+    print("what it prints is not the answer")
+    return ["beta >=1"] if os.path.exists("needs-beta") else []
+
+
+def build_editable(folder, config_settings=None, metadata_directory=None, build=build_editable):
+    import os
+    if os.path.exists("needs-beta"):
+        import beta
+    return build(folder)
+"""
+
+
+def test_what_a_backend_asks_for_beyond_pyproject_is_archived_too(desk: Desk) -> None:
+    make_wheel(desk.index.root / "files", "own-backend", "1.0", body=OWN_BACKEND + ASKING)
+    desk.index.list_wheels("own-backend")
+    desk.ann.write("pyproject.toml", pyproject())
+    desk.ann.write("needs-beta", "")
+    desk.ann.git("add", "--all")
+    desk.install("--editable", str(desk.ann.cwd))
+    run = desk.run()
+    said = desk.ann.repro_json("env", "archive", run)["runs"][0]
+    names = [file["name"] for file in said["files"]]
+    assert names == [
+        "alpha-1.0-py3-none-any.whl",
+        "beta-2.0-py3-none-any.whl",
+        "own_backend-1.0-py3-none-any.whl",
+    ]
+    desk.ann.repro("push", "-r", str(desk.remote))
+    desk.index.stop()
+    assert desk.bob.repro_json("rebuild", run, "--from", str(desk.remote), "--offline")["verdict"] == "identical"
+
+
+def test_a_backend_that_fails_is_quoted_and_nothing_is_archived(desk: Desk) -> None:
+    fails = "    if os.path.exists('broken'):\n        raise OSError('no compiler')\n    print("
+    make_wheel(desk.index.root / "files", "own-backend", "1.0", body=OWN_BACKEND + ASKING.replace("    print(", fails))
+    desk.index.list_wheels("own-backend")
+    desk.ann.write("pyproject.toml", pyproject())
+    desk.install("--editable", str(desk.ann.cwd))
+    desk.ann.write("broken", "")
+    run = desk.run()
+    error = desk.ann.repro_json("env", "archive", run, expect=3)["error"]
+    assert error["id"] == "backend-failed"
+    assert "the build backend of own does not say what it needs" in error["message"]
+    assert "OSError: no compiler" in error["message"]
+    assert desk.archives() == []
+
+
 def test_an_archive_of_which_only_the_record_came_by_git_stands_in_nobodys_way(desk: Desk) -> None:
     desk.ann.write("repro.yaml", f"remotes: {{store: {{url: {desk.remote}}}}}\n")
     run = desk.run()

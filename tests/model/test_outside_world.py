@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from repro.model.environments.build_requirements import build_requirements, not_among
+from repro.model.environments.build_requirements import BuildSystem, build_requirements, build_system, not_among
 from repro.model.environments.environment import ImageEnvironment, Interpreter, PipEnvironment, VcsInstall
 from repro.model.environments.outside_world import outside_of
 
@@ -59,4 +59,11 @@ def test_a_commit_of_which_an_archive_has_no_wheel_depends_on_its_host() -> None
 @pytest.mark.parametrize("text", [None, b"", b"[project]\nname='x'\n", b"[[", b"\xff", b"build-system = 3\n"])
 def test_setuptools_builds_what_does_not_say_what_builds_it(text: bytes | None) -> None:
     assert build_requirements(text) == ("setuptools >= 40.8.0",)
+    assert build_system(text).backend == "setuptools.build_meta:__legacy__"
     assert build_requirements(b"[build-system]\nrequires = []\n") == ()
+
+
+def test_a_backend_is_read_with_where_it_lies() -> None:
+    text = b"[build-system]\nrequires = ['x']\nbuild-backend = 'own:hooks'\nbackend-path = ['tools']\n"
+    assert build_system(text) == BuildSystem(("x",), "own:hooks", ("tools",))
+    assert build_system(b"[build-system]\nrequires = []\n").backend_path == ()

@@ -7,7 +7,8 @@ import tempfile
 from collections.abc import Sequence
 
 from repro.actions.archives import archived_files
-from repro.actions.environments.build_needs import requirements_of_run
+from repro.actions.environments.build_needs import has_own_packages, requirements_of_run
+from repro.actions.environments.code_of_run import lay_out_code
 from repro.actions.run_source import RunSource, bring, open_run
 from repro.env.environment_cache import TEMPORARY, remove_left_overs
 from repro.env.kind_modules import kind_named
@@ -74,7 +75,7 @@ def archive_run(project: Project, manifest: Manifest) -> ArchivedRun:
     if had and not lacking:
         return ArchivedRun(manifest.run, had, fresh=False)
     bring(source, [ref for _, ref in named_objects(environment)])
-    files = _archive(project, manifest.run, environment, build, had)
+    files = _archive(project, source, environment, build, had)
     return ArchivedRun(manifest.run, files, fresh=True)
 
 
@@ -102,8 +103,9 @@ def _can_be_had(files: Sequence[ArchivedFile], source: RunSource) -> bool:
 
 
 def _archive(
-    project: Project, run: RunId, environment: Environment, build: tuple[str, ...], had: tuple[ArchivedFile, ...]
+    project: Project, source: RunSource, environment: Environment, build: tuple[str, ...], had: tuple[ArchivedFile, ...]
 ) -> tuple[ArchivedFile, ...]:
+    run = source.manifest.run
     kind = kind_named(environment.kind)
     plan = kind.plan(environment, environ=project.environ)
     if plan.blocking:
@@ -129,6 +131,7 @@ def _archive(
             project_root=project.root,
             settings=project.settings.environment,
             build=build,
+            code=lay_out_code(source, folder) if has_own_packages(environment) else None,
         )
         archived = kind.archive(environment, request)
     if archived.findings:

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from repro.actions.run_source import RunSource, bring, open_run
 from repro.model.content import ObjectRef
 from repro.model.environments.build_requirements import build_requirements
-from repro.model.environments.environment import CondaEnvironment, PipEnvironment, ProjectInstall
+from repro.model.environments.environment import CondaEnvironment, Environment, PipEnvironment, ProjectInstall
 from repro.model.manifest import Manifest
 from repro.model.names import is_within, parse_path
 from repro.project import Project
@@ -56,6 +56,11 @@ def requirements_in_code(manifest: Manifest, copy: Callable[[ObjectRef, BinaryIO
         path = b"" if install.path == "." else bytes(parse_path(install.path))
         lines.update(build_requirements(_pyproject(manifest, path, copy)))
     return tuple(sorted(lines))
+
+
+def has_own_packages(environment: Environment) -> bool:
+    """Whether packages of the project itself are installed in an environment."""
+    return isinstance(environment, PipEnvironment | CondaEnvironment) and bool(environment.project)
 
 
 def _installs(manifest: Manifest) -> tuple[ProjectInstall, ...]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from repro.env.kinds import Archived, ArchiveRequest, Captured, EnvironmentPlan, LockRequest, RealiseRequest
 from repro.env.realised import PrefixEnvironment
+from repro.model.dataclass import replace
 from repro.model.environments.archive import ArchivedFile
 from repro.model.environments.environment import CondaEnvironment, Environment
 from repro.model.environments.environment_settings import EnvironmentSettings
@@ -137,6 +138,12 @@ def archive(environment: Environment, request: ArchiveRequest) -> Archived:
     if request.project_root is not None:
         settings = request.settings or EnvironmentSettings()
         channels = known_channels(request.project_root, settings, None, request.environ)
+    if own.project and own.python is not None and request.code is not None:
+        from repro.env.pip.build_hooks import asked_by_backends
+
+        python = os.path.join(realise(own, request.to_realise()).bin_dir, "python")
+        asked = asked_by_backends(own.project, request.code, python, request)
+        request = replace(request, build=(*request.build, *asked))
     build, more = build_files(own, request)
     packages = {(package.manager, package.file_name): package for package in (*locked.of(own.platform), *build)}
     files, findings = collect(tuple(packages.values()), channels, request)

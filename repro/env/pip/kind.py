@@ -128,6 +128,11 @@ def archive(environment: Environment, request: ArchiveRequest) -> Archived:
 
     own = _of_this_kind(environment)
     request = replace(request, means=interpreter_of(request.means, request.environ, offline=request.offline))
+    if own.project and request.code is not None:
+        from repro.env.pip.build_hooks import asked_by_backends
+
+        asked = asked_by_backends(own.project, request.code, request.means, request)
+        request = replace(request, build=(*request.build, *asked))
     lacking = commits_not_archived(own, [file.name for file in request.archived])
     prefix = realise(own, request.to_realise()).prefix if lacking else None
     return archive_wheels(own, request, prefix)

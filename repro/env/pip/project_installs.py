@@ -91,7 +91,7 @@ def _install(
     """
     arguments = []
     for install in installs:
-        folder = _folder(install, checkout_root)
+        folder = folder_of(install, checkout_root)
         arguments += ["--editable", folder] if install.editable else [folder]
     python = os.path.join(prefix, "bin", "python")
     fixed = {**environ, "SOURCE_DATE_EPOCH": _EPOCH}
@@ -101,7 +101,12 @@ def _install(
         raise failure_of(result, f"install the project's own {', '.join(install.name for install in installs)}")
 
 
-def _folder(install: ProjectInstall, checkout_root: str) -> str:
+def folder_of(install: ProjectInstall, checkout_root: str) -> str:
+    """Return where a package of the project lies in a checkout.
+
+    Raises:
+        UnsafeInstall: its path leaves the checkout.
+    """
     root = os.path.realpath(checkout_root)
     relative = "" if install.path == "." else os.fsdecode(parse_path(install.path))
     folder = os.path.realpath(os.path.join(root, relative))

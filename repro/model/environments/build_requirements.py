@@ -5,24 +5,47 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Sequence
 
+from repro.model.dataclass import dataclass
 from repro.model.environments.environment import Interpreter
 
 _SETUPTOOLS = ("setuptools >= 40.8.0",)
 """What PEP 518 says of a project that does not say what builds it."""
 
+_LEGACY = "setuptools.build_meta:__legacy__"
+"""What PEP 517 says of one that names no backend."""
 
-def build_requirements(pyproject: bytes | None) -> tuple[str, ...]:
-    """Return what pip has to have before it can build a package.
+
+@dataclass(frozen=True, slots=True)
+class BuildSystem:
+    """What `pyproject.toml` says of building: what the backend needs to start, its name, and where it lies."""
+
+    requires: tuple[str, ...] = _SETUPTOOLS
+    backend: str = _LEGACY
+    backend_path: tuple[str, ...] = ()
+
+
+def build_system(pyproject: bytes | None) -> BuildSystem:
+    """Return what builds a package.
 
     Args:
         pyproject: the bytes of its `pyproject.toml`; None where it has none.
     """
     try:
-        read = tomllib.loads((pyproject or b"").decode())
-        requires = read.get("build-system", {}).get("requires", _SETUPTOOLS)
+        said = tomllib.loads((pyproject or b"").decode()).get("build-system", {})
+        requires = said.get("requires", _SETUPTOOLS)
+        backend, paths = said.get("build-backend", _LEGACY), said.get("backend-path", ())
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, AttributeError):
-        return _SETUPTOOLS
-    return tuple(str(line) for line in requires) if isinstance(requires, list) else _SETUPTOOLS
+        return BuildSystem()
+    return BuildSystem(
+        tuple(str(line) for line in requires) if isinstance(requires, list) else _SETUPTOOLS,
+        str(backend),
+        tuple(str(path) for path in paths) if isinstance(paths, list) else (),
+    )
+
+
+def build_requirements(pyproject: bytes | None) -> tuple[str, ...]:
+    """Return what pip has to have before it can build a package; as `build_system`."""
+    return build_system(pyproject).requires
 
 
 def not_among(build: Sequence[str], files: Iterable[str], python: Interpreter) -> dict[str, str]:
