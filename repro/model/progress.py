@@ -28,7 +28,8 @@ class Progress(Protocol):
         """
 
     def total(self, size: int | None = None, files: int | None = None) -> None:
-        """Say how much the phase under way will be, once that is known; None leaves what was said before."""
+        """Say how much the phase under way will be, once that is known, or as far as it is; None leaves what was said
+        before."""
 
     def pause(self) -> None:
         """Take away what is shown, since something else is about to use the terminal; the next call shows it again."""

@@ -19,6 +19,9 @@ from repro.store.remote_reading import Unread, read_records
 from repro.store.storages.errors import MissingOnRemote
 from repro.store.transferred import Transferred
 
+_TELL_EVERY = 1000
+"""Files of one directory after which is told how many were found; else it is told after each directory."""
+
 
 class Fetch:
     """Brings objects of one remote into the cache."""
@@ -39,7 +42,7 @@ class Fetch:
         self._unread = Unread()
         self._along = CameAlong()
         self._brought = Transferred()
-        self._total = Transferred()
+        self._found = self._found_bytes = 0
 
     def bring(self, roots: Sequence[Root], *, files: bool = True) -> Transferred:
         """Bring what the roots need, as far as it is not here; call `cache.flush()` before relying on it.
@@ -68,11 +71,10 @@ class Fetch:
 
     def _lacking(self, roots: Iterable[Root], files: bool) -> Iterator[tuple[Digest, int]]:
         """Bring trees level by level, since what is in one is known when it is here; yield the files that are not."""
-        count = size = 0
         seen: dict[Digest, int] = {}
         level: dict[Digest, int] = {}
         for ref in self._taken(roots, seen, level, files):
-            count, size = count + 1, size + ref.size
+            self._find(ref.size)
             yield ref.digest, ref.size
         for _ in range(MAX_DEPTH + 1):
             if not level:
@@ -85,13 +87,25 @@ class Fetch:
                     continue
                 check_size(digest, declared, entries)
                 for ref in self._taken((entry.content for entry in entries), seen, below, files):
-                    count, size = count + 1, size + ref.size
+                    self._find(ref.size)
                     yield ref.digest, ref.size
+                self._tell_found()
             level = below
         if level:
             raise BadTree(f"the directory {next(iter(level))} is nested deeper than {MAX_DEPTH} levels")
-        self._total += Transferred(count, size)
-        self._told.total(self._total.bytes, self._total.objects)
+        self._tell_found()
+
+    def _find(self, size: int) -> None:
+        """Count a file that is to come."""
+        self._found += 1
+        self._found_bytes += size
+        if not self._found % _TELL_EVERY:
+            self._tell_found()
+
+    def _tell_found(self) -> None:
+        """Say how much is to come as far as it was looked for: with a million files that takes a while."""
+        self._told.total(self._found_bytes, self._found)
+        self._told.advance(0)
 
     def _taken(
         self, contents: Iterable[Root], seen: dict[Digest, int], level: dict[Digest, int], files: bool

@@ -26,6 +26,9 @@ from repro.store.remote_objects import JOBS, RemoteObjects
 from repro.store.sending import Sending, Wanted
 from repro.store.transferred import Transferred
 
+_TELL_EVERY = 1000
+"""Files after which is told how many are to be sent."""
+
 
 class Push:
     """One push to one remote: `send` as often as needed, then `flush`, before whatever names what was sent.
@@ -198,9 +201,13 @@ class Push:
                 self._want(wanted, compared, ObjectRef(digest, size), is_tree=True)
             return self._cache.read_tree(digest)
 
-        for ref in Walk(roots, open_tree).files():
+        for number, ref in enumerate(Walk(roots, open_tree).files()):
             if not self._is_sent(ref.digest, ref.size):
                 self._want(wanted, compared, ref)
+            if not number % _TELL_EVERY:
+                # As far as it was looked for: with a million files that takes a while.
+                self._told.total(self._total.bytes + wanted.bytes, self._total.objects + wanted.objects)
+                self._told.advance(0)
         return wanted
 
     def _is_sent(self, digest: Digest, size: int | None = None) -> bool:

@@ -54,6 +54,7 @@ class Counting(Silent):
     def __init__(self) -> None:
         self.bytes = self.files = 0
         self.totals: tuple[int | None, int | None] = (None, None)
+        self.heard: list[int | None] = []
 
     def __call__(self, size: int, /) -> None:
         self.bytes += size
@@ -64,6 +65,7 @@ class Counting(Silent):
 
     def total(self, size: int | None = None, files: int | None = None) -> None:
         self.totals = size, files
+        self.heard.append(files)
 
 
 def _file(cache: Cache, data: bytes) -> Content:
@@ -132,6 +134,20 @@ def test_progress_knows_the_total_and_counts_every_byte(cache: Cache, elsewhere:
     assert sent.bytes == brought.bytes == total.bytes
     assert sent.totals == (total.bytes, 7)
     assert brought.totals == (len(LARGE) + 6, 3)
+
+
+def test_progress_hears_what_was_found_while_the_rest_is_looked_for(
+    cache: Cache, elsewhere: Cache, remote: Remote
+) -> None:
+    tree = _directory(cache, some=_many(cache, 2500), one=_file(cache, b"one"), few=_tree(cache))
+    sent, brought = Counting(), Counting()
+    push_objects(cache, remote, [tree], progress=sent)
+    fetch_objects(elsewhere, remote, [tree], progress=brought)
+    for heard in (sent.heard, brought.heard):
+        assert len(heard) >= 4
+        assert all(heard)
+        assert heard == sorted(heard, key=lambda files: files or 0)
+    assert {1000, 2000} <= set(brought.heard)
 
 
 @pytest.mark.parametrize("count", [10, 3000])
