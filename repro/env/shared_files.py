@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
-from glob import glob
+from collections.abc import Iterable, Iterator
 
 _DISTRIBUTION = "METADATA"
 _CONDA_PACKAGE = "index.json"
@@ -19,9 +18,17 @@ _CONDA_PACKAGE = "index.json"
 
 def protect_distributions(prefix: str) -> None:
     """Protect the files of an environment that uv has installed into. What was written for it alone stays as it is."""
-    signs = glob(os.path.join(prefix, "lib", "python*", "site-packages", "*.dist-info", _DISTRIBUTION))
+    signs = list(_signs_of_distributions(os.path.join(prefix, "lib")))
     if not signs or not all(_is_protected(os.lstat(sign)) for sign in signs):
         _protect_below(prefix, _DISTRIBUTION)
+
+
+def _signs_of_distributions(library: str) -> Iterator[str]:
+    for python in os.listdir(library):
+        site = os.path.join(library, python, "site-packages")
+        for name in os.listdir(site) if python.startswith("python") and os.path.isdir(site) else ():
+            if name.endswith(".dist-info") and os.path.exists(sign := os.path.join(site, name, _DISTRIBUTION)):
+                yield sign
 
 
 def protect_conda_packages(prefix: str, entries: Iterable[str]) -> None:

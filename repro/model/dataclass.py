@@ -1,9 +1,9 @@
 """The dataclasses of the standard library, made in a small part of the time.
 
 A small command ends after a tenth of a second, a third of which `dataclasses` took: it writes, compiles and runs the
-source of seven methods for each class, and imports `inspect`. Most of the classes have no object in such a process, and
-next to none is compared or shown. Here, `__init__` alone is source, and it is compiled for the first object; all other
-methods are functions that need none.
+source of seven methods for each class, and imports `inspect`. Most of the classes have no object in such a process, or
+few, and next to none is compared or shown. Here, `__init__` alone is source, and it is compiled where many objects are
+made; all other methods are functions that need none.
 
 It is a part of `dataclasses`, and behaves as that does. A type checker sees that module itself, and the functions of
 `dataclasses` take these objects. So to go back is a change of the lines that import it.
@@ -16,6 +16,9 @@ from operator import attrgetter, ge, gt, le, lt
 from typing import TYPE_CHECKING, Any
 
 _NONE: Any = object()
+
+_MANY = 30
+"""From how many objects on it pays to compile: that takes as long as to fill in some fifty."""
 
 
 class _Field:
@@ -155,9 +158,14 @@ def _set_state(self: Any, state: list[Any]) -> None:
 
 
 def _init_when_called(fields: _Fields, *, frozen: bool) -> Callable[..., None]:
-    """Return an `__init__` that puts the one in its own place which is compiled of the fields."""
+    """Return an `__init__` that fills in the fields one by one, and soon puts a compiled one in its own place."""
+    made = 0
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        nonlocal made
+        made += 1
+        if made < _MANY and _fill_in(self, fields, args, kwargs):
+            return
         compiled = _compiled_init(fields, frozen=frozen, calls_post_init=hasattr(self, "__post_init__"))
         for cls in type(self).__mro__:
             if cls.__dict__.get("__init__") is __init__:
@@ -166,6 +174,22 @@ def _init_when_called(fields: _Fields, *, frozen: bool) -> Callable[..., None]:
         compiled(self, *args, **kwargs)
 
     return __init__
+
+
+def _fill_in(self: Any, fields: _Fields, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Set the fields as `__init__` would; False where the arguments are wrong, which that one is to say."""
+    given = dict(zip(fields, args, strict=False))
+    if len(args) > len(fields) or not kwargs.keys() <= fields.keys() or not given.keys().isdisjoint(kwargs):
+        return False
+    given |= kwargs
+    if any(name not in given and f.default is _NONE and f.factory is _NONE for name, f in fields.items()):
+        return False
+    for name, field in fields.items():
+        value = given[name] if name in given else field.factory() if field.default is _NONE else field.default
+        object.__setattr__(self, name, value)
+    if hasattr(self, "__post_init__"):
+        self.__post_init__()
+    return True
 
 
 def _compiled_init(fields: _Fields, *, frozen: bool, calls_post_init: bool) -> Any:

@@ -130,6 +130,20 @@ def test_it_is_copied_pickled_and_replaced(standard: Any, fast: Any, values: dic
 
 
 @EACH
+def test_the_first_objects_are_made_as_all_others(standard: Any, fast: Any, values: dict[str, Any]) -> None:
+    @quick.dataclass(slots=True)
+    class Fresh:
+        first: int
+        names: list[str] = quick.field(default_factory=list)
+        last: str = "z"
+
+    made = [Fresh(1, last="y") for _ in range(50)]
+    assert {repr(one).rpartition(".")[2] for one in made} == {"Fresh(first=1, names=[], last='y')"}
+    assert len({id(one.names) for one in made}) == 50
+    assert [fast(**values) for _ in range(50)] == [quick.replace(fast(**values))] * 50
+
+
+@EACH
 def test_wrong_arguments_are_refused_in_the_same_words(standard: Any, fast: Any, values: dict[str, Any]) -> None:
     for wrong in ({**values, "unknown": 1}, {}):
         reasons = []
