@@ -11,9 +11,22 @@ from repro.data.capture import Captured, capture
 from repro.data.memo import memo_file, new_memo, opened_memo
 from repro.data.scan import StoreRoot
 from repro.data.unchanged import is_unchanged
+from repro.model.content import ObjectRef
 from repro.model.names import RelPath
 from repro.model.tree_objects import KnowingSink
 from repro.store.digest_only import DigestOnly
+
+
+class Counting(DigestOnly):
+    """Counts what was read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read = 0
+
+    def add_bytes(self, data: bytes) -> ObjectRef:
+        self.read += not data.startswith(b"repro-tree ")
+        return super().add_bytes(data)
 
 
 class Remembering:
@@ -28,12 +41,14 @@ class Remembering:
         with opened_memo(str(self.memos), path) as memo, new_memo(str(self.memos), path) as writer:
             return capture(self.root, path, sink or DigestOnly(), memo, store=store, remember=writer)
 
-    def capture_later(self, path: RelPath, monkeypatch: pytest.MonkeyPatch) -> Captured:
+    def capture_later(
+        self, path: RelPath, monkeypatch: pytest.MonkeyPatch, sink: KnowingSink | None = None
+    ) -> Captured:
         """Capture as if it were some seconds later, when the files' times can be trusted."""
         later = time.time_ns() + 10_000_000_000
         with monkeypatch.context() as patch:
             patch.setattr("repro.data.capture.now_ns", lambda: later)
-            return self.capture(path)
+            return self.capture(path, sink)
 
     def is_unchanged(self, path: RelPath) -> bool:
         """Ask, as a command does."""

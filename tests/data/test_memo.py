@@ -26,21 +26,9 @@ from repro.model.objects import Told
 from repro.store.cache import Cache
 from repro.store.digest_only import DigestOnly
 from tests.data.random_trees import TREES, Node, build
-from tests.data.remembering import Remembering
+from tests.data.remembering import Counting, Remembering
 
 DATA = RelPath(b"data")
-
-
-class Counting(DigestOnly):
-    """Counts what was read."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.read = 0
-
-    def add_bytes(self, data: bytes) -> ObjectRef:
-        self.read += not data.startswith(b"repro-tree ")
-        return super().add_bytes(data)
 
 
 @pytest.fixture

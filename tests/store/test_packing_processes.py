@@ -17,7 +17,6 @@ import pytest
 
 import repro.store.batch
 from repro.data.capture import Captured, ChangedWhileRead, capture
-from repro.data.memo import new_memo, opened_memo
 from repro.model.names import RelPath
 from repro.model.tree_objects import BatchingSink, SharingSink
 from repro.store.adoption import AdoptingCache
@@ -30,6 +29,7 @@ from repro.store.packs.packing_processes import PackingEnded, PackingProcesses
 from repro.store.usable_cores import usable_cores
 from tests.command_line import REPRO, Person
 from tests.crash_points import nothing_is_lost_here
+from tests.data.remembering import Counting, Remembering
 
 DATA = RelPath(b"data")
 HELPED = "repro.packing_process"
@@ -149,20 +149,16 @@ def test_they_help_a_batch_that_takes_over_large_files_as_well(work: Path, cache
 
 
 @pytest.mark.usefixtures("all_ready")
-def test_what_they_read_is_remembered(work: Path, cache: Cache, tmp_path: Path) -> None:
-    memos = str(tmp_path / "memos")
-    past = time.time() - 100
-    for path in (work / "data").rglob("*"):
-        os.utime(path, (past, past), follow_symlinks=False)
-    time.sleep(2.1)  # the files' ctime has to be older than what a memo takes for too new
-    with new_memo(memos, DATA) as writer:
-        found = capture(str(work), DATA, cache, remember=writer)
-    for path in (work / "data").rglob("f*"):
-        path.chmod(0o644)
-    with opened_memo(memos, DATA) as memo:
-        assert memo is not None
-        assert memo.whole == found.content
-        assert memo.files == found.files
+def test_what_they_read_is_remembered(work: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = Remembering(work)
+    found = project.capture_later(DATA, monkeypatch, cache)
+    assert len(list(Path(cache.root, "packs").iterdir())) >= 2, "others read"
+    assert project.is_unchanged(DATA)
+    (work / "data" / "d1" / "f001").write_bytes(b"changed")
+    sink = Counting()
+    now = project.capture(DATA, sink)
+    assert (sink.read, now.files) == (1, found.files)
+    assert now.content == capture(str(work), DATA, DigestOnly()).content
 
 
 @pytest.mark.usefixtures("all_ready")
