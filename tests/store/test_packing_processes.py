@@ -17,6 +17,7 @@ import pytest
 
 import repro.store.batch
 from repro.data.capture import Captured, ChangedWhileRead, capture
+from repro.model.content import ObjectRef
 from repro.model.names import RelPath
 from repro.model.tree_objects import BatchingSink, SharingSink
 from repro.store.adoption import AdoptingCache
@@ -151,8 +152,17 @@ def test_they_help_a_batch_that_takes_over_large_files_as_well(work: Path, cache
 @pytest.mark.usefixtures("all_ready")
 def test_what_they_read_is_remembered(work: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
     project = Remembering(work)
-    found = project.capture_later(DATA, monkeypatch, cache)
-    assert len(list(Path(cache.root, "packs").iterdir())) >= 2, "others read"
+    read_here = list[bytes]()
+    plain = Batch.add_bytes
+
+    def add_bytes(batch: Batch, data: bytes) -> ObjectRef:
+        read_here.append(data)
+        return plain(batch, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Batch, "add_bytes", add_bytes)
+        found = project.capture_later(DATA, monkeypatch, cache)
+    assert len(read_here) < FILES / 2, "what others have read is not read again here"
     assert project.is_unchanged(DATA)
     (work / "data" / "d1" / "f001").write_bytes(b"changed")
     sink = Counting()
@@ -196,6 +206,8 @@ def test_an_object_that_is_damaged_in_a_pack_is_stored_as_a_file(work: Path, cac
     again = Cache(cache.root, HELPED)
     assert captured(work, again) == found
     assert Path(again.path_of(ref.digest)).read_bytes() == victim
+    named = [place.pack for index in again.pack_indexes() if (place := index.find(ref.digest))]
+    assert not any(Path(cache.root, "packs", pack.digest[3:]).exists() for pack in named), "it is in a pack as well"
 
 
 @pytest.mark.usefixtures("all_ready")
@@ -243,12 +255,11 @@ def test_a_disk_that_is_full_for_them_is_named(work: Path, cache: Cache) -> None
 
 
 def _with_processes(ann: Person) -> tuple[subprocess.Popen[str], set[int]]:
-    """Begin to add more files than one process deals with, and return when others help; a group of its own."""
+    """Begin to add more files than one process deals with, and return when others pack some; a group of its own."""
     ann.git("init", "--quiet")
-    for number in range(40):
-        ann.write(f"data/f{number}", random.Random(number).randbytes(20_000))
+    (ann.cwd / "data").mkdir()
     for number in range(9000):
-        os.link(ann.cwd / "data" / f"f{number % 40}", ann.cwd / "data" / f"link{number}")
+        (ann.cwd / "data" / f"f{number}").write_bytes(b"%d" % number)
     add = subprocess.Popen(
         [*REPRO, "add", "data"],
         cwd=ann.cwd,
@@ -259,10 +270,18 @@ def _with_processes(ann: Person) -> tuple[subprocess.Popen[str], set[int]]:
         process_group=0,
     )
     packing: set[int] = set()
-    while len(packing) < 2:
+    while len(packing) < 2 or not _left_by(ann, packing):
         assert add.poll() is None, "it ended before any helped"
         packing = {pid for pid in _children(add.pid) if _is_packing(pid)}
     return add, packing
+
+
+def _left_by(ann: Person, packing: set[int]) -> list[str]:
+    """The packs in the making of some processes."""
+    with contextlib.suppress(FileNotFoundError):
+        names = os.listdir(ann.home / ".local" / "share" / "repro" / "tmp")
+        return [name for name in names if int(name.split("-")[0]) in packing]
+    return []
 
 
 def _children(pid: int) -> Iterator[int]:
@@ -292,8 +311,7 @@ def test_when_an_add_is_killed_or_stopped_none_goes_on(ann: Person, number: sign
     while any(_is_packing(pid) for pid in packing):
         assert time.monotonic() < deadline, "they go on without it"
         time.sleep(0.01)
-    left = os.listdir(ann.home / ".local" / "share" / "repro" / "tmp")
-    assert [name for name in left if int(name.split("-")[0]) in packing] == []
+    assert _left_by(ann, packing) == []
     nothing_is_lost_here(ann)
     ann.repro("add", "data")
     nothing_is_lost_here(ann)
