@@ -64,12 +64,10 @@ def check(environment: Environment, request: LockRequest) -> tuple[Finding, ...]
     Raises:
         as `lock`.
     """
-    from repro.model.environments.environment_check import difference_findings
-    from repro.model.environments.environment_diff import compare
+    from repro.model.environments.environment_check import drift_from
 
     captured = lock(request)
-    found = compare(_of_this_kind(environment), captured.environment)
-    return (*captured.findings, *difference_findings(found))
+    return (*captured.findings, *drift_from(_of_this_kind(environment), captured.environment))
 
 
 def plan(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from repro.model.environments.environment_diff import EnvironmentDifference
+from repro.model.environments.environment import Environment
+from repro.model.environments.environment_diff import compare
 from repro.model.finding import Finding
 
 _CREATE = "`repro env create RUN` makes the run's environment"
 
 
-def difference_findings(difference: EnvironmentDifference) -> tuple[Finding, ...]:
-    """Return a finding of kind `environment-drift` for each difference of what is here from what was recorded."""
+def drift_from(recorded: Environment, here: Environment) -> tuple[Finding, ...]:
+    """Return a finding of kind `environment-drift` for each difference of an environment from a recorded one."""
+    difference = compare(recorded, here)
     details = [f"{change.name} is {change.after} here, recorded is {change.before}" for change in difference.base]
     details += [f"{name} {version} is not installed here" for name, version in difference.removed]
     details += [f"{name} {version} is installed here and was not recorded" for name, version in difference.added]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import os
 import re
 from collections.abc import Mapping
 from email.utils import formatdate, parsedate_to_datetime
@@ -21,7 +20,7 @@ from xml.etree import ElementTree
 from repro.store.storages.errors import UnsupportedRemote
 from repro.store.storages.rest import RestStorage, need, no_answer
 from repro.store.storages.storage import PlaceRefuses, StoredFile, read_all
-from repro.store.upload_sums import base64_text, md5_of
+from repro.store.upload_sums import base64_text
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -85,17 +84,6 @@ class AzureStorage(RestStorage):
         found = [entry.findtext("Name") or "" for entry in page.iterfind("Blobs/*")]
         return sorted(filter(None, (name[len(self._prefix) :].rstrip("/") for name in found)))
 
-    def put_file(self, name: str, path: str, move: bool = False) -> None:
-        """Upload a file in one request, of which the server compares the checksum."""
-        with open(path, "rb") as file:
-            self._put(name, file, os.fstat(file.fileno()).st_size, md5_of(file))
-        if move:
-            os.unlink(path)
-
-    def put_bytes(self, name: str, data: bytes) -> None:
-        """Upload bytes in one request."""
-        self._put(name, data, len(data), hashlib.md5(data, usedforsecurity=False).digest())
-
     def size(self, name: str) -> int:
         """Return the length in bytes."""
         with self._answer("HEAD", self._path(name)) as answer:
@@ -129,7 +117,7 @@ class AzureStorage(RestStorage):
             raise no_answer(said.decode("utf-8", "replace"), error) from error
         return page, page.findtext("NextMarker") or ""
 
-    def _put(self, name: str, body: bytes | IO[bytes], size: int, md5: bytes) -> None:
+    def _put(self, name: str, body: IO[bytes], size: int, md5: bytes) -> None:
         sum_ = base64_text(md5)
         headers = {"Content-Length": str(size), "Content-MD5": sum_, "x-ms-blob-type": "BlockBlob"}
         with self._answer("PUT", self._path(name), {}, headers, body) as answer:

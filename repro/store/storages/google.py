@@ -8,7 +8,6 @@ server compares.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -21,7 +20,7 @@ from urllib.parse import quote, unquote, urlsplit
 from repro.store.storages.errors import UnsupportedRemote
 from repro.store.storages.rest import RestStorage, need, no_answer
 from repro.store.storages.storage import PlaceRefuses, StoredFile, read_all
-from repro.store.upload_sums import base64_text, md5_of
+from repro.store.upload_sums import base64_text
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -74,19 +73,6 @@ class GoogleStorage(RestStorage):
         page = self._page(self._prefix, delimiter="/")
         found = [*page.get("prefixes", ()), *(entry["name"] for entry in page.get("items", ()))]
         return sorted(filter(None, (name[len(self._prefix) :].rstrip("/") for name in found)))
-
-    def put_file(self, name: str, path: str, move: bool = False) -> None:
-        """Upload a file in one request, of which the server compares the checksum."""
-        with open(path, "rb") as file:
-            self._put(name, file, os.fstat(file.fileno()).st_size, md5_of(file))
-        if move:
-            os.unlink(path)
-
-    def put_bytes(self, name: str, data: bytes) -> None:
-        """Upload bytes in one request."""
-        import io
-
-        self._put(name, io.BytesIO(data), len(data), hashlib.md5(data, usedforsecurity=False).digest())
 
     def size(self, name: str) -> int:
         """Return the length in bytes."""

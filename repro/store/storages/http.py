@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NoReturn
 
 from repro.store.storages.http_connections import PASSING, http_errors, make_pool
+from repro.store.storages.http_reads import HttpReads
 from repro.store.storages.leaves_nothing import LeavesNothing
 from repro.store.storages.storage import (
     ListsNothing,
@@ -16,9 +16,7 @@ from repro.store.storages.storage import (
     PlaceRefuses,
     StoredFile,
     Stream,
-    StreamReader,
     check_range,
-    read_all,
 )
 
 if TYPE_CHECKING:
@@ -28,7 +26,7 @@ _BLOCK = 1024 * 1024
 _ABSENT = {404, 410}
 
 
-class HttpStorage(LeavesNothing):
+class HttpStorage(HttpReads, LeavesNothing):
     """Files under an `http://` or `https://` URL. One pool of connections serves all threads."""
 
     def __init__(self, url: str, environ: Mapping[str, str]) -> None:
@@ -65,17 +63,6 @@ class HttpStorage(LeavesNothing):
         """Refuse."""
         _refuse()
 
-    def open(self, name: str) -> StreamReader:
-        """Return a reader of one answer's stream."""
-        return StreamReader(lambda offset: self._get(name, offset), http_errors)
-
-    def read_range(self, name: str, offset: int, length: int) -> bytes:
-        """Return the bytes of a range. A server that does not know ranges is read from the beginning."""
-        if length <= 0:
-            return b""
-        with contextlib.closing(self._get(name, offset, offset + length - 1)) as stream, http_errors():
-            return read_all(stream, length)
-
     def size(self, name: str) -> int:
         """Return the length that the server declares; where it declares none, it is read and counted."""
         with http_errors():
@@ -98,7 +85,10 @@ class HttpStorage(LeavesNothing):
         _refuse()
 
     def _get(self, name: str, offset: int, last: int | None = None) -> Stream:
-        """Return the stream of the bytes from `offset` on; a server that knows ranges ends with the byte `last`."""
+        """Return the stream of the bytes from `offset` on; a server that knows no ranges is read from the beginning.
+
+        One that does ends with the byte `last`.
+        """
         wanted = f"bytes={offset}-{'' if last is None else last}" if offset or last is not None else None
         with http_errors():
             answer = self._request("GET", name, {"Range": wanted} if wanted else {})

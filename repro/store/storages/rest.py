@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,8 +11,10 @@ from typing import IO, TYPE_CHECKING
 from urllib.parse import urlencode
 
 from repro.store.storages.http_connections import PASSING, http_errors, make_pool
+from repro.store.storages.http_reads import HttpReads
 from repro.store.storages.leaves_nothing import LeavesNothing
-from repro.store.storages.storage import NothingMore, PlaceRefuses, Stream, StreamReader, check_range, read_all
+from repro.store.storages.storage import NothingMore, PlaceRefuses, Stream, check_range, read_all
+from repro.store.upload_sums import md5_of
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
@@ -21,7 +24,7 @@ Body = bytes | IO[bytes] | Iterable[bytes]
 _MOST_SAID = 64 * 1024
 
 
-class RestStorage(LeavesNothing, ABC):
+class RestStorage(HttpReads, LeavesNothing, ABC):
     """Files under one prefix of a bucket or container."""
 
     def __init__(self, endpoint: str, prefix: str, environ: Mapping[str, str]) -> None:
@@ -35,6 +38,14 @@ class RestStorage(LeavesNothing, ABC):
     @abstractmethod
     def _path(self, name: str) -> str:
         """Return the path of a file's URL after the service's, encoded."""
+
+    @abstractmethod
+    def _put(self, name: str, body: IO[bytes], size: int, md5: bytes) -> None:
+        """Upload a file of `size` bytes with this MD5, and see that it is stored as it was sent.
+
+        Raises:
+            PlaceRefuses, ConnectionError: as `storages.storage.Storage` has them; a spoiled file is removed.
+        """
 
     @abstractmethod
     def _sign(self, method: str, path: str, query: dict[str, str], headers: dict[str, str]) -> None:
@@ -56,16 +67,19 @@ class RestStorage(LeavesNothing, ABC):
         """Never: a file and a prefix of one name get on with each other."""
         return False
 
-    def open(self, name: str) -> StreamReader:
-        """Return a reader of one answer's stream."""
-        return StreamReader(lambda offset: self._get(name, offset), http_errors)
+    def put_file(self, name: str, path: str, move: bool = False) -> None:
+        """Upload a file in one request, of which the server compares the checksum."""
+        with open(path, "rb") as file:
+            self._put(name, file, os.fstat(file.fileno()).st_size, md5_of(file))
+        if move:
+            os.unlink(path)
 
-    def read_range(self, name: str, offset: int, length: int) -> bytes:
-        """Return the bytes of a range, by one request."""
-        if length <= 0:
-            return b""
-        with contextlib.closing(self._get(name, offset, offset + length - 1)) as stream, http_errors():
-            return read_all(stream, length)
+    def put_bytes(self, name: str, data: bytes) -> None:
+        """Upload bytes in one request."""
+        import hashlib
+        import io
+
+        self._put(name, io.BytesIO(data), len(data), hashlib.md5(data, usedforsecurity=False).digest())
 
     def _get(self, name: str, offset: int, last: int | None = None) -> Stream:
         """Return the stream of the bytes from `offset` on, up to and with the byte `last`."""
