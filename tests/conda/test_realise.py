@@ -16,16 +16,19 @@ from repro.env.conda.realise import OtherPlatform
 from repro.env.pip.install_failures import (
     EnvironmentDiskFull,
     EnvironmentNotMade,
+    IndexUnreachable,
     PackageGone,
     PackageHashMismatch,
 )
 from repro.env.unobtainable import EnvironmentOffline
+from repro.errors import ReproError
 from repro.model.environments.conda_lock_file import BadCondaLock
 from tests.conda.channel_server import ChannelServer, serve
 from tests.conda.conda_packages import Package, add_package
 from tests.conda.locking import lock, make, one_of
 from tests.conda.test_solve import wish
-from tests.env.small_index import SmallIndex
+from tests.env.small_index import SmallIndex, make_wheel
+from tests.refusing_server import refusing_server
 
 
 def says(*command: str) -> str:
@@ -149,6 +152,33 @@ def test_pips_part_is_had_from_an_archive_without_any_index(channel: Path, wheel
     wheels.remove("alpha", "1.0")
     made = make(one_of(locked), tmp_path, archived={alpha.sha256: str(kept)}, UV_DEFAULT_INDEX="http://127.0.0.1:9/")
     assert says(f"{made.bin_dir}/alpha") == "alpha 1.0"
+
+
+def test_pips_part_that_is_another_gone_or_cannot_be_asked_for_leaves_nothing(
+    channel: Path, wheels: SmallIndex, tmp_path: Path
+) -> None:
+    text = wish(channel, "words", "{pip: [alpha]}")
+    locked = one_of(lock(text, tmp_path, UV_DEFAULT_INDEX=wheels.url, UV_CACHE_DIR=str(tmp_path / "uv")))
+
+    def refused(kind: type[ReproError], number: int, index: str = wheels.url) -> ReproError:
+        settings = {"UV_CACHE_DIR": str(tmp_path / f"uv-{number}"), "UV_HTTP_RETRIES": "0", "UV_HTTP_TIMEOUT": "1"}
+        with pytest.raises(kind, match=r"alpha|pip packages") as caught:
+            make(locked, tmp_path, UV_DEFAULT_INDEX=index, **settings)  # type: ignore[arg-type]
+        assert os.listdir(tmp_path / "envs") == []
+        return caught.value
+
+    make_wheel(wheels.root / "files", "alpha", "1.0", body="OTHER = 1")
+    wheels.list_wheels("alpha")
+    assert refused(PackageHashMismatch, 1).exit_code == 4
+    wheels.remove("alpha", "1.0")
+    gone = refused(PackageGone, 2)
+    assert "alpha" in gone.message
+    assert "repro env archive" in (gone.hint or "")
+    with refusing_server() as server:
+        server.status = 503
+        assert refused(IndexUnreachable, 3, f"{server.url}/simple").exit_code == 5
+        server.status = 401
+        assert "credentials" in (refused(IndexUnreachable, 4, f"{server.url}/simple").hint or "")
 
 
 def test_pips_part_is_had_from_uvs_cache_and_no_index_is_asked_again(

@@ -85,7 +85,10 @@ _SIGNS: tuple[tuple[UvFailure, re.Pattern[str]], ...] = (
     (UvFailure.HASH, pattern(r"Hash mismatch|hash mismatch|[Hh]ashes? (?:do|does) not match")),
     (UvFailure.OFFLINE, pattern(r"[Nn]etwork (?:was|connectivity is) disabled|not found in the cache")),
     (UvFailure.REFUSED, _REFUSAL),
-    (UvFailure.ABSENT, pattern(r"404 Not Found|410 Gone|no version of|not found in the package registry")),
+    (
+        UvFailure.ABSENT,
+        pattern(r"404 Not Found|410 Gone|client error \((?:404|410)\b|no version of|not found in the package registry"),
+    ),
     (
         UvFailure.ABSENT,
         pattern(r"not our ref|does not appear to be a git repository|fatal: repository '[^']*' not found"),
