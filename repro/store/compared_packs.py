@@ -45,6 +45,10 @@ class ComparedPacks:
         """Forget what is wanted; what was compared is known still."""
         self._wanted = {}
 
+    def begun(self) -> tuple[Digest, ...]:
+        """Return the packs that are compared and nobody has asked for yet, in the order in which that was begun."""
+        return tuple(self._found)
+
     def is_intact(self, pack: PackFile) -> bool:
         """Whether a pack is there and what its name says.
 

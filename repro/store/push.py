@@ -186,6 +186,7 @@ class Push:
     def _look(self, roots: Iterable[Root], compared: ComparedPacks) -> Wanted:
         """Find what is to be sent. A tree that is there is there with all that is below it, as a rule."""
         wanted = Wanted(Marks(self._cache.pack_indexes()))
+        is_first = self._outgoing is None and not self._objects.indexes()  # nothing is there, or on its way
 
         def open_tree(digest: Digest) -> tuple[Entry, ...] | None:
             there = self._is_sent(digest)
@@ -202,7 +203,7 @@ class Push:
             return self._cache.read_tree(digest)
 
         for number, ref in enumerate(Walk(roots, open_tree).files()):
-            if not self._is_sent(ref.digest, ref.size):
+            if is_first or not self._is_sent(ref.digest, ref.size):
                 self._want(wanted, compared, ref)
             if not number % _TELL_EVERY:
                 # As far as it was looked for: with a million files that takes a while.

@@ -25,6 +25,9 @@ _STEP = 4 * 1024 * 1024
 """Bytes of a pack of the cache that are read at a time."""
 
 
+_PackAndMarked = tuple[PackFile, Callable[[], Sequence[Marked]]]
+
+
 @dataclass(slots=True)
 class Wanted:
     """What the remote lacks of some roots, by where it is here."""
@@ -65,11 +68,16 @@ class Sending:
     def packs(self) -> None:
         """Send what is in packs here: a pack of which everything is wanted goes as it is.
 
-        One is read and compared with its name by another thread, while what is wanted of the next is looked up.
+        One is read and compared with its name by another thread, while what is wanted of the next is looked up. Those
+        that were sent ahead come first, in their order: indexes name them as they arrive.
         """
-        with closing(run_in_order(self._compared, self._wanted.marks.by_pack(), 1)) as packs:
+        with closing(run_in_order(self._compared, self._packs_in_order(), 1)) as packs:
             for one in packs:
                 self._pack(one)
+
+    def _packs_in_order(self) -> list[_PackAndMarked]:
+        order = {digest: number for number, digest in enumerate(self._intact.begun())}
+        return sorted(self._wanted.marks.by_pack(), key=lambda one: order.get(one[0].digest, len(order)))
 
     def files(self) -> None:
         """Send what are files of their own here: the small ones as records, the large ones cut."""
@@ -87,7 +95,7 @@ class Sending:
             self.objects += 1
             self.bytes += sent
 
-    def _compared(self, wanted: tuple[PackFile, Callable[[], Sequence[Marked]]], stop: Stop) -> _PackToSend:
+    def _compared(self, wanted: _PackAndMarked, stop: Stop) -> _PackToSend:
         pack, marked = wanted[0], wanted[1]()
         path = f"{self._cache.root}/packs/{hex_of(pack.digest)}"
         may_go = _is_all_of(pack, marked) and self._outgoing.may_name(pack)

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,9 @@ import pytest
 from repro.errors import RemoteError
 from repro.model.content import Content, Kind, ObjectRef
 from repro.model.digest import Digest, digest_of
-from repro.model.pack_index import PackFile
+from repro.model.pack_index import PackFile, PackIndex
 from repro.model.tree import Entry, encode_tree, total_size
+from repro.store import outgoing
 from repro.store.cache import Cache, MissingObject
 from repro.store.open_remote import open_remote
 from repro.store.remote import Remote
@@ -52,6 +54,24 @@ class Blocked(DirectoryStorage):
         self.begun += 1
         assert self.go_on.wait(20)
         super().put_file(name, path, move)
+
+
+class Noting(DirectoryStorage):
+    """A directory that notes what it was given, in its order."""
+
+    def __init__(self, root: str) -> None:
+        super().__init__(root)
+        self.packs: list[Digest] = []
+        self.named: list[Digest] = []
+
+    def put_file(self, name: str, path: str, move: bool = False) -> None:
+        super().put_file(name, path, move)
+        self.packs.append(Digest("b3:" + name.removeprefix("packs/")))
+
+    def put_bytes(self, name: str, data: bytes) -> None:
+        super().put_bytes(name, data)
+        if name.startswith("indexes/"):
+            self.named += [pack.digest for pack in PackIndex(data).packs]
 
 
 class Broken(DirectoryStorage):
@@ -99,6 +119,17 @@ def test_a_pack_arrives_while_the_rest_is_looked_for_and_is_counted_once(cache: 
     elsewhere = Cache(str(tmp_path / "elsewhere"))
     assert fetch_objects(elsewhere, remote, [tree]).objects == sent.objects
     assert set(_files(Path(cache.root) / "packs")) < set(_files(packs))
+
+
+def test_indexes_name_packs_in_the_order_in_which_they_arrive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outgoing, "_PACKS_AT_ONCE", 1)
+    for number in range(6):  # in which order packs lie in the store's indexes is chance
+        storage = Noting(str(tmp_path / f"remote {number}"))
+        cache = SlowlyLooking(str(tmp_path / f"cache {number}"))
+        tree = _with_last(cache, f"x{number}", f"y{number}")
+        cache.has_happened = partial(lambda packs: len(packs) == 2, storage.packs)
+        push_objects(cache, Remote(storage, "noting"), [tree], jobs=1)
+        assert storage.named[:2] == storage.packs[:2]
 
 
 def test_where_something_is_missing_nothing_names_what_came_before_and_the_next_push_finds_it(
