@@ -114,6 +114,21 @@ def test_an_archived_environment_needs_no_channel(story: Story, bob: Person, tmp
     assert rebuild(bob, run, remote, 0, "--offline")["verdict"] == "identical"
 
 
+def test_an_archive_whose_channel_stands_still_or_is_gone_is_a_remotes_failure(story: Story, tmp_path: Path) -> None:
+    record(story.ann, tmp_path / "remote")
+    story.server.hold("words")
+    impatient = story.ann.having(CONDA_REMOTE_READ_TIMEOUT_SECS="1")
+    error = impatient.repro_json("env", "archive", expect=5)["error"]
+    assert error["id"] == "channel-unreachable"
+    assert "words-1.1" in error["message"]
+    assert "CONDA_REMOTE_READ_TIMEOUT_SECS" in error["hint"]
+    story.forget()
+    story.server.let_go()
+    error = story.ann.repro_json("env", "archive", expect=3)["error"]
+    assert error["id"] == "not-archivable", "the channel answers, and has it no more"
+    assert not (story.ann.cwd / ".repro" / "archives").exists()
+
+
 def test_an_environment_that_is_not_made_yet_is_asked_for_before_anything_is_recorded(story: Story) -> None:
     ann = story.ann
     ann.git("add", "--all")

@@ -14,11 +14,12 @@ from repro.env.conda.channels import Channel, client_for
 from repro.env.conda.install import install_failure
 from repro.env.conda.pip_files import PipQuestion, PipTarget, find_wheels
 from repro.env.conda.platform import virtual_packages
+from repro.env.conda.silent_channel import GrowingFile, silent_s, while_bytes_come
 from repro.env.kinds import ArchiveRequest
 from repro.env.pip.install_failures import PackageGone, PackageHashMismatch
 from repro.env.pip.wheel_download import download
 from repro.env.unobtainable import EnvironmentOffline
-from repro.errors import ReproError
+from repro.errors import RemoteError, ReproError
 from repro.model.environments.archive import ArchivedFile
 from repro.model.environments.conda_lock import LockedFile
 from repro.model.environments.environment import CondaEnvironment
@@ -51,6 +52,7 @@ def collect(
 
     Raises:
         PackageHashMismatch: a channel or an index serves another file than the lock has.
+        ChannelUnreachable, IndexUnreachable: one does not answer, or refuses.
     """
     client = client_for(channels, request.environ)
     files: list[ArchivedFile] = []
@@ -62,7 +64,7 @@ def collect(
             continue
         try:
             files.append(_store(package, _here(package, client, request), request.sink))
-        except PackageHashMismatch:
+        except (PackageHashMismatch, RemoteError):
             raise
         except ReproError as error:
             detail = f"{package.file_name} is not archived: {error.message}"
@@ -79,6 +81,8 @@ def build_files(environment: CondaEnvironment, request: ArchiveRequest) -> tuple
     try:
         cwd = request.project_root or os.sep
         return find_wheels(PipQuestion(request.build, request.environ, cwd, offline=request.offline), target), []
+    except RemoteError:
+        raise
     except ReproError as error:
         detail = f"what builds the project's own packages is not archived: {error.message}"
         return (), [Finding("environment-unarchived", detail, hint=error.hint)]
@@ -97,15 +101,18 @@ def _here(package: LockedFile, client: Client, request: ArchiveRequest) -> str:
     if package.manager == "pip":
         download(package.url, package.sha256, path, request.environ)
     else:
-        asyncio.run(_download(client, package.url, path))
+        asyncio.run(_download(client, package.url, path, silent_s(request.environ)))
     return path
 
 
-async def _download(client: Client, url: str, path: str) -> None:
+async def _download(client: Client, url: str, path: str, silent_s: float) -> None:
     from rattler.package_streaming import download_to_path
 
+    fetching = download_to_path(client, url, Path(path))
     try:
-        await download_to_path(client, url, Path(path))
+        await while_bytes_come(fetching, GrowingFile(path), silent_s, f"fetch {url}")
+    except ReproError:
+        raise
     except Exception as error:  # noqa: BLE001  # py-rattler raises ExtractError, IoError, RuntimeError, …
         raise install_failure(error) from None
 

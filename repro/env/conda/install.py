@@ -193,7 +193,7 @@ async def _install(records: list[RepoDataRecord], prefix: str, final: str, sourc
             package_cache=cache,
             reporter=downloads,  # type: ignore[arg-type]  # it has what is called for downloads, as the Protocol allows
         )
-        await while_bytes_come(installing, downloads, silent_s(source.environ))
+        await while_bytes_come(installing, downloads, silent_s(source.environ), "install the locked packages")
     except (InstallerError, IoError, LinkError, TransactionError, OSError) as error:
         raise install_failure(error) from None
 

@@ -8,6 +8,7 @@ whole.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Coroutine, Mapping
 
@@ -69,8 +70,26 @@ class Downloads:
         return time.monotonic() - self._last if self._open else 0
 
 
-async def while_bytes_come(work: Coroutine[object, object, None], downloads: Downloads, limit_s: float) -> None:
-    """Wait for an installation, and give up where its downloads stand still.
+class GrowingFile:
+    """A file that something is fetched into."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._size = -1
+        self._last = time.monotonic()
+
+    def silence_s(self) -> float:
+        """Return for how many seconds it has not grown, as far as this was asked."""
+        size = os.path.getsize(self._path) if os.path.exists(self._path) else 0
+        if size != self._size:
+            self._size, self._last = size, time.monotonic()
+        return time.monotonic() - self._last
+
+
+async def while_bytes_come(
+    work: Coroutine[object, object, None], arriving: Downloads | GrowingFile, limit_s: float, doing: str
+) -> None:
+    """Wait for work that fetches something, and give up where that stands still; `doing` goes after "cannot".
 
     Raises:
         ChannelUnreachable: nothing came for `limit_s` seconds.
@@ -78,10 +97,10 @@ async def while_bytes_come(work: Coroutine[object, object, None], downloads: Dow
     """
     task = asyncio.ensure_future(work)
     while not (await asyncio.wait({task}, timeout=min(limit_s, 1)))[0]:
-        if downloads.silence_s() > limit_s:
+        if arriving.silence_s() > limit_s:
             task.cancel()
             raise ChannelUnreachable(
-                f"cannot install the locked packages: the channel sent nothing for {limit_s:g} seconds",
+                f"cannot {doing}: the channel sent nothing for {limit_s:g} seconds",
                 "try again where it answers; CONDA_REMOTE_READ_TIMEOUT_SECS allows for more time",
             )
     task.result()
