@@ -177,8 +177,6 @@ def test_pips_part_that_is_another_gone_or_cannot_be_asked_for_leaves_nothing(
     with refusing_server() as server:
         server.status = 503
         assert refused(IndexUnreachable, 3, f"{server.url}/simple").exit_code == 5
-        server.status = 401
-        assert "credentials" in (refused(IndexUnreachable, 4, f"{server.url}/simple").hint or "")
 
 
 def test_pips_part_is_had_from_uvs_cache_and_no_index_is_asked_again(

@@ -84,10 +84,16 @@ def test_a_run_in_the_locked_environment_is_rebuilt_elsewhere(story: Story, bob:
     assert rebuild(bob, run, remote, 0, "--offline")["verdict"] == "identical"
 
 
-def test_what_the_channel_has_no_more_or_otherwise_makes_a_run_unbuildable(
+def test_what_the_channel_has_no_more_or_otherwise_makes_a_run_unbuildable_and_its_silence_does_not(
     story: Story, bob: Person, tmp_path: Path
 ) -> None:
     run = record(story.ann, tmp_path / "remote")
+    story.server.hold("words")
+    error = story.ann.having(CONDA_REMOTE_READ_TIMEOUT_SECS="1").repro_json("env", "archive", expect=5)["error"]
+    assert error["id"] == "channel-unreachable", "it stands still, and nobody knows whether it has it"
+    assert "words-1.1" in error["message"]
+    assert "CONDA_REMOTE_READ_TIMEOUT_SECS" in error["hint"]
+    story.server.let_go()
     other = Package("words", "1.1", "noarch", "py_0", noarch="python")
     add_package(story.folder, other, {"site-packages/words.py": "WORDS = ['evil']\n"})
     answer = rebuild(bob, run, tmp_path / "remote", 4)
@@ -102,6 +108,8 @@ def test_what_the_channel_has_no_more_or_otherwise_makes_a_run_unbuildable(
     assert finding["kind"] == "package-gone"
     assert ".conda" in finding["detail"] or ".tar.bz2" in finding["detail"]
     assert "repro env archive" in finding["hint"]
+    assert story.ann.repro_json("env", "archive", expect=3)["error"]["id"] == "not-archivable"
+    assert not (story.ann.cwd / ".repro" / "archives").exists()
 
 
 def test_an_archived_environment_needs_no_channel(story: Story, bob: Person, tmp_path: Path) -> None:
@@ -112,21 +120,6 @@ def test_an_archived_environment_needs_no_channel(story: Story, bob: Person, tmp
     shutil.rmtree(story.ann.home)
     story.forget()
     assert rebuild(bob, run, remote, 0, "--offline")["verdict"] == "identical"
-
-
-def test_an_archive_whose_channel_stands_still_or_is_gone_is_a_remotes_failure(story: Story, tmp_path: Path) -> None:
-    record(story.ann, tmp_path / "remote")
-    story.server.hold("words")
-    impatient = story.ann.having(CONDA_REMOTE_READ_TIMEOUT_SECS="1")
-    error = impatient.repro_json("env", "archive", expect=5)["error"]
-    assert error["id"] == "channel-unreachable"
-    assert "words-1.1" in error["message"]
-    assert "CONDA_REMOTE_READ_TIMEOUT_SECS" in error["hint"]
-    story.forget()
-    story.server.let_go()
-    error = story.ann.repro_json("env", "archive", expect=3)["error"]
-    assert error["id"] == "not-archivable", "the channel answers, and has it no more"
-    assert not (story.ann.cwd / ".repro" / "archives").exists()
 
 
 def test_an_environment_that_is_not_made_yet_is_asked_for_before_anything_is_recorded(story: Story) -> None:
