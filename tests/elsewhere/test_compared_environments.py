@@ -108,6 +108,8 @@ def test_a_file_that_was_edited_for_one_of_two_runs_is_named_by_their_difference
     as_before = {"name": "alpha", "file": "alpha.py", "before": "as installed", "after": edited}
     assert of_environments["edited"] == [as_before]
     assert not any(of_environments[part] for part in ("base", "added", "removed", "changed", "sources", "lock"))
+    [warned] = [f for f in ann.repro_json("rebuild", "@last")["findings"] if f["kind"] == "environment-edited"]
+    assert warned["detail"].endswith("has them as installed: alpha.py of alpha")
     shown = ann.repro("env", "diff", "@last~1", expect=1).stdout  # with what is in use here
     assert shown == f"~ alpha: alpha.py: as installed -> {edited}\n"
     path.unlink()

@@ -61,6 +61,7 @@ def plan_rebuild(
     manifest = source.manifest
     blocking = list(_unfit(manifest))
     warnings = [_tainted(manifest)] if manifest.tainted else []
+    warnings += [_edited(manifest)] if manifest.edited else []
     partial = PartialData()
     if not blocking:
         partial = PartialData() if whole else bring_partial(source, progress)
@@ -163,3 +164,11 @@ def _tainted(manifest: Manifest) -> Finding:
     paths = ", ".join(name_to_text(path) for path in manifest.tainted[:5])
     detail = f"changed while the run ran, so the run may have read other bytes: {paths}"
     return Finding("tainted", detail, run=manifest.run)
+
+
+def _edited(manifest: Manifest) -> Finding:
+    edited = manifest.edited
+    files = ", ".join(f"{file.path} of {file.package}" for file in edited[:3])
+    more = f" and {len(edited) - 3} more" if len(edited) > 3 else ""
+    detail = f"the run had installed files that were edited or removed, and the rebuild has them as installed: {files}"
+    return Finding("environment-edited", detail + more, run=manifest.run)
