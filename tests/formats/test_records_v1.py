@@ -20,7 +20,7 @@ from repro.model.manifest import Manifest, parse_manifest, render_manifest
 from repro.model.rebuild_record import parse_rebuild, rebuild_file_name, render_rebuild
 from repro.model.recipe import recipe_id
 from tests.model.some_environments import ARCHIVE, CONDA, CONDA_LOCK, IMAGE
-from tests.model.some_records import COMPLETE, OPEN, REBUILD
+from tests.model.some_records import COMPLETE, EDITED, OPEN, REBUILD
 
 V1 = Path(__file__).parent / "v1"
 
@@ -32,6 +32,10 @@ def _in(environment: Environment) -> Manifest:
 MANIFESTS = {
     "complete": (COMPLETE, "b3:6437c0453027e7da452a5ac80b163dc6a14c10cf27134bf2b30edfdd1a7fcbb8"),
     "open": (OPEN, "b3:21089d3254998b1c26f450e0afe14b421a04b6e5b747d9cee4fe0317bd33e558"),
+    "edited": (
+        replace(OPEN, edited=EDITED),
+        "b3:21089d3254998b1c26f450e0afe14b421a04b6e5b747d9cee4fe0317bd33e558",
+    ),
     "conda": (_in(CONDA), "b3:c55e49661f276a7ccf5f09f55ab72dce41f6ea18092d0613cea1cdcd9239250d"),
     "image": (_in(IMAGE), "b3:479745d3e298bec20aec2c2a51b37a4444be25100fff56e0729da34cb1ef2cdd"),
 }
@@ -118,4 +122,4 @@ def _sorted(manifest: Manifest) -> tuple[object, ...]:
     outputs = sorted(manifest.outputs, key=lambda output: output.path)
     missing = sorted(manifest.missing_outputs)
     return (manifest.run, manifest.recipe, manifest.code, manifest.state, manifest.observations, manifest.name,
-            manifest.message, set(manifest.tainted), outputs, missing, manifest.metrics)  # fmt: skip
+            manifest.message, set(manifest.tainted), outputs, missing, manifest.edited, manifest.metrics)  # fmt: skip

@@ -85,6 +85,7 @@ WATCH = Watch(
     own_ports=False,
     listed=(b"data/images",),
 )
+EDITED = (EditedFile("numpy", "2.0.0", "numpy/größe.py", "e" * 64), EditedFile("six", "1.16.0", "six.py"))
 WATCHED = Manifest(
     run=RunId("20261123-021300-7f3kq2mz"),
     recipe=Recipe(
@@ -108,6 +109,7 @@ WATCHED = Manifest(
     unstored=(b"~/large",),
     folders=(RelPath(b"out/made"),),
     reads=(ReadPart(RelPath(b"data"), 3, ObjectRef(digest("7"), 30)),),
+    edited=EDITED,
 )
 
 COMPLETE = Manifest(
@@ -143,7 +145,6 @@ COMPLETE = Manifest(
         Output(RelPath(b"newest"), link(b"model"), True),
     ),
     missing_outputs=(RelPath(b"plots"), RelPath(b"no")),
-    edited=(EditedFile("numpy", "2.0.0", "numpy/größe.py", "e" * 64), EditedFile("six", "1.16.0", "six.py")),
     metrics={"metrics.json": {"accuracy": 0.97, "loss": 1e-300, "epochs": 10, "best": True}},
 )
 
