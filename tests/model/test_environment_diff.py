@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from repro.model.content import ObjectRef
 from repro.model.digest import digest_of
-from repro.model.environments.edited_file import EditedFile, compare_edited
+from repro.model.environments.edited_file import EditedFile, compare_edited, edited_from_fields, edited_to_plain
 from repro.model.environments.environment import Interpreter, PipEnvironment, ProjectInstall, VcsInstall
 from repro.model.environments.environment_diff import (
     Changed,
@@ -14,6 +16,7 @@ from repro.model.environments.environment_diff import (
     compare_contents,
     contents_of,
 )
+from repro.model.record import BadRecord, Fields
 
 PYTHON = Interpreter("cpython", "3.11.7", "cpython-311-x86_64-linux-gnu", "linux-x86_64")
 LOCK = ObjectRef(digest_of(b"lock"), 4)
@@ -71,3 +74,10 @@ def test_the_same_edit_in_both_is_no_difference_and_another_edit_or_a_removal_is
 def test_of_a_lock_file_no_edits_are_known_and_none_are_compared() -> None:
     lock = Contents(None, dict(BASE.packages), None)
     assert not compare_contents(lock, contents_of(BASE, (EDITED,)))
+
+
+def test_the_hash_of_an_edited_file_is_one() -> None:
+    plain = edited_to_plain(EDITED)
+    assert edited_from_fields(Fields(plain, "x")) == EDITED
+    with pytest.raises(BadRecord, match="sha256"):
+        edited_from_fields(Fields({**plain, "sha256": "A" * 64}, "x"))

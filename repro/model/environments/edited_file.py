@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from repro.model.dataclass import dataclass
+from repro.model.environments.distribution_names import sha256_digits
 from repro.model.record import Fields
 
 
@@ -45,10 +46,14 @@ def edited_from_fields(fields: Fields) -> EditedFile:
     """Read one.
 
     Raises:
-        BadRecord: a field is missing or of the wrong type.
+        BadRecord: a field is missing, of the wrong type, or no SHA-256.
     """
+    found = fields.optional_text("sha256")
     return EditedFile(
-        fields.text("package"), fields.text("version"), fields.text("path"), fields.optional_text("sha256")
+        fields.text("package"),
+        fields.text("version"),
+        fields.text("path"),
+        None if found is None else fields.checked("sha256", sha256_digits),
     )
 
 
