@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Collection, Iterator
 
 from repro.model.dataclass import dataclass
@@ -66,16 +67,24 @@ class LiveRecords:
             BadIndex: the index says what cannot be.
         """
         uses = {pack: PackUse(pack.length) for pack in self._index.packs}
-        for _, place in self._needed():
+        for _, place in self._index.objects(self._needed()):
             use = uses[place.pack]
             use.live += HEAD_BYTES + place.stored
             use.records += 1
         return uses
 
-    def needed_in(self, packs: Collection[PackFile]) -> list[tuple[Digest, Place]]:
-        """Return what is needed of some packs, in the order in which it lies in them."""
-        found = [(digest, place) for digest, place in self._needed() if place.pack in packs]
-        return sorted(found, key=lambda item: (item[1].pack.digest, item[1].offset))
+    def needed_in(self, packs: Collection[PackFile]) -> Iterator[tuple[Digest, Place]]:
+        """Yield what is needed of some packs, one pack after the other, in the order in which it lies in them.
 
-    def _needed(self) -> Iterator[tuple[Digest, Place]]:
-        return self._index.objects(position for position in range(self._index.count) if self._marks[position])
+        Raises:
+            BadIndex: the index says what cannot be.
+        """
+        entries = {pack: array("I") for pack in sorted(packs, key=lambda pack: pack.digest)}
+        for position, pack in self._index.packs_of(self._needed()):
+            if pack in entries:
+                entries[pack].append(position)
+        for positions in entries.values():
+            yield from sorted(self._index.objects(positions), key=lambda item: item[1].offset)
+
+    def _needed(self) -> Iterator[int]:
+        return (position for position, mark in enumerate(self._marks) if mark)

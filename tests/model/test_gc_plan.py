@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import tracemalloc
+from collections.abc import Iterable
+
 import pytest
 
 from repro.errors import UsageError
@@ -55,7 +58,27 @@ def test_what_is_written_again_comes_in_the_order_of_the_packs() -> None:
         live.mark(digest)
     ordered = live.needed_in({TWO})
     assert [digest for digest, _ in ordered] == found[1::2]
-    assert len(live.needed_in({ONE, TWO})) == 50
+    assert len(list(live.needed_in({ONE, TWO}))) == 50
+
+
+def test_of_what_is_written_again_no_more_is_held_than_of_one_pack() -> None:
+    found = objects(4000)
+    packs = [PackFile(digest_of(b"pack %d" % number), 100_000) for number in range(8)]
+    live = LiveRecords(index_of(packs, [(digest, number % 8, number // 8) for number, digest in enumerate(found)]))
+    for digest in found:
+        live.mark(digest)
+    held = []
+    for collected in (list, consume):
+        tracemalloc.start()
+        collected(live.needed_in(packs))
+        held.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert held[1] < held[0] / 2
+
+
+def consume(needed: Iterable[object]) -> None:
+    for _ in needed:
+        pass
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,11 @@ from repro.model.pack import RecordKind
 from repro.model.pack_index import BadIndex, PackFile, PackIndex
 from repro.model.pack_index_writing import encode_entries
 from repro.model.pack_places import place_bytes
+from repro.store.open_remote import open_remote
 from repro.store.packs import index_files
 from repro.store.packs.index_files import IndexFiles
 from repro.store.packs.indexes import PackIndexes
+from repro.store.remote_objects import RemoteObjects
 
 FEW, MANY = 40_000, 400_000
 """Objects of an index: what it has of the few is mapped, of the many it would be three times what may be mapped."""
@@ -37,7 +39,7 @@ def made_up(count: int) -> list[bytes]:
 
 def written(folder: Path, entries: list[bytes]) -> Path:
     data = encode_entries(PACKS, entries)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     path = folder / digest_of(data)[3:]
     path.write_bytes(data)
     return path
@@ -164,8 +166,11 @@ def test_ten_times_the_objects_take_no_more_memory_to_look_some_up(tmp_path: Pat
     assert many < few + 4096, f"{many} kB beside {few} kB"
 
 
-def test_indexes_of_a_folder_are_mapped_as_far_as_there_is_room(tmp_path: Path) -> None:
-    path = written(tmp_path / "indexes", made_up(150_000))
+def test_a_long_index_is_not_mapped_neither_the_stores_nor_what_is_kept_of_a_remotes(tmp_path: Path) -> None:
+    remote = open_remote(str(tmp_path / "remote"))
+    remote.prepare()
+    path = written(tmp_path / "remote" / "indexes", made_up(150_000))
+    (kept,) = RemoteObjects(remote, str(tmp_path / "cache")).indexes()
     (index,) = PackIndexes(str(path.parent)).current().values()
-    assert index.count == 150_000
-    assert str(path) not in Path("/proc/self/maps").read_text()
+    assert (kept.count, index.count) == (150_000, 150_000)
+    assert str(tmp_path) not in Path("/proc/self/maps").read_text()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import os
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from repro.actions.gc.far_place import FarPlace
 from repro.actions.gc.marks import Marker, NeedsUnknown
@@ -193,13 +193,12 @@ class _Sweep:
 
     def _copy(self, live: LiveRecords, packs: list[PackFile]) -> None:
         folder = self.remote.workshop() or os.path.join(self.cache.root, "tmp")
-        needed = live.needed_in(set(packs))
-        written, damaged = rewrite(folder, self._records(needed))
+        written, damaged = rewrite(folder, self._records(live.needed_in(packs)))
         try:
             for error in damaged.values():
                 raise error  # it is needed and cannot be copied: the pack has to stay
             copied = {digest for pack in written for digest in pack.spots}
-            for digest, place in needed:
+            for digest, place in live.needed_in(packs):
                 if digest not in copied:
                     raise self.place.objects.corrupt(digest, place, BadPack("no record begins there"))
             for pack in written:
@@ -209,7 +208,7 @@ class _Sweep:
         finally:
             remove_written(written)
 
-    def _records(self, needed: list[tuple[Digest, Place]]) -> Iterator[NeededRecord]:
+    def _records(self, needed: Iterable[tuple[Digest, Place]]) -> Iterator[NeededRecord]:
         for pack, group in itertools.groupby(needed, lambda item: item[1].pack):
             wanted = {place.offset: (digest, place) for digest, place in group}
             for offset, head, payload in self.place.objects.records(pack):
