@@ -19,7 +19,10 @@ _DEEPEST = 20
 _NOTHING = pattern(r" *(?:#.*)?")
 _QUOTED = r"\"[^\"\\]*\"|'[^']*'"
 # Several words are one text, with one blank between two; a colon before a blank would make a key of what is before it.
-_WORD = rf"[A-Za-z0-9_./](?:[A-Za-z0-9_./@+=&?%~()\[\],;<>-]|:(?! )| (?=[^ #:]))*(?<!:)|{_QUOTED}"
+# An option of a command (`-c`, `--epochs=3`) is a word as well.
+_WORD = (
+    rf"(?:-+(?=[A-Za-z0-9_./]))?[A-Za-z0-9_./](?:[A-Za-z0-9_./@+=&?%~()\[\],;<>-]|:(?! )| (?=[^ #:]))*(?<!:)|{_QUOTED}"
+)
 # Between brackets, YAML means more by a colon and a question mark.
 _LISTED = rf"(?:[A-Za-z0-9_./][A-Za-z0-9_./@+=~-]*|{_QUOTED})"
 _IN_LIST = pattern(_LISTED)

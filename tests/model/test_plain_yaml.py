@@ -39,6 +39,7 @@ WORDS = [
     "|", "&a", "*a", "!t", "?", "é", "=", "<<",
     "a b", "a (b), c [d] <e>;",
     "a  b", "a: b c: d", "a :b", "a : b", "a b:", "a b #c", "a #", "1 2", "a -b", "a - b", "a:  b",
+    "-c", "--x=1", "-1", "-.5", "-a b", "-a: b", "---", "---a", "--- a", "-- a", "-é", "-#", "-a #", "-0x1",
     "#", "%d", "@x", "99999999999999999999",
 ]  # fmt: skip
 _words = st.sampled_from(WORDS)
@@ -73,6 +74,9 @@ def by_the_parser(text: str) -> tuple[Any, dict[KeyPath, Position]] | None:
 @example("- a: 1")
 @example("a:\n- b\na: 1")
 @example("a:\n- - b: 1")
+@example("a:\n- -c\n- --x=1\n- -1\n- -.inf\n- -0x1\n- -b: c\n- -- d")
+@example("a: -c\nb: - c")
+@example("a:\n- ---b\n---\nc: 1")
 @example("")
 @example("a: 1\na: 2")
 def test_what_is_read_is_what_the_parser_reads(text: str) -> None:
@@ -91,11 +95,13 @@ def test_settings_as_most_are_need_no_parser() -> None:
 
 
 def test_a_manifest_as_most_are_needs_no_parser() -> None:
-    text = "run: a (b), [c] 1.2\nfacts:\n  command:\n  - python\n  data:\n  - path: data\n    size: 6\n  - path: b\n"
+    text = "run: a (b), [c] 1.2\nfacts:\n  command:\n  - python\n  - --epochs=3\n  - -1\n"
+    text += "  data:\n  - path: data\n    size: 6\n  - path: b\n"
     text += "  of.it: {}\n"
     found = read_plain_yaml(text, resolve_plain)
     assert found is not None
     assert found == by_the_parser(text)
+    assert found[0]["facts"]["command"] == ["python", "--epochs=3", -1]
     assert found[0]["facts"]["data"] == [{"path": "data", "size": 6}, {"path": "b"}]
 
 
