@@ -69,7 +69,7 @@ class Fetch:
         brought, self._brought = self._brought, Transferred()
         return brought
 
-    def _lacking(self, roots: Iterable[Root], files: bool) -> Iterator[tuple[Digest, int]]:
+    def _lacking(self, roots: Sequence[Root], files: bool) -> Iterator[tuple[Digest, int]]:
         """Bring trees level by level, since what is in one is known when it is here; yield the files that are not."""
         seen: dict[Digest, int] = {}
         level: dict[Digest, int] = {}
@@ -86,7 +86,7 @@ class Fetch:
                 if entries is None:
                     continue
                 check_size(digest, declared, entries)
-                for ref in self._taken((entry.content for entry in entries), seen, below, files):
+                for ref in self._taken([entry.content for entry in entries], seen, below, files):
                     self._find(ref.size)
                     yield ref.digest, ref.size
                 self._tell_found()
@@ -108,9 +108,11 @@ class Fetch:
         self._told.advance(0)
 
     def _taken(
-        self, contents: Iterable[Root], seen: dict[Digest, int], level: dict[Digest, int], files: bool
+        self, contents: Sequence[Root], seen: dict[Digest, int], level: dict[Digest, int], files: bool
     ) -> Iterator[ObjectRef]:
         """Note the trees that are new in `level`; yield the files that are not here."""
+        digests = [one.digest for one in contents if one.digest is not None] if files else []
+        lacking = self._cache.lacking(digests)
         for content in contents:
             if content.digest is None:
                 continue
@@ -119,7 +121,7 @@ class Fetch:
                     seen[content.digest] = level[content.digest] = content.size
                 elif seen[content.digest] != content.size:
                     raise WrongSize(f"the directory {content.digest} is declared with two sizes")
-            elif files and self._cache.size(content.digest) != content.size:
+            elif files and (content.digest in lacking or self._cache.size(content.digest) != content.size):
                 yield ObjectRef(content.digest, content.size)
             elif files and self._along.is_asked_for(content.digest):
                 self._brought += Transferred(1, content.size)

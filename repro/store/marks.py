@@ -42,6 +42,7 @@ class Marks:
         """Mark nothing yet."""
         self._indexes = indexes
         self._marks = [bytearray(index.count) for index in indexes]
+        self._both = tuple(zip(self._indexes, self._marks, strict=True))
         self._bases = [0, *itertools.accumulate(index.count for index in indexes)][:-1]
 
     def mark(self, digest: Digest, usable: Callable[[Place], bool], is_tree: bool = False) -> tuple[Place, bool] | None:
@@ -50,8 +51,9 @@ class Marks:
         Raises:
             BadIndex: an index says what cannot be.
         """
-        for index, marks in zip(self._indexes, self._marks, strict=True):
-            position = index.position(digest)
+        wanted = bytes.fromhex(digest[3:])
+        for index, marks in self._both:
+            position = index.position_of(wanted)
             if position is None:
                 continue
             place = index.place(position)

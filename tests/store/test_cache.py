@@ -181,6 +181,23 @@ def test_a_kill_while_storing_leaves_no_object_by_half(cache: Cache, tmp_path: P
             assert digest_of(file.read_bytes())[3:] == folder.name + file.name
 
 
+def test_what_is_lacking_is_what_no_pack_and_no_file_has_also_of_what_was_stored_just_now(tmp_path: Path) -> None:
+    cache, other = Cache(str(tmp_path)), Cache(str(tmp_path))
+    packed = [b"packed %d" % number for number in range(100)]
+    alone, gone = other.add_bytes(b"alone").digest, digest_of(b"never seen")
+    everything = [*map(digest_of, packed), alone, gone]
+    assert cache.lacking(everything) == {*map(digest_of, packed), gone}
+    with other.batch() as batch:
+        for data in packed:
+            batch.add_bytes(data)
+    assert len(os.listdir(tmp_path / "packs")) == 1
+    assert cache.lacking(everything) == {gone}
+    assert cache.lacking([]) == set()
+    for path in (tmp_path / "packs").iterdir():
+        path.unlink()
+    assert Cache(str(tmp_path)).lacking(everything) == {*map(digest_of, packed), gone}
+
+
 def test_what_comes_from_elsewhere_is_not_seen_before_it_is_verified(cache: Cache, tmp_path: Path) -> None:
     def fill(descriptor: int) -> None:
         os.write(descriptor, b"hellO")
