@@ -187,14 +187,16 @@ class PackIndex:
 
     def position_of(self, wanted: bytes) -> int | None:
         """As `position`, by the 32 bytes of the digest."""
-        first, end = self._ends(int.from_bytes(wanted[:4], "big") >> self._shift)
+        bucket, table = int.from_bytes(wanted[:4], "big") >> self._shift, self._held_fan_out
+        first, end = _ENDS.unpack_from(table, 4 * bucket) if table else self._ends(bucket)
         if not first <= end <= self.count:
             raise BadIndex("the index's fan-out table is not in order")
         while end - first > _LOOKED_THROUGH:
             middle = (first + end) // 2
             at = self._digests + middle * DIGEST_BYTES
             first, end = (middle, end) if self._data[at : at + DIGEST_BYTES] <= wanted else (first, middle)
-        digests = self._data[self._digests + first * DIGEST_BYTES : self._digests + end * DIGEST_BYTES]
+        start = self._digests + first * DIGEST_BYTES
+        digests = self._data[start : start + (end - first) * DIGEST_BYTES]
         at = digests.find(wanted)
         while at > 0 and at % DIGEST_BYTES:
             at = digests.find(wanted, at + 1)  # those were the same bytes across two digests

@@ -40,9 +40,9 @@ class IndexFile:
             BadIndex: the file has become shorter.
             OSError: it cannot be read.
         """
-        start, end = part.start or 0, min(part.stop, self._length)
+        start, end = part.start or 0, part.stop
         data = os.pread(self._descriptor, end - start, start)
-        while len(data) < end - start:
+        while len(data) < end - start and start + len(data) < self._length:
             more = os.pread(self._descriptor, end - start - len(data), start + len(data))
             if not more:
                 raise BadIndex("the index is cut off")
