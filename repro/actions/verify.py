@@ -120,8 +120,8 @@ class _Checker:
     def far(self) -> Iterator[Finding]:
         """Read those files that are to be read on the remote, many at a time; yield what is wrong with them."""
         wanted, self._far = self._far, {}
-        objects = self._objects()
-        if objects is None or not wanted:
+        objects = self._objects() if wanted else None  # where all is here, no remote is asked
+        if objects is None:
             return
 
         def compared(digest: Digest, data: bytes) -> None:
