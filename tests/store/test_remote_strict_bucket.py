@@ -163,7 +163,7 @@ def test_the_question_for_crc32_is_asked_again_where_the_server_is_busy(
 def test_more_files_than_one_answer_lists_are_all_listed(remote: Remote) -> None:
     names = [f"runs/{number:04}.yaml" for number in range(1050)]
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda name: remote._storage.put_bytes(name, b"x"), names))
+        list(pool.map(lambda name: retries.with_retries(lambda: remote._storage.put_bytes(name, b"x")), names))
     entries = remote.entries("runs")
     assert [entry.name for entry in entries] == names
     assert {entry.size for entry in entries} == {1}
