@@ -166,6 +166,29 @@ def test_digests_that_are_alike_are_told_apart() -> None:
     )
     assert not index.has(_named(bytes([2, 1]) * 16))
     assert index.has(_named(period))
+    assert index.without(bytes([2, 1]) * 16 + period, lambda pack: True) == bytes([2, 1]) * 16
+
+
+def test_of_many_digests_that_begin_alike_few_are_read() -> None:
+    class Watched:
+        most = 0
+
+        def __len__(self) -> int:
+            return len(data)
+
+        def __getitem__(self, part: slice) -> bytes:
+            self.most = max(self.most, len(data[part]))
+            return data[part]
+
+    digests = [bytes(4) + number.to_bytes(28, "big") for number in range(3000)]
+    place = Place(PACKS[0], 16, 8, 8, RecordKind.RAW)
+    data = encode_index(PACKS, [_row(digest, place) for digest in digests])
+    watched = Watched()
+    index = PackIndex(watched)
+    assert index.has(_named(digests[0]))
+    watched.most = 0
+    assert all(index.position(_named(digest)) == at for at, digest in enumerate(digests))
+    assert watched.most < 10_000
 
 
 @given(st.integers(0, 5), places)

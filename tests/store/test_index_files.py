@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from repro.actions.fsck.packs import walk_packs
 from repro.model.digest import Digest, digest_of
 from repro.model.pack import RecordKind
 from repro.model.pack_index import BadIndex, PackFile, PackIndex
 from repro.model.pack_index_writing import encode_entries
 from repro.model.pack_places import place_bytes
+from repro.model.progress import SILENT
+from repro.model.store_check import SoundObjects
+from repro.store.cache import Cache
 from repro.store.open_remote import open_remote
 from repro.store.packs import index_files
+from repro.store.packs.files import PacksHere
 from repro.store.packs.index_files import IndexFiles
 from repro.store.packs.indexes import PackIndexes
 from repro.store.remote_objects import RemoteObjects
@@ -164,6 +171,22 @@ def test_ten_times_the_objects_take_no_more_memory_to_look_some_up(tmp_path: Pat
         taken.append(int(done.stdout))
     few, many = taken
     assert many < few + 4096, f"{many} kB beside {few} kB"
+
+
+def test_a_check_of_a_store_holds_a_byte_or_two_for_each_object_that_an_index_names(tmp_path: Path) -> None:
+    cache = Cache(str(tmp_path / "cache"))
+    with cache.batch() as batch:
+        for number in range(8000):
+            batch.add_bytes(b"%d" % number)
+    walk_packs(PacksHere(cache.root), SoundObjects(), 1, SILENT, quick=True)  # imports what it needs
+    tracemalloc.start()
+    sound = SoundObjects()
+    walk_packs(PacksHere(cache.root), sound, 1, SILENT, quick=True)
+    gc.collect()
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(sound) == 8000
+    assert held < 8000 * 2 + 60_000
 
 
 def test_a_long_index_is_not_mapped_neither_the_stores_nor_what_is_kept_of_a_remotes(tmp_path: Path) -> None:
