@@ -27,7 +27,8 @@ def test_what_libraries_read_and_make_is_recorded_and_made_again_elsewhere(tmp_p
     for found in outcomes:
         assert found["manifest"]["observations"]["watched"] == "strace"
         assert found["manifest"]["facts"]["recipe"].get("outside", []) == []
-        assert (found["answer"]["verdict"], found["answer"]["sandbox"]["kind"]) == ("identical", "bwrap"), found["said"]
+        assert found["answer"].get("verdict") == "identical", (found["answer"], found["said"])
+        assert found["answer"]["sandbox"]["kind"] == "bwrap"
     read, made = _seen(outcomes)
     assert read == {library: {name} for library, (name, _) in LIBRARIES.items()}
     assert made == {library: dict.fromkeys(names, "identical") for library, (_, names) in LIBRARIES.items()}
