@@ -99,7 +99,8 @@ def show_synced(verb: str, synced: Synced, done: Sequence[CheckedOut] | None = N
         return
     runs, objects = len(synced.runs), synced.objects
     if not runs and not objects:
-        say(f"{verb}: everything is there already ({synced.remote})")
+        # What came from nowhere was looked for here alone: then the remote's name would say that it was asked.
+        say(f"{verb}: everything is {f'there already ({synced.remote})' if verb == 'pushed' else 'here already'}")
     else:
         counted = f"{runs} run{'s' * (runs != 1)}, " if done is None else ""
         text = f"{verb} {counted}{objects} object{'s' * (objects != 1)}, {amount(synced.bytes)}"

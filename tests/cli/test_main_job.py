@@ -111,6 +111,9 @@ def test_pull_and_checkout_bring_tracked_data_into_a_fresh_clone(project: Person
     assert "--force" in refused.stderr
     clone.repro("checkout", "--force")
     assert (clone.cwd / "data" / "numbers.csv").read_text() == "1\n2\n3\n"
+    (tmp_path / "remote").rename(tmp_path / "moved")
+    for command, verb in (("pull", "pulled"), ("fetch", "fetched")):
+        assert f"repro: {verb}: everything is here already\n" in clone.repro(command).stderr, "no remote was asked"
 
 
 def test_outputs_of_a_run_come_back_by_checkout(project: Person) -> None:
