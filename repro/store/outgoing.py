@@ -30,8 +30,8 @@ _RECORDS_AT_ONCE = 16_384
 _SECONDS_AT_MOST = 60.0
 """What an index names at the most, and how old its oldest pack becomes: what is killed finds its work again."""
 
-_INDEXES_AHEAD = 4
-"""How many indexes may wait to be written: with fewer, not as many packs would be on their way as may be."""
+_INDEXES_AHEAD = 2
+"""How many indexes may wait to be written: with one, not as many packs would be on their way as may be."""
 
 
 class Outgoing:
