@@ -34,7 +34,6 @@ _AT_ONCE = 4
 _SECONDS_AT_MOST = 10.0
 """How many packs are named together, and how long the first of them waits: what is killed finds its work again."""
 
-
 _MOST_ALONG = 100_000
 """Objects that are remembered to have come along: some 15 MB."""
 

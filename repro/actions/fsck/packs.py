@@ -79,14 +79,7 @@ def walk_packs(
         RemoteError: the remote cannot be reached.
     """
     listed = files.packs()  # before the indexes, which are written after them: what comes now is not yet in one
-    indexes = files.indexes(progress)
-    for name, problem in (known_bad or {}).items():
-        if indexes.good.pop(name, None) is not None:
-            indexes.bad[name] = problem
-    if indexes.good:
-        # Where an entry says what cannot be, or there is no room anywhere, what is sound takes more memory.
-        with contextlib.suppress(BadIndex, OSError):
-            sound.know(one_index(list(indexes.good.values()), files.tmp))
+    indexes = _read_indexes(files, sound, progress, known_bad or {})
     walk = PacksWalk(indexes, check=IndexCheck(indexes.good))
     for kind, faults in (("corrupt-index", indexes.bad), ("unreadable-index", indexes.unreadable)):
         walk.findings += [Finding(kind, problem, f"indexes/{name}") for name, problem in faults.items()]
@@ -106,6 +99,19 @@ def walk_packs(
                 _note(walk, result, sound, known_bad is not None)
     _hold_indexes(walk, there, sound, {digest for digest in walk.check.lengths if pack_name(digest) in condemned})
     return walk
+
+
+def _read_indexes(files: PackFiles, sound: SoundObjects, progress: Progress, known_bad: Mapping[str, str]) -> Indexes:
+    """Read all indexes of a place, and let `sound` know what they name; those that are known to be bad are none."""
+    indexes = files.indexes(progress)
+    for name, problem in known_bad.items():
+        if indexes.good.pop(name, None) is not None:
+            indexes.bad[name] = problem
+    if indexes.good:
+        # Where an entry says what cannot be, or there is no room anywhere, what is sound takes more memory.
+        with contextlib.suppress(BadIndex, OSError):
+            sound.know(one_index(list(indexes.good.values()), files.tmp))
+    return indexes
 
 
 def _look(

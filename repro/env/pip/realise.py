@@ -7,7 +7,7 @@ packages is shared by all who need the same lock on the same interpreter, and ne
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from repro.env.environment_cache import cached_environment, environment_key, interpreter_place, make_environment
 from repro.env.pip.bare_venv import make_venv
@@ -83,10 +83,7 @@ def realise(
     if environment.project and checkout_root is not None:
         if project_env_dir is None:
             raise ValueError("an environment with project installs needs project_env_dir")
-        flags = archive.flags() if archive else ()
-        _install_project(
-            environment, prefix, project_env_dir, checkout_root, environ, flags, index_arguments(environ, offline)
-        )
+        _install_project(environment, prefix, project_env_dir, checkout_root, environ, archive, offline)
         prefix = project_env_dir
     return PrefixEnvironment(prefix, os.path.join(prefix, "bin"), {"VIRTUAL_ENV": prefix}, _REMOVED)
 
@@ -97,12 +94,13 @@ def _install_project(
     target: str,
     checkout_root: str,
     environ: Mapping[str, str],
-    flags: Sequence[str],
-    index: Sequence[str],
+    archive: WheelArchive | None,
+    offline: bool,
 ) -> None:
     """Copy an environment, and install the project's own packages into the copy."""
     from repro.env.pip.project_installs import copy_environment, install_project
 
+    flags, index = archive.flags() if archive else (), index_arguments(environ, offline)
     copy_environment(prefix, target)
     install_project(environment.project, target, checkout_root, environ, archive=flags, index=index)
 
