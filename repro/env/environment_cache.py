@@ -50,11 +50,18 @@ def interpreter_place(interpreter: str) -> str:
     keeps the answer by the path (and the time stamp of the file that the path leads to). The path of a venv that is
     made for the same file is therefore the same.
     """
-    real = os.path.realpath(interpreter)
+    return hex_of(digest_of("\0".join(file_state(interpreter)).encode("utf-8", "surrogateescape")))[:16]
+
+
+def file_state(path: str) -> list[str]:
+    """Return what tells a file from another, and from itself after a change: where it really is, size and times.
+
+    Raises:
+        OSError: there is none.
+    """
+    real = os.path.realpath(path)
     stat = os.stat(real)
-    return hex_of(
-        digest_of(f"{real}\0{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}".encode(errors="surrogateescape"))
-    )[:16]
+    return [real, f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}"]
 
 
 def cached_environment(envs_dir: str, key: str) -> str | None:

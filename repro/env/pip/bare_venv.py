@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from repro.env.environment_cache import MARK, cached_environment, make_environment
+from repro.env.environment_cache import MARK, cached_environment, file_state, make_environment
 from repro.model.digest import digest_of, hex_of
 
 _FORMAT = 1
@@ -28,16 +28,10 @@ def make_venv(prefix: str, interpreter: str, uv: str, venvs_dir: str, make: Call
         OSError: it cannot be written.
         whatever `make` raises.
     """
-    parts = [f"{_FORMAT}", interpreter, *_state(interpreter), *_state(uv)]
+    parts = [f"{_FORMAT}", interpreter, *file_state(interpreter), *file_state(uv)]
     key = hex_of(digest_of("\0".join(parts).encode("utf-8", "surrogateescape")))[:32]
     kept = cached_environment(venvs_dir, key) or make_environment(venvs_dir, key, make)
     _copy(kept, prefix)
-
-
-def _state(path: str) -> list[str]:
-    real = os.path.realpath(path)
-    stat = os.stat(real)
-    return [real, f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}"]
 
 
 def _copy(source: str, target: str) -> None:
