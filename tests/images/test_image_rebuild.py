@@ -14,9 +14,9 @@ import pytest
 
 from repro.env.image.archive import WrongImage, load_image, store_image
 from repro.env.image.build import build, plan_build
-from repro.env.image.engine import Engine, connect
+from repro.env.image.engine import Engine, connect, engine_at
 from repro.env.image.lock import OtherImage, pull_exactly
-from repro.env.image.pull import local_image
+from repro.env.image.pull import NoSuchImage, local_image, pull
 from repro.model.environments.archive import ArchivedFile
 from repro.model.environments.environment import ImageEnvironment
 from repro.store.cache import Cache
@@ -81,6 +81,26 @@ def test_a_run_is_rebuilt_from_a_registry_by_digest_and_unbuildable_where_that_h
     error = there.repro_json("rebuild", "--from", str(tmp_path / "store"), "@last", expect=5)["error"]
     assert error["id"] == "registry"
     assert name in error["message"]
+
+
+def test_a_registry_has_forgotten_an_image_also_where_the_engine_has_its_manifest_for_a_moment(
+    engine: TestEngine, client: docker.DockerClient, tmp_path: Path
+) -> None:
+    data = tmp_path / "registry" / "data" / "docker"
+    with engine_at(engine.address, {}) as asked, registry(tmp_path / "registry") as address:
+        image = built_image(asked, tmp_path)
+        client.images.get(f"sha256:{image}").tag(f"{address}/once", "1")
+        client.images.push(f"{address}/once", tag="1")
+        name = client.images.get(f"sha256:{image}").attrs["RepoDigests"][0]
+        forget_image(client, image)
+        shutil.copytree(data, tmp_path / "kept")
+        for _ in range(4):  # in about every other round the engine still has the manifest, and asks for the rest alone
+            pull(asked, name)
+            forget_image(client, image)
+            shutil.rmtree(data)
+            with pytest.raises(NoSuchImage):
+                pull(asked, name)
+            shutil.copytree(tmp_path / "kept", data)
 
 
 def test_a_rebuild_has_no_network_and_read_only_inputs(locked: Person, registry_at: str) -> None:

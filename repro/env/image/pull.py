@@ -9,6 +9,7 @@ from repro.env.unobtainable import Unobtainable
 from repro.errors import CannotProceed, RemoteError
 
 _ABSENCE = ("manifest unknown", "does not exist", "name unknown")
+_PART_ABSENT = "unknown blob"
 
 
 class NoSuchImage(Unobtainable, CannotProceed):
@@ -68,6 +69,8 @@ def pull(engine: Engine, name: str) -> dict[str, Any]:
         words = error.message.rpartition(": ")[2]
         if "not found" in words or any(sign in error.message for sign in _ABSENCE) or _of_podman_alone(engine, name):
             raise _absent(name, words) from error
+        if _PART_ABSENT in error.message and _forgotten(engine, name):
+            raise _absent(name, "the registry has no manifest of it any more") from error
         raise RegistryUnreachable(
             f"the image {name} could not be pulled: {error.message.split(': ', 1)[-1]}",
             error.hint or "is the registry reachable, and are you logged in (docker login)?",
@@ -76,6 +79,26 @@ def pull(engine: Engine, name: str) -> dict[str, Any]:
     if found is None:
         raise _absent(name, "the engine does not have it after the pull")
     return found
+
+
+def _forgotten(engine: Engine, name: str) -> bool:
+    """Whether the registry itself says that it has no such image.
+
+    Docker keeps the manifest of a removed image for a moment, and a pull in that moment asks for the parts alone.
+    Source: tried with Docker 20.10: a pull just after a removal got `unknown blob` every other time.
+    """
+    import docker.errors
+
+    try:
+        with engine_errors(f"ask the registry for {name}"):
+            try:
+                api: Any = engine.client.api
+                api.inspect_distribution(name)
+            except docker.errors.NotFound as error:
+                return any(sign in str(error.explanation) for sign in _ABSENCE)
+    except EngineRefused:
+        return False  # the registry could not be asked: nobody knows
+    return False
 
 
 def _of_podman_alone(engine: Engine, name: str) -> bool:
