@@ -13,10 +13,10 @@ from repro.model.dataclass import dataclass
 from repro.places import Places, find_places
 
 if TYPE_CHECKING:
-    from repro.model.settings import Settings
-    from repro.store.cache import Cache
-    from repro.store.records import Records
-    from repro.store.remote import Remote
+    from repro.model.settings.settings import Settings
+    from repro.store.cache.cache import Cache
+    from repro.store.records.runs import Records
+    from repro.store.remote.remote import Remote
 
 SETTINGS_FILE = "repro.yaml"
 FOLDER = ".repro"
@@ -62,7 +62,7 @@ class Workspace:
         Raises:
             BadSettings: they, or another settings file, have no meaning.
         """
-        from repro.model.settings import merge_settings, parse_settings
+        from repro.model.settings.settings import merge_settings, parse_settings
 
         own = os.path.join(self.base, SETTINGS_FILE)
         merged = _settings_of(self.settings_files[-1:], self.base)
@@ -113,7 +113,7 @@ class Project(Workspace):
 
     def cache(self) -> Cache:
         """Return the objects on this machine, which from now on keep what this project's records need."""
-        from repro.store.known_projects import note_project
+        from repro.store.cache.known_projects import note_project
 
         note_project(self.places.store, self.root)
         return _cache_at(self.places.store)
@@ -139,7 +139,7 @@ class Project(Workspace):
 
     def records(self) -> Records:
         """Return the project's manifests and rebuild records."""
-        from repro.store.records import Records
+        from repro.store.records.runs import Records
 
         return Records(self.folder)
 
@@ -259,7 +259,7 @@ def _check_settings(project: Project) -> None:
 
 @functools.cache
 def _settings_of(files: tuple[str, ...], base: str) -> Settings:
-    from repro.model.settings import Settings, merge_settings, parse_settings
+    from repro.model.settings.settings import Settings, merge_settings, parse_settings
 
     merged = Settings()
     for path in reversed(files):
@@ -282,6 +282,6 @@ def _read(path: str) -> bytes | None:
 @functools.cache
 def _cache_at(root: str) -> Cache:
     """One object per store: it remembers what must be flushed before a record is published."""
-    from repro.store.cache import Cache
+    from repro.store.cache.cache import Cache
 
     return Cache(root, "repro.packing_process")

@@ -6,12 +6,12 @@ import os
 from collections.abc import Mapping
 
 from repro.errors import UsageError
-from repro.model.remote_encryption import Encrypted, KeyKind, KeySource, encryption_at, is_configured
 from repro.model.remote_key import RemoteKey
-from repro.model.settings import Settings
+from repro.model.settings.remote_encryption import Encrypted, KeyKind, KeySource, encryption_at, is_configured
+from repro.model.settings.settings import Settings
 from repro.store.open_remote import Encryption, open_remote, shown_url
-from repro.store.remote import Remote
-from repro.store.remote_marker import EncryptedRemote
+from repro.store.remote.marker import EncryptedRemote
+from repro.store.remote.remote import Remote
 
 KEY_FILE_VARIABLE = "REPRO_KEY_FILE"
 """A key file, for an encrypted remote of which the settings do not say where its key is, and for other URLs."""

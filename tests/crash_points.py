@@ -15,16 +15,16 @@ from typing import Any, TypeVar
 
 import pytest
 
-from repro.model.content import Content, ObjectRef
-from repro.model.manifest import parse_manifest
-from repro.model.pieces import pieces_of
-from repro.model.pointer import parse_pointer
-from repro.model.run_state import State
-from repro.store.cache import Cache
-from repro.store.missing import missing_here
+from repro.model.data.content import Content, ObjectRef
+from repro.model.data.pointer import parse_pointer
+from repro.model.runs.manifest import parse_manifest
+from repro.model.runs.pieces import pieces_of
+from repro.model.runs.run_state import State
+from repro.store.cache.cache import Cache
+from repro.store.cache.missing import missing_here
 from repro.store.open_remote import open_remote
-from repro.store.remote import Remote
-from repro.store.transfer import fetch_objects
+from repro.store.remote.remote import Remote
+from repro.store.transfer.transfer import fetch_objects
 from tests.command_line import REPRO, Person
 
 SEEDS = int(os.environ.get("REPRO_SEEDS", "1"))

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from repro.model.digest import Digest, digest_of
-from repro.model.pack import HEAD_BYTES, PACK_HEADER, RecordKind
-from repro.model.pack_index import PackFile, PackIndex
-from repro.model.pack_index_writing import encode_index
-from repro.model.pack_places import place_bytes
+from repro.model.packs.pack import HEAD_BYTES, PACK_HEADER, RecordKind
+from repro.model.packs.pack_index import PackFile, PackIndex
+from repro.model.packs.pack_index_writing import encode_index
+from repro.model.packs.pack_places import place_bytes
 from repro.store.open_remote import open_remote
 from repro.store.packs.records import Packed, pack_object
-from repro.store.remote import Remote
-from repro.store.remote_names import index_name, pack_name
-from repro.store.remote_objects import RemoteObjects
+from repro.store.remote.names import index_name, pack_name
+from repro.store.remote.objects import RemoteObjects
+from repro.store.remote.remote import Remote
 
 Spot = tuple[int, int, int, RecordKind]
 

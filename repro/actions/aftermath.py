@@ -14,17 +14,17 @@ from repro.data.capture import capture
 from repro.data.memo import opened_memo
 from repro.data.scan import DataNotFound
 from repro.execution.touched import touched_files
-from repro.model.content import Item
+from repro.model.data.content import Item
 from repro.model.dataclass import dataclass
 from repro.model.finding import Finding
-from repro.model.manifest import Manifest
 from repro.model.names import RelPath, is_within
-from repro.model.outputs import classify_touched
-from repro.model.outside import OutsideItem
+from repro.model.runs.manifest import Manifest
+from repro.model.runs.outputs import classify_touched
+from repro.model.runs.outside import OutsideItem
 from repro.model.watching.noise import NOISE_FOLDERS
 from repro.model.watching.watch_record import Means, ReadPart, Watch
 from repro.project import Project
-from repro.store.digest_only import DigestOnly
+from repro.store.files.digest_only import DigestOnly
 
 
 @dataclass(frozen=True, slots=True)

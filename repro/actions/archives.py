@@ -8,14 +8,14 @@ from repro.errors import IntegrityError
 from repro.model.environments.archive import ArchivedFile
 from repro.model.environments.environment import Environment
 from repro.model.environments.environment_record import environment_id
-from repro.model.manifest import Manifest
-from repro.model.pieces import Part, Piece
-from repro.model.strict_yaml import MAX_BYTES
-from repro.store.archive_records import FOLDER, ArchiveRecords, checked_archive, is_archive_name
-from repro.store.records import Records
+from repro.model.runs.manifest import Manifest
+from repro.model.runs.pieces import Part, Piece
+from repro.model.yaml.strict import MAX_BYTES
+from repro.store.records.archives import FOLDER, ArchiveRecords, checked_archive, is_archive_name
+from repro.store.records.runs import Records
 
 if TYPE_CHECKING:
-    from repro.store.remote import Remote
+    from repro.store.remote.remote import Remote
 
 
 class StrangeArchive(IntegrityError):

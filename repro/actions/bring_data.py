@@ -10,15 +10,15 @@ from repro.code.committed_pointers import files_at
 from repro.data.pointer import Tracked
 from repro.data.scan import DataNotFound
 from repro.errors import ReproError
-from repro.model.content import Content, Item
-from repro.model.data_state import CheckedOut
+from repro.model.data.content import Content, Item
+from repro.model.data.data_state import CheckedOut
+from repro.model.data.pointer import parse_pointer
 from repro.model.dataclass import dataclass
 from repro.model.names import RelPath
-from repro.model.pointer import parse_pointer
 from repro.model.progress import SILENT, Progress
 from repro.project import Project
-from repro.store.cache import MissingObject
-from repro.store.digest_only import DigestOnly
+from repro.store.cache.cache import MissingObject
+from repro.store.files.digest_only import DigestOnly
 
 
 @dataclass(frozen=True, slots=True)

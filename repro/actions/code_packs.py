@@ -7,13 +7,13 @@ import tempfile
 
 from repro.code.code_pack import write_pack
 from repro.code.snapshot import CodeSnapshot
-from repro.model.content import ObjectRef
+from repro.model.data.content import ObjectRef
 from repro.model.digest import BadDigest, parse_digest
-from repro.model.manifest import Code, SubmoduleCode
 from repro.model.names import check_path
+from repro.model.runs.manifest import Code, SubmoduleCode
 from repro.project import Project
-from repro.store.cache import Cache
-from repro.store.whole_file import replace_text
+from repro.store.cache.cache import Cache
+from repro.store.files.whole_file import replace_text
 
 
 def pack_code(project: Project, snapshot: CodeSnapshot, cache: Cache) -> Code:

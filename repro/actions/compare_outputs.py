@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Mapping
 
 from repro.data.capture import capture
 from repro.data.scan import DataNotFound
-from repro.model.compare import ComparedOutput, FormatReader, compare_content, pair_entries
-from repro.model.content import Content, Kind, ObjectRef
+from repro.model.data.content import Content, Kind, ObjectRef
+from repro.model.data.tree import Entry, decode_tree
 from repro.model.digest import Digest
-from repro.model.manifest import Manifest
 from repro.model.names import RelPath
-from repro.model.tree import Entry, decode_tree
-from repro.store.cache import Cache
-from repro.store.digest_only import DigestOnly
+from repro.model.runs.compare import ComparedOutput, FormatReader, compare_content, pair_entries
+from repro.model.runs.manifest import Manifest
+from repro.store.cache.cache import Cache
+from repro.store.files.digest_only import DigestOnly
 
 # Readers of file formats, asked where bytes differ: none yet, so a comparison is by bytes.
 READERS: tuple[FormatReader, ...] = ()

@@ -10,13 +10,13 @@ from repro.errors import CannotProceed
 from repro.execution.machine import describe_machine
 from repro.execution.pinning import PINNING_SITE
 from repro.execution.process import CommandNotExecutable, CommandNotFound, Execution, Outcome, Start, execute
+from repro.model.data.links import Way
 from repro.model.dataclass import dataclass
-from repro.model.determinism import rebuild_environment
 from repro.model.environments.container import BindMount, ContainerEnd, ContainerSpec, ContainerUser
 from repro.model.finding import Finding
-from repro.model.links import Way
-from repro.model.parameters import parameter_variables
-from repro.model.recipe import Recipe
+from repro.model.runs.determinism import rebuild_environment
+from repro.model.runs.parameters import parameter_variables
+from repro.model.runs.recipe import Recipe
 from repro.project import Project
 
 FROM_SHELL = ("TERM", "COLORTERM", "NO_COLOR", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")

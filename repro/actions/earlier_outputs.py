@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from repro.code.object_reader import blob_at
 from repro.errors import IntegrityError
-from repro.model.content import Content, Kind
+from repro.model.data.content import Content, Kind
 from repro.model.digest import Digest, digest_of
-from repro.model.manifest import Output
 from repro.model.names import is_within
 from repro.model.record import NewerFormat
 from repro.model.run_id import RunId
+from repro.model.runs.manifest import Output
 from repro.project import Project
-from repro.store.records import Records
+from repro.store.records.runs import Records
 
 # How many earlier runs are asked, the newest first. Each costs the reading of a manifest, at the end of a run that
 # wrote over a file that was there before.

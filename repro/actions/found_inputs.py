@@ -13,20 +13,20 @@ from repro.data.memo import new_memo, opened_memo
 from repro.errors import ReproError
 from repro.execution.birth_time import born_ns
 from repro.execution.links_on_path import links_on_path
-from repro.model.content import Content, Item
+from repro.model.data.content import Content, Item
+from repro.model.data.tree_objects import KnowingSink
 from repro.model.dataclass import dataclass, field
 from repro.model.finding import Finding
 from repro.model.names import UnsafePath, check_path, is_within, name_to_text
-from repro.model.outside import OutsideItem, outside_path
+from repro.model.runs.outside import OutsideItem, outside_path
 from repro.model.secret_names import looks_secret
-from repro.model.tree_objects import KnowingSink
 from repro.model.watching.judged_trace import OWN_FOLDERS, Judged, Known, gather, inside, owner
 from repro.model.watching.noise import is_noise
 from repro.model.watching.trace import Trace
 from repro.model.watching.watch_rules import Role, role_of
 from repro.model.watching.watch_settings import CAPTURE_OUTSIDE
 from repro.project import Project
-from repro.store.digest_only import DigestOnly
+from repro.store.files.digest_only import DigestOnly
 
 _REMEMBER = 1024 * 1024  # bytes: of a file from this size on it is remembered what it was when it was last read
 _LISTING = 10_000  # names: a directory that holds more is not stored for having been listed

@@ -17,21 +17,21 @@ from repro.code.kept_commits import keep_commit
 from repro.code.snapshot import CodeSnapshot, snapshot_work_tree
 from repro.errors import CannotProceed, UsageError
 from repro.execution.machine import current_umask, describe_machine, describe_place, time_zone
-from repro.model.content import Item
+from repro.model.data.content import Item
 from repro.model.dataclass import dataclass, field
-from repro.model.determinism import recorded_variables
 from repro.model.environments.edited_file import EditedFile
 from repro.model.environments.environment import Environment, ImageEnvironment
 from repro.model.finding import Finding
-from repro.model.manifest import Code, Manifest
 from repro.model.names import RelPath, UnsafePath, check_path, is_within, name_to_text
-from repro.model.recipe import Recipe, check_directory, recipe_id
 from repro.model.run_id import check_run_name, make_run_id
-from repro.model.run_state import State
+from repro.model.runs.determinism import recorded_variables
+from repro.model.runs.manifest import Code, Manifest
+from repro.model.runs.recipe import Recipe, check_directory, recipe_id
+from repro.model.runs.run_state import State
 from repro.model.values import BadValues, parse_assignments, read_values
 from repro.model.watching.observations import Observations
 from repro.project import Project
-from repro.store.records import RunIdTaken
+from repro.store.records.runs import RunIdTaken
 
 
 class UnsafeWorkingDirectory(CannotProceed):

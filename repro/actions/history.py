@@ -5,10 +5,10 @@ from __future__ import annotations
 from repro.errors import IntegrityError
 from repro.model.dataclass import dataclass
 from repro.model.finding import Finding
-from repro.model.manifest import Manifest
-from repro.model.rebuild_record import RebuildRecord
 from repro.model.record import NewerFormat
-from repro.model.run_diff import Difference, diff_runs
+from repro.model.runs.manifest import Manifest
+from repro.model.runs.rebuild_record import RebuildRecord
+from repro.model.runs.run_diff import Difference, diff_runs
 from repro.project import Project
 
 

@@ -13,8 +13,8 @@ from repro.code.hook_files import edit_config, install_hook, read_file, replace_
 from repro.code.hooks_folder import HooksFolder, find_hooks_folder
 from repro.code.shipped_hooks import shipped
 from repro.errors import CannotProceed
-from repro.model import config_section as section
-from repro.model.hook_state import (
+from repro.model.git import config_section as section
+from repro.model.git.hook_state import (
     BEFORE,
     FINDER,
     HOOKS,

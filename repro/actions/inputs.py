@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 from repro.actions.tracked import capture_remembered, tracked_data
 from repro.data.pointer import Tracked
 from repro.errors import CannotProceed, UsageError
-from repro.model.content import Item
+from repro.model.data.content import Item
+from repro.model.data.tree_objects import KnowingSink
 from repro.model.dataclass import dataclass
 from repro.model.finding import Finding
 from repro.model.names import RelPath, is_within, name_to_text
-from repro.model.tree_objects import KnowingSink
 from repro.project import Project
 
 

@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from repro.actions.sync import remote_of
 from repro.code.hook_files import replace_file
 from repro.errors import IntegrityError, RemoteError, ReproError
-from repro.model.content import Kind
-from repro.model.merge_pointers import PointerConflict, conflict, merge_pointers
-from repro.model.merge_trees import TreeMerge
+from repro.model.data.content import Kind
+from repro.model.data.merge_pointers import PointerConflict, conflict, merge_pointers
+from repro.model.data.merge_trees import TreeMerge
+from repro.model.data.pointer import Pointer, parse_pointer, render_pointer
 from repro.model.names import name_to_text
-from repro.model.pointer import Pointer, parse_pointer, render_pointer
 from repro.model.progress import SILENT, Progress
 from repro.project import NoRemote, Project
-from repro.store.cache import MissingObject
+from repro.store.cache.cache import MissingObject
 from repro.store.storages.errors import MissingOnRemote
-from repro.store.transfer import fetch_objects
+from repro.store.transfer.transfer import fetch_objects
 
 
 def merge_pointer(project: Project, base: str, ours: str, theirs: str, path: str, progress: Progress = SILENT) -> None:

@@ -8,15 +8,15 @@ from repro.actions.run_source import RunSource, bring
 from repro.data.checkout import place
 from repro.data.hollow import remove_hollow
 from repro.errors import CannotProceed, IntegrityError
-from repro.model.content import Content, ObjectRef
+from repro.model.data.content import Content, ObjectRef
 from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest
-from repro.model.manifest import Manifest
 from repro.model.names import RelPath, name_to_text
-from repro.model.partly_read import files_of_part, parts_of
 from repro.model.progress import SILENT, Progress
+from repro.model.runs.manifest import Manifest
+from repro.model.runs.partly_read import files_of_part, parts_of
 from repro.model.watching.watch_record import ReadPart, decode_names
-from repro.store.missing import missing_here
+from repro.store.cache.missing import missing_here
 
 
 class BadNameList(IntegrityError):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from repro.model.content import Content, Kind
-from repro.model.objects import ObjectSink
-from repro.model.tree import Entry, encode_tree, total_size
+from repro.model.data.content import Content, Kind
+from repro.model.data.objects import ObjectSink
+from repro.model.data.tree import Entry, encode_tree, total_size
 
 
 def store_partial_tree(files: Mapping[bytes, Content], sink: ObjectSink) -> Content:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from repro.execution.machine import describe_machine
 from repro.model.dataclass import replace
-from repro.model.pins import pinned
+from repro.model.runs.pins import pinned
 from repro.project import Project
 
 

@@ -9,21 +9,21 @@ from repro.actions.sync import ManifestMismatch, manifest_name, push_rebuild, re
 from repro.actions.tracked import tracked_data
 from repro.data.pointer import Tracked
 from repro.errors import CannotProceed, IntegrityError
-from repro.model.data_state import Synced
+from repro.model.data.data_state import Synced
+from repro.model.data.pointer import render_pointer
 from repro.model.digest import digest_of
 from repro.model.names import name_to_text
-from repro.model.pointer import render_pointer
 from repro.model.progress import SILENT, Progress
 from repro.model.run_id import RunId
-from repro.model.run_state import State
-from repro.model.strict_yaml import MAX_BYTES
+from repro.model.runs.run_state import State
+from repro.model.yaml.strict import MAX_BYTES
 from repro.project import Project
+from repro.store.cache.reached import Root
 from repro.store.object_faults import MissingObject
-from repro.store.push import Push
-from repro.store.reached import Root
-from repro.store.records import Records
-from repro.store.remote import Remote
-from repro.store.remote_names import pointer_name
+from repro.store.records.runs import Records
+from repro.store.remote.names import pointer_name
+from repro.store.remote.remote import Remote
+from repro.store.transfer.push import Push
 
 _SECONDS = 60.0
 """After which runs whose objects were sent get their manifests, for whoever is killed."""
@@ -112,8 +112,8 @@ class _Sending:
         name = manifest_name(run)
         if self._there.get(name) == len(data) and not self._named:
             return
-        from repro.model.manifest import parse_manifest
-        from repro.model.pieces import pieces_of
+        from repro.model.runs.manifest import parse_manifest
+        from repro.model.runs.pieces import pieces_of
 
         if name in self._there:
             same = self._there[name] == len(data)
@@ -140,7 +140,7 @@ class _Sending:
         """Send the archives of these runs' environments, as far as their records are not there."""
         if not runs:
             return
-        from repro.store.archive_records import FOLDER, ArchiveRecords, checked_archive
+        from repro.store.records.archives import FOLDER, ArchiveRecords, checked_archive
 
         own = ArchiveRecords(self._records.folder)
         if not own.names():

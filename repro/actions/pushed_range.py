@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from repro.code.push_base import PushedCommits, committed_file, pushed_commits
-from repro.model.pushed_refs import PushedRef
+from repro.model.git.pushed_refs import PushedRef
 from repro.project import SETTINGS_FILE, Workspace
 
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from repro.actions.tracked import tracked_data
 from repro.errors import UsageError
 from repro.model.dataclass import dataclass
-from repro.model.remote_encryption import KeyKind, KeySource
 from repro.model.remote_key import RemoteKey
+from repro.model.settings.remote_encryption import KeyKind, KeySource
 from repro.project import LOCAL_SETTINGS_FILE, Project, find_root
 from repro.store.encryption.key_sources import in_keyring, key_path, new_key, put_in_keyring, read_key, write_key_file
 from repro.store.encryption.keys import derive_keys

@@ -7,11 +7,11 @@ import os
 from collections.abc import Callable
 
 from repro.errors import UsageError
-from repro.model.remote_encryption import Encrypted, KeySource
-from repro.model.settings import parse_settings
-from repro.model.settings_edit import add_remote, remove_remote, set_encryption
+from repro.model.settings.remote_encryption import Encrypted, KeySource
+from repro.model.settings.settings import parse_settings
+from repro.model.settings.settings_edit import add_remote, remove_remote, set_encryption
 from repro.project import LOCAL_SETTINGS_FILE, SETTINGS_FILE, Project
-from repro.store.whole_file import replace_text
+from repro.store.files.whole_file import replace_text
 
 
 def add(project: Project, name: str, url: str, *, local: bool, key: KeySource | None = None) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from repro.actions.rebuild.rebuild import RebuildOptions, Rebuilt, rebuild
-from repro.model.compare import is_reproduced
 from repro.model.dataclass import dataclass
-from repro.model.manifest import Manifest
-from repro.model.rebuild_record import RebuildRecord
-from repro.model.variation import Aspect, aspects_of, suspects
+from repro.model.runs.compare import is_reproduced
+from repro.model.runs.manifest import Manifest
+from repro.model.runs.rebuild_record import RebuildRecord
+from repro.model.runs.variation import Aspect, aspects_of, suspects
 from repro.project import Project
 
 

@@ -27,12 +27,12 @@ from repro.execution.watching import (
     has_started,
 )
 from repro.model.dataclass import replace
-from repro.model.determinism import run_environment
 from repro.model.environments.environment import ImageEnvironment
-from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
-from repro.model.parameters import parameter_variables
-from repro.model.pins import is_pinned, with_site
+from repro.model.runs.determinism import run_environment
+from repro.model.runs.manifest import Manifest
+from repro.model.runs.parameters import parameter_variables
+from repro.model.runs.pins import is_pinned, with_site
 from repro.model.watching.watch_record import Means
 from repro.project import Project
 

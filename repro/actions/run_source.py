@@ -9,18 +9,18 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from repro.errors import CannotProceed
-from repro.model.content import Content, ObjectRef
+from repro.model.data.content import Content, ObjectRef
 from repro.model.dataclass import dataclass
-from repro.model.manifest import Manifest, parse_manifest
 from repro.model.progress import SILENT, Progress
+from repro.model.runs.manifest import Manifest, parse_manifest
 from repro.project import Project, Workspace
-from repro.store.cache import Cache
-from repro.store.missing import missing_here
-from repro.store.records import Records
+from repro.store.cache.cache import Cache
+from repro.store.cache.missing import missing_here
+from repro.store.records.runs import Records
 
 if TYPE_CHECKING:  # what reaches a remote is imported where something has to come from one
-    from repro.store.remote import Remote
-    from repro.store.transfer import RemoteObjects
+    from repro.store.remote.remote import Remote
+    from repro.store.transfer.transfer import RemoteObjects
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class RunSource:
             RemoteError, IntegrityError: the remote cannot be asked, or has other bytes.
         """
         from repro.store.storages.errors import MissingOnRemote
-        from repro.store.transfer import Fetch
+        from repro.store.transfer.transfer import Fetch
 
         if self.objects is not None:
             with contextlib.suppress(MissingOnRemote):  # then the directory is compared as a whole
@@ -106,7 +106,7 @@ def open_run(workspace: Workspace, text: str, source: str | None) -> RunSource:
 def _open_from(workspace: Workspace, here: Cache, text: str, source: str) -> RunSource:
     from repro.actions.archives import fetch_archives
     from repro.actions.sync import fetch_rebuilds, keep_fetched, read_remote_manifest, remote_of, select_remote_run
-    from repro.store.transfer import RemoteObjects
+    from repro.store.transfer.transfer import RemoteObjects
 
     remote = remote_of(workspace, source)
     run = select_remote_run(remote, text)
@@ -128,7 +128,7 @@ def bring(source: RunSource, roots: Iterable[Content | ObjectRef], progress: Pro
     wanted = list(roots)
     if not missing_here(source.cache, wanted) or source.objects is None:
         return 0
-    from repro.store.transfer import Fetch
+    from repro.store.transfer.transfer import Fetch
 
     brought = Fetch(source.cache, source.objects, progress=progress).bring(wanted)
     source.cache.flush()
@@ -145,7 +145,7 @@ def records_of(workspace: Workspace) -> Records:
 def _default(workspace: Workspace, here: Cache) -> Far | None:
     if not workspace.settings.remotes:
         return None
-    from repro.store.transfer import RemoteObjects
+    from repro.store.transfer.transfer import RemoteObjects
 
     _, url = workspace.remote_url(None)
     remote = workspace.open_remote(url)

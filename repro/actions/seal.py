@@ -17,10 +17,10 @@ from repro.errors import CannotProceed, ReproError
 from repro.execution.watching import forget_watching, read_watching
 from repro.model.dataclass import dataclass, replace
 from repro.model.finding import Finding
-from repro.model.manifest import Manifest, Output
 from repro.model.names import RelPath, is_within, name_to_text
-from repro.model.recipe import Recipe
-from repro.model.run_state import State
+from repro.model.runs.manifest import Manifest, Output
+from repro.model.runs.recipe import Recipe
+from repro.model.runs.run_state import State
 from repro.model.secret_names import looks_secret
 from repro.model.values import BadValues, read_values
 from repro.model.watching.observations import Observations

@@ -9,8 +9,8 @@ import contextlib
 import os
 from datetime import datetime
 
-from repro.model.manifest import Manifest
 from repro.model.run_id import RunId
+from repro.model.runs.manifest import Manifest
 from repro.project import Project
 
 

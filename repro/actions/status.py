@@ -10,7 +10,7 @@ from repro.data.memo import opened_memo
 from repro.data.pointer import Tracked
 from repro.data.scan import DataNotFound
 from repro.data.unchanged import is_unchanged
-from repro.model.data_state import DataState, OpenRun, ProjectStatus, TrackedState
+from repro.model.data.data_state import DataState, OpenRun, ProjectStatus, TrackedState
 from repro.project import Project
 
 
@@ -30,7 +30,7 @@ def _state(project: Project, entry: Tracked) -> DataState:
         with opened_memo(project.memos, entry.path) as memo:
             found = memo.whole if memo and is_unchanged(project.root, entry.path, memo, project.store_root) else None
         if found is None:
-            from repro.store.digest_only import DigestOnly
+            from repro.store.files.digest_only import DigestOnly
 
             found = capture_remembered(project, entry.path, DigestOnly())[0]
     except DataNotFound:

@@ -10,18 +10,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from repro.errors import IntegrityError
-from repro.model.data_state import CheckedOut, Synced
+from repro.model.data.data_state import CheckedOut, Synced
 from repro.model.progress import SILENT, Progress
 from repro.model.run_id import NoSuchRun, RunId, RunName, is_run_id, parse_run_id, select_run
-from repro.model.run_state import State
-from repro.model.strict_yaml import MAX_BYTES
+from repro.model.runs.run_state import State
+from repro.model.yaml.strict import MAX_BYTES
 from repro.project import Project, Workspace
-from repro.store.records import Records
-from repro.store.remote import Remote
+from repro.store.records.runs import Records
+from repro.store.remote.remote import Remote
 from repro.store.storages.errors import RemoteListsNothing
 
 if TYPE_CHECKING:
-    from repro.model.manifest import Manifest
+    from repro.model.runs.manifest import Manifest
 
 
 class ManifestMismatch(IntegrityError):
@@ -64,8 +64,8 @@ def fetch(
     """
     from repro.actions.archives import archive_pieces, fetch_archives
     from repro.actions.track_data import tracked_items
-    from repro.model.pieces import pieces_of
-    from repro.store.transfer import Fetch, RemoteObjects, Transferred, fetch_objects
+    from repro.model.runs.pieces import pieces_of
+    from repro.store.transfer.transfer import Fetch, RemoteObjects, Transferred, fetch_objects
 
     remote = remote_of(project, source)
     cache, records = project.cache(), project.records()
@@ -102,7 +102,7 @@ def pull(
 ) -> tuple[Synced, list[CheckedOut]]:
     """Fetch the tracked data, all of it or what is named, and check it out."""
     from repro.actions.track_data import checkout, tracked_items
-    from repro.store.transfer import fetch_objects
+    from repro.store.transfer.transfer import fetch_objects
 
     remote = remote_of(project, source)
     items = tracked_items(project, paths)
@@ -161,7 +161,7 @@ def read_remote_manifest(remote: Remote, run: RunId) -> tuple[Manifest, bytes]:
         BadRecord, NewerFormat: it cannot be read.
         ManifestMismatch: it is of another run.
     """
-    from repro.model.manifest import parse_manifest
+    from repro.model.runs.manifest import parse_manifest
 
     data = remote.read(manifest_name(run), MAX_BYTES)
     manifest = parse_manifest(data, f"{remote.shown}/{manifest_name(run)}")
@@ -188,7 +188,7 @@ def keep_fetched(records: Records, run: RunId, data: bytes) -> None:
 
 def fetch_rebuilds(records: Records, remote: Remote, run: RunId) -> None:
     """Bring the run's rebuild records that are not here, if the remote can say which it has."""
-    from repro.model.rebuild_record import parse_rebuild
+    from repro.model.runs.rebuild_record import parse_rebuild
 
     here = set(records.rebuild_names(run))
     try:

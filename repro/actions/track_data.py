@@ -13,19 +13,19 @@ from repro.data.pointer import NotTracked, Tracked, pointer_path_of, read_pointe
 from repro.data.scan import DataNotFound
 from repro.data.standing import would_lose
 from repro.errors import CannotProceed, UsageError
-from repro.model.content import Content, Item, Kind
-from repro.model.data_state import Added, CheckedOut
-from repro.model.links import DEFAULT_WAYS, Linker
+from repro.model.data.content import Content, Item, Kind
+from repro.model.data.data_state import Added, CheckedOut
+from repro.model.data.links import DEFAULT_WAYS, Linker
+from repro.model.data.pointer import Pointer
 from repro.model.names import RelPath, is_within, name_to_text
-from repro.model.pointer import Pointer
 from repro.model.progress import SILENT, Progress
 from repro.model.run_id import RunId
 from repro.project import Project
-from repro.store.adoption import AdoptingCache
-from repro.store.cache import Cache
-from repro.store.digest_only import DigestOnly
-from repro.store.object_links import linker_for
-from repro.store.records_folder import prepare_folder
+from repro.store.cache.adoption import AdoptingCache
+from repro.store.cache.cache import Cache
+from repro.store.cache.object_links import linker_for
+from repro.store.files.digest_only import DigestOnly
+from repro.store.records.folder import prepare_folder
 
 
 class TrackedByGit(CannotProceed):

@@ -9,12 +9,12 @@ from repro.data.memo import new_memo, opened_memo
 from repro.data.pointer import NotTracked, Tracked, read_pointer
 from repro.data.unchanged import is_unchanged
 from repro.errors import UsageError
-from repro.model.content import Content
+from repro.model.data.content import Content
+from repro.model.data.tree_objects import KnowingSink
 from repro.model.names import RelPath, UnsafePath, check_path, is_within, name_to_text
 from repro.model.progress import SILENT, Progress
-from repro.model.tree_objects import KnowingSink
 from repro.project import Project
-from repro.store.records_folder import prepare_folder
+from repro.store.records.folder import prepare_folder
 
 
 def tracked_data(project: Project) -> list[Tracked]:

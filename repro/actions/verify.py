@@ -8,21 +8,21 @@ from repro.actions.archives import archive_pieces
 from repro.actions.environments.build_needs import requirements_of_source
 from repro.actions.run_source import RunSource, open_run
 from repro.errors import IntegrityError
-from repro.model.content import Content, Kind, ObjectRef
+from repro.model.data.content import Content, Kind, ObjectRef
+from repro.model.data.tree import MAX_DEPTH, BadTree, decode_tree
+from repro.model.data.tree_objects import MAX_TREE_BYTES, check_sum
 from repro.model.dataclass import dataclass
 from repro.model.digest import Digest
 from repro.model.environments.outside_world import Outside, outside_of
 from repro.model.finding import Finding
-from repro.model.pieces import Part, Piece, pieces_of
+from repro.model.packs.seen_objects import SeenObjects
 from repro.model.progress import SILENT, Progress
 from repro.model.run_id import RunId
-from repro.model.seen_objects import SeenObjects
-from repro.model.tree import MAX_DEPTH, BadTree, decode_tree
-from repro.model.tree_objects import MAX_TREE_BYTES, check_sum
+from repro.model.runs.pieces import Part, Piece, pieces_of
 from repro.project import Workspace
 from repro.store.object_faults import SizeLie
-from repro.store.remote_objects import JOBS, RemoteObjects
-from repro.store.remote_reading import read_records
+from repro.store.remote.objects import JOBS, RemoteObjects
+from repro.store.remote.reading import read_records
 from repro.store.storages.errors import MissingOnRemote
 
 _AT_ONCE = 50_000

@@ -15,10 +15,10 @@ from repro.code.snapshot import snapshot_work_tree
 from repro.execution.programs import is_privileged
 from repro.execution.touched import touched_files
 from repro.execution.watching import OWN_SITES, Watched
-from repro.model.content import Content, Item, Kind
+from repro.model.data.content import Content, Item, Kind
 from repro.model.environments.environment import ImageEnvironment
-from repro.model.manifest import Manifest
 from repro.model.names import RelPath, is_within
+from repro.model.runs.manifest import Manifest
 from repro.model.watching.judged_trace import Judged, Known, inside, judge, owner
 from repro.model.watching.noise import is_noise
 from repro.model.watching.trace import Trace

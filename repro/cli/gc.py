@@ -26,7 +26,7 @@ def gc(remote: str | None, delete: bool, grace: str, forget_gone: bool, as_json:
       repro gc --remote store --delete
     """
     from repro.actions.gc.gc import gc as collect
-    from repro.model.gc_plan import parse_grace
+    from repro.model.packs.gc_plan import parse_grace
 
     seconds = parse_grace(grace)
     with ProgressLine("gc") as progress:

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from repro.cli.main import environ
 from repro.cli.whereabouts import here, project_or_workspace
 from repro.errors import UsageError
-from repro.model import pushed_refs as refs
-from repro.model.hook_state import HOOKS
+from repro.model.git import pushed_refs as refs
+from repro.model.git.hook_state import HOOKS
 from repro.project import Project
 from repro.report import hooks as report
 from repro.report.progress import ProgressLine

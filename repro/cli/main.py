@@ -97,7 +97,7 @@ class LazyGroup(click.Group):
 
 
 def _did_you_mean(word: str) -> str:
-    from repro.model.strict_yaml import nearest
+    from repro.model.yaml.strict import nearest
 
     best = nearest(word, tuple(COMMANDS))
     return f" Did you mean {best!r}?" if best else ""

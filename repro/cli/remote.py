@@ -24,7 +24,7 @@ from repro.report import terminal
 from repro.report.progress import ProgressLine
 
 if TYPE_CHECKING:
-    from repro.model.remote_encryption import KeySource
+    from repro.model.settings.remote_encryption import KeySource
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -117,7 +117,7 @@ def remote_key(name: str, key_file: str | None, key_command: str | None, keyring
 
 def _named(project: Project, file: str | None, command: str | None, keyring: str | None) -> KeySource | None:
     from repro.actions.remote_keys import key_source
-    from repro.model.remote_encryption import KeyKind
+    from repro.model.settings.remote_encryption import KeyKind
 
     return key_source(project, {KeyKind.FILE: file, KeyKind.COMMAND: command, KeyKind.KEYRING: keyring})
 

@@ -9,14 +9,14 @@ import click
 from repro.cli.options import command_argument, json_option, recipe_options, run_argument
 from repro.cli.outcome import RUN_FAILED
 from repro.cli.whereabouts import here
-from repro.model.run_state import State
+from repro.model.runs.run_state import State
 from repro.model.watching.watch_settings import WISHES
 from repro.report import terminal
 from repro.report.runs import put_sealed, put_snapshot, say_frozen, say_repeated, say_sealed
 
 if TYPE_CHECKING:
     from repro.model.finding import Finding
-    from repro.model.manifest import Manifest
+    from repro.model.runs.manifest import Manifest
     from repro.project import Project
 
 

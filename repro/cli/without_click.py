@@ -53,7 +53,7 @@ def push(runs: Sequence[str], *, as_json: bool, remote: str | None = None, jobs:
     from repro.project import find_project
     from repro.report.data import show_synced
     from repro.report.progress import ProgressLine
-    from repro.store.remote_objects import JOBS
+    from repro.store.remote.objects import JOBS
 
     project = find_project(os.getcwd(), dict(os.environ))
     with ProgressLine("push") as progress:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from repro.code import git_objects as git
 from repro.code.pack_format import BLOB, COMMIT, KIND_NAMES, TREE
 from repro.code.untrusted_pack import BadCodePack, UntrustedPack
+from repro.model.data.tree import MAX_DEPTH, MAX_TARGET
 from repro.model.dataclass import dataclass
 from repro.model.names import MAX_PATH, UnsafePath, check_name, name_to_text
-from repro.model.tree import MAX_DEPTH, MAX_TARGET
 
 MAX_PATHS = 10_000_000
 """A few trees that name each other many times would otherwise unfold to more files than any disk takes."""

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 
 from repro.errors import CannotProceed, LockedError
-from repro.model.hook_state import BEFORE, EDITED, is_edited, is_ours
+from repro.model.git.hook_state import BEFORE, EDITED, is_edited, is_ours
 
 
 class HookInTheWay(CannotProceed):

@@ -17,12 +17,12 @@ from repro.code.pack_format import BLOB, COMMIT, MAX_BLOB, TREE
 from repro.code.repository import is_repository, open_repository
 from repro.code.work_tree import RECORDS, Found, State, Unreadable, is_plain, walk_work_tree
 from repro.errors import CannotProceed
+from repro.model.data.tree import MAX_DEPTH
 from repro.model.dataclass import dataclass, field
 from repro.model.finding import Finding
 from repro.model.names import UnsafePath, check_name, name_to_text
 from repro.model.pattern import pattern
 from repro.model.secret_names import looks_secret
-from repro.model.tree import MAX_DEPTH
 
 if TYPE_CHECKING:
     from dulwich.repo import Repo

@@ -22,11 +22,11 @@ from repro.data.rows import RACY_NS, now_ns, pack_rows
 from repro.data.scan import StoreRoot
 from repro.data.walk_ahead import FoundDirectory, FoundPart, LeftDirectory, WalkAhead, in_order
 from repro.errors import CannotProceed
-from repro.model.content import Content, Kind
+from repro.model.data.content import Content, Kind
+from repro.model.data.tree_objects import MAX_TREE_BYTES, BatchingSink, KnowingSink, Recalled, RecallingSink
 from repro.model.dataclass import dataclass
 from repro.model.names import RelPath, name_to_text
 from repro.model.progress import SILENT, Progress
-from repro.model.tree_objects import MAX_TREE_BYTES, BatchingSink, KnowingSink, Recalled, RecallingSink
 
 
 class DirectoryTooLarge(CannotProceed):
@@ -57,7 +57,7 @@ def capture(
     Args:
         root: the project's root.
         path: relative to it.
-        sink: where objects go; `repro.store.digest_only.DigestOnly` stores nothing and gives the same result.
+        sink: where objects go; `repro.store.files.digest_only.DigestOnly` stores nothing and gives the same result.
         memo: what is remembered of the path; it is read, so it is good for one capture.
         progress: told of every file that was dealt with.
         store: whose objects' files symlinks stand for; None where no link can lead there.

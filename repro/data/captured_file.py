@@ -8,10 +8,10 @@ import stat
 from repro.data.open_safely import named
 from repro.data.rows import Row, row_of
 from repro.errors import CannotProceed
-from repro.model.content import ObjectRef
+from repro.model.data.content import ObjectRef
+from repro.model.data.objects import Told
+from repro.model.data.tree_objects import AdoptingSink, KnowingSink
 from repro.model.names import name_to_text
-from repro.model.objects import Told
-from repro.model.tree_objects import AdoptingSink, KnowingSink
 
 READ_WHOLE = 128 * 1024
 """Bytes up to which a file is read at once and handed over as bytes: the size of a small object in a store."""

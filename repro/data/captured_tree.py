@@ -10,9 +10,9 @@ from repro.data.memo import digest_from
 from repro.data.memo_records import Closing
 from repro.data.open_safely import naming
 from repro.data.rows import unpack_rows
-from repro.model.content import Content, Kind
+from repro.model.data.content import Content, Kind
+from repro.model.data.tree import encode_entry, encode_file, join_entries
 from repro.model.dataclass import dataclass
-from repro.model.tree import encode_entry, encode_file, join_entries
 
 
 @dataclass(frozen=True, slots=True)

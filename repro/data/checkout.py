@@ -23,14 +23,14 @@ from repro.data.removal import remove_entry
 from repro.data.rows import FOLDER, RACY_NS, now_ns, pack_rows
 from repro.data.staging import staging_folder, sweep
 from repro.data.standing import TEMP, file_holds, read_directory, ref_of
-from repro.model.content import Content, Kind, ObjectRef
+from repro.model.data.content import Content, Kind, ObjectRef
+from repro.model.data.links import Linker, is_linkable
+from repro.model.data.tree import Entry
+from repro.model.data.tree_objects import TreeSource
 from repro.model.dataclass import dataclass
 from repro.model.digest import Digest
-from repro.model.links import Linker, is_linkable
 from repro.model.names import RelPath, check_path
 from repro.model.progress import SILENT, Progress
-from repro.model.tree import Entry
-from repro.model.tree_objects import TreeSource
 
 
 def place(

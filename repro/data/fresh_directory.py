@@ -19,13 +19,13 @@ from repro.data.open_safely import named, naming, open_directory
 from repro.data.removal import remove_entry
 from repro.data.rows import FOLDER, Row, pack_rows, row_of
 from repro.data.standing import read_directory, ref_of
-from repro.model.content import Content, Kind, ObjectRef
+from repro.model.data.content import Content, Kind, ObjectRef
+from repro.model.data.links import Linker, is_linkable
+from repro.model.data.tree import Entry
+from repro.model.data.tree_objects import TreeSource
 from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest
-from repro.model.links import Linker, is_linkable
 from repro.model.progress import Progress
-from repro.model.tree import Entry
-from repro.model.tree_objects import TreeSource
 
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 

@@ -9,7 +9,7 @@ from repro.data.known_directory import KnownDirectory
 from repro.data.memo import Memo, digest_bytes
 from repro.data.memo_records import BadMemo
 from repro.data.rows import look
-from repro.model.content import Content, Kind
+from repro.model.data.content import Content, Kind
 
 
 class Hints:

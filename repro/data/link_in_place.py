@@ -13,10 +13,10 @@ from repro.data.open_safely import naming, parent_of
 from repro.data.rows import Row, look
 from repro.data.staging import staging_folder
 from repro.data.standing import READ
-from repro.model.content import ObjectRef
-from repro.model.links import LINK_FROM, Linker, Way
+from repro.model.data.content import ObjectRef
+from repro.model.data.links import LINK_FROM, Linker, Way
+from repro.model.data.tree_objects import TreeSource
 from repro.model.names import RelPath, check_path
-from repro.model.tree_objects import TreeSource
 
 
 def link_in_place(

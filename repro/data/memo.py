@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 from repro.data.memo_records import NO_DIGEST
-from repro.model.content import Content, Kind
+from repro.model.data.content import Content, Kind
 from repro.model.dataclass import dataclass
 from repro.model.digest import Digest
 from repro.model.names import RelPath

@@ -8,9 +8,9 @@ import stat
 
 from repro.data.open_safely import naming, parent_of
 from repro.errors import CannotProceed
+from repro.model.data.pointer import MAX_BYTES, Pointer, parse_pointer, pointer_name, render_pointer
 from repro.model.dataclass import dataclass
 from repro.model.names import RelPath, check_path, name_to_text
-from repro.model.pointer import MAX_BYTES, Pointer, parse_pointer, pointer_name, render_pointer
 from repro.model.record import BadRecord
 
 

@@ -10,11 +10,11 @@ from repro.data.memo_records import PART, KnownPart
 from repro.data.open_safely import link_target, naming, open_directory
 from repro.data.rows import FOLDER, Row, look, newest_of, pack_rows, row_of
 from repro.errors import CannotProceed
+from repro.model.data.links import object_named_by
+from repro.model.data.tree import MAX_DEPTH
 from repro.model.dataclass import dataclass
 from repro.model.digest import Digest
-from repro.model.links import object_named_by
 from repro.model.names import MAX_NAME, check_name, is_git_name, may_hold_git_name, name_to_text
-from repro.model.tree import MAX_DEPTH
 
 StoreRoot = Callable[[], str]
 """Says where the project's store is: asked only where a link leads into a store, as it may cost reading settings."""

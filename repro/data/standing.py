@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from repro.data.hints import Hints
 from repro.data.memo import Memo
 from repro.data.open_safely import link_target, mode_of, names_in, naming, open_directory, parent_of
-from repro.model.content import Content, Kind, ObjectRef
+from repro.model.data.content import Content, Kind, ObjectRef
+from repro.model.data.links import object_named_by
+from repro.model.data.tree import MAX_DEPTH, BadTree, Entry
+from repro.model.data.tree_objects import TreeSource, check_sum
 from repro.model.dataclass import dataclass
-from repro.model.links import object_named_by
 from repro.model.names import RelPath, check_path, name_to_text
 from repro.model.pattern import pattern
-from repro.model.tree import MAX_DEPTH, BadTree, Entry
-from repro.model.tree_objects import TreeSource, check_sum
 
 TEMP = pattern(rb"\.repro-tmp-[0-9a-f]{16}")
 """What a write that was killed leaves behind; swept by the next checkout."""

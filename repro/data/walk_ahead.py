@@ -19,9 +19,9 @@ from repro.data.memo import Memo
 from repro.data.memo_records import NO_DIGEST, BadMemo, Closing
 from repro.data.scan import Part, StoreRoot, check_names, enter, list_directory, look_at
 from repro.errors import ReproError
+from repro.model.data.tree_objects import KnowingSink, Reading, Recalled, SharingSink
 from repro.model.dataclass import dataclass, field
 from repro.model.names import RelPath
-from repro.model.tree_objects import KnowingSink, Reading, Recalled, SharingSink
 
 FILES_SHARED = 96
 """Files that are given to another process at a time: to give it some takes as long as to read two."""

@@ -10,14 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from repro.env.realised import Realised
-from repro.model.content import ObjectRef
+from repro.model.data.content import ObjectRef
+from repro.model.data.objects import ObjectSink, ObjectSource
 from repro.model.dataclass import dataclass
 from repro.model.environments.archive import ArchivedFile
 from repro.model.environments.edited_file import EditedFile
 from repro.model.environments.environment import Environment
 from repro.model.environments.environment_settings import EnvironmentSettings
 from repro.model.finding import Finding
-from repro.model.objects import ObjectSink, ObjectSource
 
 DescribeCheckout = Callable[[str], "tuple[str, str] | None"]
 """Given a directory's path: the remote URL and HEAD commit of the clean git checkout it is, or None."""

@@ -7,9 +7,9 @@ import platform
 import pwd
 from collections.abc import Mapping
 
-from repro.model.place import Place
-from repro.model.processor import features_of
+from repro.model.runs.processor import features_of
 from repro.model.watching.observations import Machine
+from repro.model.watching.place import Place
 
 _ZONES = "/zoneinfo/"
 

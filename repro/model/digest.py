@@ -20,7 +20,7 @@ class BadDigest(IntegrityError):
 
 
 def digest_of(data: bytes | memoryview) -> Digest:
-    """Return the digest of bytes held in memory; files are hashed in `repro.store.hashing`."""
+    """Return the digest of bytes held in memory; files are hashed in `repro.store.files.hashing`."""
     from blake3 import blake3
 
     return Digest("b3:" + blake3(data).hexdigest())

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from repro.errors import UsageError
-from repro.model.strict_yaml import BadYaml, load_yaml, resolve_plain
+from repro.model.yaml.strict import BadYaml, load_yaml, resolve_plain
 
 MAX_DEPTH = 50  # of nested values: half of what a manifest may nest
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from repro.model.data_state import Added, CheckedOut, DataState, ProjectStatus, Synced
+from repro.model.data.data_state import Added, CheckedOut, DataState, ProjectStatus, Synced
 from repro.model.names import name_to_text
 from repro.report.terminal import amount, put, put_json, say
 
 
 def show_added(added: Sequence[Added], *, as_json: bool) -> None:
     """Show what is tracked now."""
-    from repro.model.content_record import content_to_plain
+    from repro.model.data.content_record import content_to_plain
 
     if as_json:
         put_json(

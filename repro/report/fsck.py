@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from repro.model.dataclass import dataclass
 from repro.model.finding import Finding
-from repro.model.store_check import exit_code
+from repro.model.packs.store_check import exit_code
 from repro.model.watching.observations import finding_to_plain
 from repro.report.terminal import amount, put, put_json, say, say_findings
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from repro.model.gc_plan import Garbage
+from repro.model.packs.gc_plan import Garbage
 from repro.model.watching.observations import finding_to_plain
 from repro.report.terminal import amount, put, put_json, say_findings
 

@@ -6,17 +6,17 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from repro.model.content import Content, ObjectRef
+from repro.model.data.content import Content, ObjectRef
 from repro.model.finding import Finding
-from repro.model.manifest import Manifest, render_manifest
 from repro.model.names import name_to_text
-from repro.model.pieces import pieces_of
-from repro.model.rebuild_record import RebuildRecord, rebuild_to_plain
-from repro.model.recipe import recipe_id
-from repro.model.run_diff import Difference
-from repro.model.strict_yaml import load_yaml
+from repro.model.runs.manifest import Manifest, render_manifest
+from repro.model.runs.pieces import pieces_of
+from repro.model.runs.rebuild_record import RebuildRecord, rebuild_to_plain
+from repro.model.runs.recipe import recipe_id
+from repro.model.runs.run_diff import Difference
 from repro.model.values import flatten
 from repro.model.watching.observations import finding_to_plain
+from repro.model.yaml.strict import load_yaml
 from repro.report.run_view import run_lines
 from repro.report.terminal import amount, put, put_json, say, say_findings, table
 

@@ -6,8 +6,8 @@ import contextlib
 import io
 from collections.abc import Iterator, Sequence
 
-from repro.model.data_state import CheckedOut
-from repro.model.hook_state import HookReport, HookState
+from repro.model.data.data_state import CheckedOut
+from repro.model.git.hook_state import HookReport, HookState
 from repro.model.names import RelPath, name_to_text
 from repro.report.terminal import put, put_json, say, table
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from repro.model.compare import ComparedOutput, is_reproduced
-from repro.model.content import Content
+from repro.model.data.content import Content
 from repro.model.environments.outside_world import Outside
 from repro.model.finding import Finding
 from repro.model.names import name_to_text
-from repro.model.rebuild_record import RebuildRecord, rebuild_to_plain
+from repro.model.runs.compare import ComparedOutput, is_reproduced
+from repro.model.runs.rebuild_record import RebuildRecord, rebuild_to_plain
 from repro.model.verdict import Verdict
 from repro.model.watching.observations import finding_to_plain
 from repro.model.watching.sandbox_kind import SandboxKind

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 
-from repro.model.content import Content
+from repro.model.data.content import Content
 from repro.model.environments.environment import Environment, in_a_line
-from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
-from repro.model.rebuild_record import RebuildRecord
-from repro.model.recipe import ROOT, recipe_id
+from repro.model.runs.manifest import Manifest
+from repro.model.runs.rebuild_record import RebuildRecord
+from repro.model.runs.recipe import ROOT, recipe_id
 from repro.model.values import flatten
 from repro.report.terminal import amount
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from repro.model.compare import is_reproduced
-from repro.model.content import Item
-from repro.model.content_record import item_to_plain
+from repro.model.data.content import Item
+from repro.model.data.content_record import item_to_plain
 from repro.model.finding import Finding
-from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
-from repro.model.rebuild_record import RebuildRecord
-from repro.model.recipe import recipe_id
-from repro.model.run_state import State
+from repro.model.runs.compare import is_reproduced
+from repro.model.runs.manifest import Manifest
+from repro.model.runs.rebuild_record import RebuildRecord
+from repro.model.runs.recipe import recipe_id
+from repro.model.runs.run_state import State
+from repro.model.runs.variation import Aspect
 from repro.model.values import flatten
-from repro.model.variation import Aspect
 from repro.model.watching.observations import finding_to_plain
 from repro.report.terminal import put, put_json, say, say_findings, say_some_findings
 

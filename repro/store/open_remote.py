@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from repro.model.dataclass import dataclass
 from repro.model.remote_key import RemoteKey
-from repro.store.remote import Remote
+from repro.store.remote.remote import Remote
 from repro.store.storages.errors import unreachable
 from repro.store.storages.storage import Storage
 

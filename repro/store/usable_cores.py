@@ -6,7 +6,7 @@ import functools
 import os
 from collections.abc import Iterator
 
-from repro.model.cpu_quota import QuotaFolder, cores_within, cpus_of_max, cpus_of_quota, quota_folders
+from repro.model.runs.cpu_quota import QuotaFolder, cores_within, cpus_of_max, cpus_of_quota, quota_folders
 
 
 @functools.cache

@@ -10,19 +10,19 @@ from pathlib import Path
 
 from repro.actions.fsck.answer import Checked
 from repro.actions.fsck.fsck import fsck
-from repro.model.content import ObjectRef
+from repro.model.data.content import ObjectRef
 from repro.model.digest import Digest, digest_of, hex_of
 from repro.model.finding import Finding
-from repro.model.pack import HEAD_BYTES
-from repro.model.pack_index import PackFile, PackIndex, Place
-from repro.model.pack_index_writing import encode_index
-from repro.model.pack_places import place_bytes
-from repro.model.store_check import exit_code
+from repro.model.packs.pack import HEAD_BYTES
+from repro.model.packs.pack_index import PackFile, PackIndex, Place
+from repro.model.packs.pack_index_writing import encode_index
+from repro.model.packs.pack_places import place_bytes
+from repro.model.packs.store_check import exit_code
 from repro.project import Workspace
-from repro.store.cache import Cache
-from repro.store.remote import Remote
+from repro.store.cache.cache import Cache
+from repro.store.remote.remote import Remote
 from repro.store.storages.directory import DirectoryStorage
-from repro.store.transfer import push_objects
+from repro.store.transfer.transfer import push_objects
 
 SMALL = [b"%d " % number * 40 for number in range(150)]
 VICTIM = SMALL[77]

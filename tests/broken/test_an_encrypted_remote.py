@@ -8,18 +8,18 @@ import pytest
 
 from repro.actions.fsck.answer import Checked
 from repro.actions.fsck.remote import Far, check_far
-from repro.model.content import Content, Kind, ObjectRef
+from repro.model.data.content import Content, Kind, ObjectRef
+from repro.model.data.pointer import Pointer, render_pointer
 from repro.model.digest import digest_of
-from repro.model.pointer import Pointer, render_pointer
 from repro.model.progress import SILENT
 from repro.model.remote_key import RemoteKey
 from repro.project import Workspace
-from repro.store.cache import Cache
+from repro.store.cache.cache import Cache
 from repro.store.open_remote import Encryption, open_remote
-from repro.store.remote import Remote
-from repro.store.remote_names import pointer_name
-from repro.store.remote_objects import RemoteObjects
-from repro.store.transfer import push_objects
+from repro.store.remote.names import pointer_name
+from repro.store.remote.objects import RemoteObjects
+from repro.store.remote.remote import Remote
+from repro.store.transfer.transfer import push_objects
 from tests.broken.packed import SMALL, code, flip, kinds
 
 KEY = RemoteKey(bytes(range(32)))

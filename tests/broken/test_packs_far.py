@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from repro.model.chunk_list import START_BYTES
-from repro.model.content import Content, Kind
+from repro.model.data.content import Content, Kind
+from repro.model.data.pointer import Pointer, render_pointer
 from repro.model.digest import digest_of, hex_of
-from repro.model.pack import HEAD_BYTES
-from repro.model.pointer import Pointer, render_pointer
-from repro.store.cache import Cache
-from repro.store.remote_objects import RemoteObjects
+from repro.model.packs.chunk_list import START_BYTES
+from repro.model.packs.pack import HEAD_BYTES
+from repro.store.cache.cache import Cache
+from repro.store.remote.objects import RemoteObjects
 from tests.broken import packed
 from tests.broken.packed import LARGE, SMALL, VICTIM, Packed, code, kinds
 

@@ -160,8 +160,8 @@ def test_a_quick_check_does_not_see_wrong_bytes_of_the_right_length_in_a_large_f
 
 
 def test_a_tree_whose_children_are_not_there_is_not_named_again(store: Packed) -> None:
-    from repro.model.content import Content, Kind
-    from repro.model.tree import Entry, encode_tree
+    from repro.model.data.content import Content, Kind
+    from repro.model.data.tree import Entry, encode_tree
 
     absent = Content(Kind.FILE, 3, digest_of(b"abs"))
     present = Content(Kind.FILE, len(VICTIM), digest_of(VICTIM))

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from repro.model.manifest import parse_manifest, render_manifest
-from repro.model.rebuild_record import parse_rebuild, rebuild_file_name, render_rebuild
-from repro.store.cache import Cache
+from repro.model.runs.manifest import parse_manifest, render_manifest
+from repro.model.runs.rebuild_record import parse_rebuild, rebuild_file_name, render_rebuild
+from repro.store.cache.cache import Cache
 from tests.check.conftest import Checker
 
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from repro.model.links import LINK_FROM
+from repro.model.data.links import LINK_FROM
 from tests.command_line import Person
 
 BIG = b"".join(b"%d\n" % number for number in range(LINK_FROM // 4))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from repro.model.manifest import parse_manifest, render_manifest
+from repro.model.runs.manifest import parse_manifest, render_manifest
 from tests.command_line import Person
 
 CODES = "\x1b]0;owned\x07\x9b31m\u202e\r"

@@ -23,7 +23,7 @@ from repro.model.environments.conda_lock import LockedFile
 from repro.model.environments.conda_lock_file import parse_conda_lock
 from repro.model.environments.environment import CondaEnvironment
 from repro.model.environments.environment_settings import EnvironmentSettings
-from repro.store.cache import Cache
+from repro.store.cache.cache import Cache
 from tests.conda.locking import lock, make, one_of
 from tests.conda.test_solve import wish
 from tests.env.own_package import BACKEND

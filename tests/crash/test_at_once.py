@@ -15,8 +15,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from repro.store.cache import Cache
-from repro.store.missing import missing_here
+from repro.store.cache.cache import Cache
+from repro.store.cache.missing import missing_here
 from tests.command_line import REPRO, Person
 from tests.crash_points import fill, noise, nothing_is_lost_here, nothing_is_lost_there, recorded, store_of
 from tests.crash_slow_clock import NEVER_FRESH

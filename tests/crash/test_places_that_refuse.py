@@ -162,7 +162,7 @@ def test_a_remote_whose_clock_was_wrong_by_years(tracked: Person, tmp_path: Path
 
 def test_a_mark_of_use_counts_though_the_clock_was_set_back(tracked: Person) -> None:
     """`used/` says that somebody began to use a file while a gc looked at it; by a clock that has been set back."""
-    from repro.store.discard import discard, object_files_of
+    from repro.store.cache.discard import discard, object_files_of
 
     store = store_of(tracked)
     [file] = object_files_of(store)
@@ -185,7 +185,7 @@ def test_what_a_killed_gc_had_in_hand_and_was_in_use_is_put_back_by_who_writes_n
 
 
 def test_a_gc_finds_its_file_taken_back_by_another(tracked: Person) -> None:
-    from repro.store.discard import discard, object_files_of
+    from repro.store.cache.discard import discard, object_files_of
 
     store = store_of(tracked)
     [file] = object_files_of(store)

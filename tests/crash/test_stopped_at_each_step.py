@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from repro.store.cache import Cache
-from repro.store.missing import missing_here
+from repro.store.cache.cache import Cache
+from repro.store.cache.missing import missing_here
 from tests.command_line import REPRO, Person
 from tests.crash_points import (
     KillPoint,

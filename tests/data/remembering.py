@@ -11,10 +11,10 @@ from repro.data.capture import Captured, capture
 from repro.data.memo import memo_file, new_memo, opened_memo
 from repro.data.scan import StoreRoot
 from repro.data.unchanged import is_unchanged
-from repro.model.content import ObjectRef
+from repro.model.data.content import ObjectRef
+from repro.model.data.tree_objects import KnowingSink
 from repro.model.names import RelPath
-from repro.model.tree_objects import KnowingSink
-from repro.store.digest_only import DigestOnly
+from repro.store.files.digest_only import DigestOnly
 
 
 class Counting(DigestOnly):

@@ -10,12 +10,12 @@ from repro.data.capture import ChangedWhileRead, capture
 from repro.data.captured_file import READ_WHOLE
 from repro.data.open_safely import UnsafeLink
 from repro.data.scan import DataNotFound, NestedRepository, NotKept, TooDeep
-from repro.model.content import Kind, ObjectRef
+from repro.model.data.content import Kind, ObjectRef
+from repro.model.data.objects import Told
 from repro.model.digest import digest_of
 from repro.model.names import RelPath
-from repro.model.objects import Told
-from repro.store.cache import Cache
-from repro.store.digest_only import DigestOnly
+from repro.store.cache.cache import Cache
+from repro.store.files.digest_only import DigestOnly
 from tests.counting_progress import CountingProgress
 
 DATA = RelPath(b"data")
@@ -160,7 +160,7 @@ def test_a_file_that_does_not_hold_still_is_an_error_that_names_it(tmp_path: Pat
 _UNREADABLE = """
 import os, sys
 from repro.data.capture import capture
-from repro.store.digest_only import DigestOnly
+from repro.store.files.digest_only import DigestOnly
 if os.getuid() == 0:
     os.setuid(65534)  # root can read everything
 try:
@@ -185,7 +185,7 @@ def test_a_file_that_cannot_be_read_is_named(open_path: Path) -> None:
 _FLAT = """
 import resource, sys
 from repro.data.capture import capture
-from repro.store.cache import Cache
+from repro.store.cache.cache import Cache
 cache = Cache(sys.argv[1] + "/cache")
 cache.add_bytes(b"everything is imported")
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -16,13 +16,13 @@ from repro.data.removal import remove
 from repro.data.staging import staging_folder
 from repro.data.standing import would_lose
 from repro.data.unchanged import is_unchanged
-from repro.model.content import Content, Kind
+from repro.model.data.content import Content, Kind
+from repro.model.data.links import Way
 from repro.model.digest import digest_of
-from repro.model.links import Way
 from repro.model.names import RelPath, UnsafePath
-from repro.store.cache import Cache, CorruptObject, MissingObject
-from repro.store.digest_only import DigestOnly
-from repro.store.object_links import linker_for
+from repro.store.cache.cache import Cache, CorruptObject, MissingObject
+from repro.store.cache.object_links import linker_for
+from repro.store.files.digest_only import DigestOnly
 from tests.counting_progress import CountingProgress
 
 DATA = RelPath(b"data")
@@ -77,8 +77,8 @@ def test_progress_is_told_of_every_byte_and_file_and_of_a_large_one_while_it_is_
 def test_new_files_obey_the_umask_and_keep_the_executable_bit(tmp_path: Path, cache: Cache) -> None:
     script = (
         "import os, sys\nos.umask(int(sys.argv[2], 8))\n"
-        "from repro.store.cache import Cache\nfrom repro.data.checkout import place\n"
-        "from repro.model.content import Content, Kind\n"
+        "from repro.store.cache.cache import Cache\nfrom repro.data.checkout import place\n"
+        "from repro.model.data.content import Content, Kind\n"
         "cache = Cache(sys.argv[1] + '/cache')\nref = cache.add_bytes(b'x')\n"
         "for kind in (Kind.FILE, Kind.EXECUTABLE):\n"
         "    place(Content(kind, 1, digest=ref.digest), sys.argv[1], sys.argv[3].encode() + kind.encode(), cache)\n"
@@ -165,8 +165,8 @@ def test_without_prune_what_is_not_wanted_stays(tmp_path: Path, cache: Cache) ->
 
 
 _PLACE = (
-    "import sys\nfrom repro.store.cache import Cache\nfrom repro.data.checkout import place\n"
-    "from repro.model.content import Content, Kind\nprint('ready', flush=True)\n"
+    "import sys\nfrom repro.store.cache.cache import Cache\nfrom repro.data.checkout import place\n"
+    "from repro.model.data.content import Content, Kind\nprint('ready', flush=True)\n"
     "place(Content(Kind.DIRECTORY, int(sys.argv[2]), digest=sys.argv[3]), sys.argv[1], b'back',"
     " Cache(sys.argv[1] + '/cache'), staging=sys.argv[4] or None)\n"
 )
@@ -254,8 +254,8 @@ def test_a_new_directory_obeys_the_umask_and_its_files_keep_the_executable_bit(
 ) -> None:
     script = (
         "import os, sys\nos.umask(int(sys.argv[2], 8))\n"
-        "from repro.data.fresh_directory import Filling\nfrom repro.store.cache import Cache\n"
-        "from repro.model.content import Content, Kind\nfrom repro.model.progress import SILENT\n"
+        "from repro.data.fresh_directory import Filling\nfrom repro.store.cache.cache import Cache\n"
+        "from repro.model.data.content import Content, Kind\nfrom repro.model.progress import SILENT\n"
         "made = os.open(sys.argv[1] + '/made', os.O_RDONLY)\n"
         "content = Content(Kind.DIRECTORY, int(sys.argv[4]), digest=sys.argv[5])\n"
         "Filling(Cache(sys.argv[3]), SILENT, None, None).fill(content, made, b'made', 0)\n"
@@ -327,8 +327,8 @@ def test_removal_follows_no_link_and_opens_closed_directories(open_path: Path) -
 
 def test_an_error_of_the_disk_names_the_whole_path(open_path: Path) -> None:
     script = (
-        "import os, sys\nfrom repro.store.cache import Cache\nfrom repro.data.checkout import place\n"
-        "from repro.model.content import Content, Kind\ncache = Cache(sys.argv[1] + '/cache')\n"
+        "import os, sys\nfrom repro.store.cache.cache import Cache\nfrom repro.data.checkout import place\n"
+        "from repro.model.data.content import Content, Kind\ncache = Cache(sys.argv[1] + '/cache')\n"
         "if os.getuid() == 0:\n    os.setuid(65534)\n"
         "try:\n    place(Content(Kind.FILE, 5, digest=sys.argv[2]), sys.argv[1], b'closed/file', cache)\n"
         "except PermissionError as error:\n    print(error.filename, error.strerror)\n"
@@ -384,8 +384,8 @@ def test_staging_on_another_file_system_is_done_without(tmp_path: Path, cache: C
 
 def test_of_a_directory_in_the_way_the_file_that_cannot_be_removed_is_named(open_path: Path) -> None:
     script = (
-        "import os, sys\nfrom repro.store.cache import Cache\nfrom repro.data.checkout import place\n"
-        "from repro.model.content import Content, Kind\ncache = Cache(sys.argv[1] + '/cache')\n"
+        "import os, sys\nfrom repro.store.cache.cache import Cache\nfrom repro.data.checkout import place\n"
+        "from repro.model.data.content import Content, Kind\ncache = Cache(sys.argv[1] + '/cache')\n"
         "content = Content(Kind.FILE, 5, digest=cache.add_bytes(b'hello').digest)\n"
         "os.chown(sys.argv[1], 65534, 65534)\nos.setuid(65534)\n"
         "try:\n    place(content, sys.argv[1], b'data', cache)\n"

@@ -11,9 +11,9 @@ from repro.data.capture import capture
 from repro.data.checkout import place
 from repro.data.memo import opened_memo
 from repro.data.standing import would_lose
-from repro.model.content import Content, ObjectRef
+from repro.model.data.content import Content, ObjectRef
 from repro.model.names import RelPath
-from repro.store.cache import Cache
+from repro.store.cache.cache import Cache
 from tests.data.random_trees import TREES, Node, build, read_back
 from tests.data.remembering import Remembering
 

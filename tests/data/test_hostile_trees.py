@@ -8,18 +8,18 @@ import pytest
 
 from repro.data.checkout import place
 from repro.errors import IntegrityError
-from repro.model.content import Content, Kind, ObjectRef
+from repro.model.data.content import Content, Kind, ObjectRef
+from repro.model.data.tree import HEADER, Entry, encode_tree
 from repro.model.digest import digest_of
 from repro.model.names import RelPath
-from repro.model.pack import HEAD_BYTES
-from repro.model.tree import HEADER, Entry, encode_tree
-from repro.store.cache import Cache
+from repro.model.packs.pack import HEAD_BYTES
+from repro.store.cache.cache import Cache
 from repro.store.open_remote import open_remote
-from repro.store.remote import Remote
-from repro.store.remote_names import pack_name
+from repro.store.remote.names import pack_name
+from repro.store.remote.remote import Remote
 from repro.store.storages.directory import DirectoryStorage
 from repro.store.storages.storage import ListsNothing, StoredFile
-from repro.store.transfer import fetch_objects
+from repro.store.transfer.transfer import fetch_objects
 from tests.packed_remotes import put_objects, spoil
 
 TARGET = RelPath(b"data")

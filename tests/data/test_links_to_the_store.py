@@ -14,12 +14,12 @@ from repro.data.link_in_place import link_in_place
 from repro.data.memo import opened_memo
 from repro.data.scan import DataNotFound
 from repro.data.standing import would_lose
-from repro.model.content import Content, Kind
-from repro.model.links import LINK_FROM, Linker, Way
+from repro.model.data.content import Content, Kind
+from repro.model.data.links import LINK_FROM, Linker, Way
 from repro.model.names import RelPath
-from repro.store.cache import Cache, CorruptObject, MissingObject
-from repro.store.digest_only import DigestOnly
-from repro.store.object_links import linker_for
+from repro.store.cache.cache import Cache, CorruptObject, MissingObject
+from repro.store.cache.object_links import linker_for
+from repro.store.files.digest_only import DigestOnly
 from tests.data.random_trees import TREES, Node, build, read_back
 from tests.data.remembering import Remembering
 

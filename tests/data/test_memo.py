@@ -19,12 +19,12 @@ from repro.data.known_directory import remembered_files
 from repro.data.memo import opened_memo
 from repro.data.rows import pack_rows, row_of, unpack_rows
 from repro.data.scan import NestedRepository, NotKept
-from repro.model.content import ObjectRef
+from repro.model.data.content import ObjectRef
+from repro.model.data.objects import Told
 from repro.model.digest import Digest, digest_of
 from repro.model.names import RelPath
-from repro.model.objects import Told
-from repro.store.cache import Cache
-from repro.store.digest_only import DigestOnly
+from repro.store.cache.cache import Cache
+from repro.store.files.digest_only import DigestOnly
 from tests.data.random_trees import TREES, Node, build
 from tests.data.remembering import Counting, Remembering
 

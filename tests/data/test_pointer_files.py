@@ -6,10 +6,10 @@ import pytest
 from repro.data.open_safely import UnsafeLink
 from repro.data.pointer import NotTracked, pointer_path_of, read_pointer, read_pointer_of, write_pointer
 from repro.errors import IntegrityError
-from repro.model.content import Content, Kind
+from repro.model.data.content import Content, Kind
+from repro.model.data.pointer import Pointer
 from repro.model.digest import digest_of
 from repro.model.names import RelPath
-from repro.model.pointer import Pointer
 
 CONTENT = Content(Kind.FILE, 5, digest=digest_of(b"hello"))
 

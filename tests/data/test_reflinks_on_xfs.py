@@ -14,10 +14,10 @@ from repro.data.capture import capture
 from repro.data.checkout import place
 from repro.data.link_in_place import link_in_place
 from repro.data.memo import new_memo, opened_memo
-from repro.model.links import Way
-from repro.store.cache import Cache
-from repro.store.object_links import linker_for
-from repro.store.digest_only import DigestOnly
+from repro.model.data.links import Way
+from repro.store.cache.cache import Cache
+from repro.store.cache.object_links import linker_for
+from repro.store.files.digest_only import DigestOnly
 
 root = os.path.join(os.getcwd(), "xfs")
 big = os.urandom(24_000_000)

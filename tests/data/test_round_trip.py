@@ -8,8 +8,8 @@ from repro.data.capture import capture
 from repro.data.checkout import place
 from repro.data.standing import would_lose
 from repro.model.names import RelPath
-from repro.store.cache import Cache
-from repro.store.digest_only import DigestOnly
+from repro.store.cache.cache import Cache
+from repro.store.files.digest_only import DigestOnly
 from tests.data.random_trees import TREES, Node, build, read_back
 
 DATA = RelPath(b"data")

@@ -15,7 +15,7 @@ import yaml
 from uv import find_uv_bin
 
 from repro.model.environments.archive import parse_archive
-from repro.store.archive_records import ArchiveRecords
+from repro.store.records.archives import ArchiveRecords
 from tests.command_line import REPRO, Person, make_venv
 from tests.env.own_package import BACKEND as OWN_BACKEND
 from tests.env.own_package import pyproject

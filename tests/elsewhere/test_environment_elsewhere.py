@@ -113,7 +113,7 @@ def test_without_a_matching_interpreter_nothing_starts(recorded: Recorded, tmp_p
     version = recorded.manifest["facts"]["recipe"]["environment"]["python"]["version"]
     assert f"version: {version}" in text
     from repro.model.canonical import canonical_digest
-    from repro.model.strict_yaml import load_yaml
+    from repro.model.yaml.strict import load_yaml
 
     changed = text.replace(f"version: {version}\n", "version: 3.99.0\n")
     recipe = load_yaml(changed.encode(), "manifest")["facts"]["recipe"]

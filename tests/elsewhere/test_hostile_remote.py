@@ -10,13 +10,13 @@ import pytest
 
 from repro.code.git_objects import encode_commit, object_id
 from repro.code.pack_format import BLOB, COMMIT, KIND_NAMES, TREE, PackWriter
-from repro.model.content import Content, Item, Kind, ObjectRef
+from repro.model.data.content import Content, Item, Kind, ObjectRef
 from repro.model.digest import digest_of
-from repro.model.manifest import Code, Manifest, Output, render_manifest
 from repro.model.names import RelPath
-from repro.model.recipe import Recipe
 from repro.model.run_id import RunId
-from repro.model.run_state import State
+from repro.model.runs.manifest import Code, Manifest, Output, render_manifest
+from repro.model.runs.recipe import Recipe
+from repro.model.runs.run_state import State
 from repro.model.watching.observations import Machine, Observations
 from tests.command_line import Person
 from tests.packed_remotes import put_in

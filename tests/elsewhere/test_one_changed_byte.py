@@ -10,7 +10,7 @@ import yaml
 
 from repro.model.canonical import canonical_digest
 from repro.model.digest import Digest, digest_of
-from repro.model.pack import HEAD_BYTES
+from repro.model.packs.pack import HEAD_BYTES
 from tests.command_line import Person
 from tests.elsewhere.conftest import Recorded
 from tests.packed_remotes import digests_in, lose, object_in, put_in, spoil

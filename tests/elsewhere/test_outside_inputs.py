@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from repro.model.content import Content, Kind
-from repro.model.manifest import parse_manifest, render_manifest
-from repro.model.outside import OutsideItem
-from repro.store.cache import Cache
+from repro.model.data.content import Content, Kind
+from repro.model.runs.manifest import parse_manifest, render_manifest
+from repro.model.runs.outside import OutsideItem
+from repro.store.cache.cache import Cache
 from tests.command_line import Person
 
 SCRIPT = """\

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from repro.execution import landlock
-from repro.store.cache import Cache
+from repro.store.cache.cache import Cache
 from tests.command_line import REPRO, Person
 from tests.remote_servers import serving
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from repro.model.processor import Level, level_of
+from repro.model.runs.processor import Level, level_of
 from tests.command_line import Person
 
 NAMES = ("REPRO_PIN", "OPENBLAS_CORETYPE", "OMP_NUM_THREADS", "CUBLAS_WORKSPACE_CONFIG", "TF_DETERMINISTIC_OPS")

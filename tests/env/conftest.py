@@ -15,10 +15,10 @@ from repro.env.pip.capture import Pinned, capture
 from repro.env.pip.probe import probe
 from repro.env.pip.realise import realise
 from repro.env.realised import PrefixEnvironment
-from repro.model.content import ObjectRef
+from repro.model.data.content import ObjectRef
+from repro.model.data.objects import Told
 from repro.model.digest import Digest, digest_of
 from repro.model.environments.environment import PipEnvironment
-from repro.model.objects import Told
 from tests.env.small_index import SmallIndex
 
 BASE_PYTHON = os.path.realpath(sys.executable)

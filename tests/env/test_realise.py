@@ -25,7 +25,7 @@ from repro.env.pip.lock_file import BadLock
 from repro.env.pip.realise import vcs_requirement
 from repro.env.unobtainable import EnvironmentOffline
 from repro.errors import CannotProceed, IntegrityError, RemoteError
-from repro.model.content import ObjectRef
+from repro.model.data.content import ObjectRef
 from repro.model.digest import digest_of
 from repro.model.environments.environment import PipEnvironment, ProjectInstall, VcsInstall, WheelInstall
 from repro.model.names import UnsafePath

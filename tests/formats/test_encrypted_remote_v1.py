@@ -11,7 +11,7 @@ from repro.store.encryption.file import FileCipher, encrypted_blocks
 from repro.store.encryption.keys import derive_keys
 from repro.store.encryption.names import NameCipher
 from repro.store.open_remote import Encryption, open_remote
-from repro.store.remote import Remote
+from repro.store.remote.remote import Remote
 
 V1 = Path(__file__).parent / "v1" / "encrypted-remote"
 KEY = parse_key((V1 / "key").read_text(), "key")

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from repro.model.chunk_list import START_BYTES, chunk_bytes, list_start, parse_chunks, parse_list_start
 from repro.model.digest import Digest, digest_of
-from repro.model.pack import HEAD_BYTES, PACK_HEADER, RecordKind, parse_head
-from repro.model.pack_index import PackFile, PackIndex, Place
-from repro.model.pack_index_writing import encode_index
-from repro.model.pack_places import place_bytes
+from repro.model.packs.chunk_list import START_BYTES, chunk_bytes, list_start, parse_chunks, parse_list_start
+from repro.model.packs.pack import HEAD_BYTES, PACK_HEADER, RecordKind, parse_head
+from repro.model.packs.pack_index import PackFile, PackIndex, Place
+from repro.model.packs.pack_index_writing import encode_index
+from repro.model.packs.pack_places import place_bytes
 from repro.store.packs.records import check_of, split_record, unpack_object
 
 V1 = Path(__file__).parent / "v1"

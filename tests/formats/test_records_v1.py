@@ -16,9 +16,9 @@ from repro.env.pip.lock_file import LockedPackage, lock_text, parse_lock
 from repro.model.environments.archive import archive_file_name, parse_archive, render_archive
 from repro.model.environments.conda_lock_file import dump_conda_lock, parse_conda_lock
 from repro.model.environments.environment import Environment
-from repro.model.manifest import Manifest, parse_manifest, render_manifest
-from repro.model.rebuild_record import parse_rebuild, rebuild_file_name, render_rebuild
-from repro.model.recipe import recipe_id
+from repro.model.runs.manifest import Manifest, parse_manifest, render_manifest
+from repro.model.runs.rebuild_record import parse_rebuild, rebuild_file_name, render_rebuild
+from repro.model.runs.recipe import recipe_id
 from tests.model.some_environments import ARCHIVE, CONDA, CONDA_LOCK, IMAGE
 from tests.model.some_records import COMPLETE, EDITED, OPEN, REBUILD
 

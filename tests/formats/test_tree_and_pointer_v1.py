@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from repro.model.content import Content, Kind
+from repro.model.data.content import Content, Kind
+from repro.model.data.pointer import Pointer, parse_pointer, pointer_name, render_pointer
+from repro.model.data.tree import Entry, decode_tree, encode_tree
 from repro.model.digest import digest_of
-from repro.model.pointer import Pointer, parse_pointer, pointer_name, render_pointer
-from repro.model.tree import Entry, decode_tree, encode_tree
 
 V1 = Path(__file__).parent / "v1"
 MIXED = "b3:2073427d9d2c7330d34cb9e14ea3494f9268b954f3118672b36a89ccad9de054"

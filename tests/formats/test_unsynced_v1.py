@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from repro.model.content import ObjectRef
+from repro.model.data.content import ObjectRef
 from repro.model.digest import digest_of
-from repro.model.unsynced import UnsyncedRecord, parse_unsynced, render_begun, render_object
+from repro.model.packs.unsynced import UnsyncedRecord, parse_unsynced, render_begun, render_object
 
 V1 = Path(__file__).parent / "v1" / "unsynced"
 BOOT = "0f1e2d3c-4b5a-4697-8879-6a5b4c3d2e1f"

@@ -18,17 +18,17 @@ import pytest
 from repro.actions.gc.far import collect_far
 from repro.actions.gc.marks import NeedsUnknown
 from repro.actions.gc.roots import Roots
-from repro.model.content import Content, Kind
+from repro.model.data.content import Content, Kind
+from repro.model.data.pointer import Pointer, parse_pointer, render_pointer
+from repro.model.data.tree import Entry, encode_tree, total_size
 from repro.model.digest import digest_of
-from repro.model.gc_plan import Garbage
-from repro.model.pointer import Pointer, parse_pointer, render_pointer
-from repro.model.tree import Entry, encode_tree, total_size
-from repro.store.cache import Cache
+from repro.model.packs.gc_plan import Garbage
+from repro.store.cache.cache import Cache
 from repro.store.open_remote import open_remote
-from repro.store.remote import Remote
-from repro.store.remote_names import pointer_name
+from repro.store.remote.names import pointer_name
+from repro.store.remote.remote import Remote
 from repro.store.storages.directory import DirectoryStorage
-from repro.store.transfer import push_objects
+from repro.store.transfer.transfer import push_objects
 from tests.crash_points import SEEDS, noise, nothing_is_lost_there
 from tests.packed_remotes import lose
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from uv import find_uv_bin
 
-from repro.model.hook_state import HOOKS
+from repro.model.git.hook_state import HOOKS
 from tests.command_line import Person
 
 ROOT = Path(__file__).resolve().parents[2]

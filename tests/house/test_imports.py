@@ -28,8 +28,8 @@ STATUS = {
     "repro.cli",
     "repro.cli.invoke",
     "repro.cli.outcome",
-    "repro.cli.without_click",
     "repro.cli.streams",
+    "repro.cli.without_click",
     "repro.code",
     "repro.code.pointer_files",
     "repro.data",
@@ -42,27 +42,29 @@ STATUS = {
     "repro.data.unchanged",
     "repro.errors",
     "repro.model",
-    "repro.model.content",
-    "repro.model.content_record",
-    "repro.model.data_state",
+    "repro.model.data",
+    "repro.model.data.content",
+    "repro.model.data.content_record",
+    "repro.model.data.data_state",
+    "repro.model.data.links",
+    "repro.model.data.objects",
+    "repro.model.data.pointer",
+    "repro.model.data.tree",
+    "repro.model.data.tree_objects",
     "repro.model.dataclass",
     "repro.model.digest",
-    "repro.model.links",
     "repro.model.names",
-    "repro.model.objects",
     "repro.model.pattern",
-    "repro.model.pointer",
     "repro.model.progress",
     "repro.model.record",
-    "repro.model.tree",
-    "repro.model.tree_objects",
     "repro.places",
     "repro.project",
     "repro.report",
     "repro.report.data",
     "repro.report.terminal",
     "repro.store",
-    "repro.store.records_folder",
+    "repro.store.records",
+    "repro.store.records.folder",
 }
 
 CHECK = {
@@ -80,8 +82,9 @@ CHECK = {
     "repro.report.check",
     "repro.report.terminal",
     "repro.store",
-    "repro.store.records_folder",
-    "repro.store.run_outputs_file",
+    "repro.store.records",
+    "repro.store.records.folder",
+    "repro.store.records.run_outputs_file",
 }
 """Of the layers where a heavy import would come from: what a check that asks no remote needs of them."""
 
@@ -181,7 +184,15 @@ def test_add_and_push_need_neither_a_parser_nor_dulwich(settled: Person) -> None
     assert among(modules, FOREIGN | {"concurrent.futures", "logging", "subprocess"}) == {"blake3", "blake3.blake3"}
     settled.repro("push")  # the run, whose manifest needs a parser
     modules = imported(settled, "push")
-    unneeded = {"click", "dulwich", "fsspec", "yaml", "subprocess", "repro.model.manifest", "repro.store.fetch"}
+    unneeded = {
+        "click",
+        "dulwich",
+        "fsspec",
+        "yaml",
+        "subprocess",
+        "repro.model.runs.manifest",
+        "repro.store.transfer.fetch",
+    }
     assert among(modules, unneeded | NETWORK) == set()
 
 
@@ -198,7 +209,9 @@ def test_help_needs_click_alone(ann: Person) -> None:
 def test_a_run_imports_nothing_that_only_a_rebuild_or_a_remote_needs(settled: Person) -> None:
     modules = imported(settled, "run", "--", "true")
     assert among(modules, NETWORK) == set()
-    assert among(modules, {"repro.env.pip.realise", "repro.store.remote", "repro.store.transfer"}) == set()
+    assert (
+        among(modules, {"repro.env.pip.realise", "repro.store.remote.remote", "repro.store.transfer.transfer"}) == set()
+    )
 
 
 def test_an_environment_that_stands_is_found_without_what_makes_one(settled: Person) -> None:
@@ -207,7 +220,7 @@ def test_an_environment_that_stands_is_found_without_what_makes_one(settled: Per
     assert among(modules, FOREIGN) == {"blake3", "blake3.blake3"}
     assert among(modules, SLOW - {"datetime", "json"}) == set()
     assert among(modules, {"repro.env"}) == ENV_CREATE
-    unneeded = {"repro.model.manifest", "repro.store.remote", "repro.store.cache"}
+    unneeded = {"repro.model.runs.manifest", "repro.store.remote.remote", "repro.store.cache.cache"}
     assert among(modules, unneeded | {"repro.model.environments.environment"}) == set()
 
 
@@ -219,7 +232,14 @@ def test_an_environment_is_made_without_what_other_commands_need(settled: Person
     assert made.is_dir()
     assert among(modules, FOREIGN) == {"blake3", "blake3.blake3", "uv", "uv._find_uv"}
     assert among(modules, SLOW) <= {"json", "json.decoder", "json.encoder", "json.scanner", "subprocess"}
-    unneeded = {"random", "repro.code", "repro.data", "repro.execution", "repro.store.remote", "repro.store.transfer"}
+    unneeded = {
+        "random",
+        "repro.code",
+        "repro.data",
+        "repro.execution",
+        "repro.store.remote.remote",
+        "repro.store.transfer.transfer",
+    }
     assert among(modules, unneeded) == set()
 
 
@@ -233,7 +253,7 @@ def test_a_conda_lock_is_made_without_a_parser_and_without_what_only_installs(an
     modules = imported(ann, "env", "lock")
     assert (ann.cwd / "conda-lock.yml").exists()
     assert among(modules, FOREIGN) == {"blake3", "blake3.blake3"}
-    unneeded = {"repro.env.kinds", "repro.model.manifest", "repro.store.cache", "tempfile"}
+    unneeded = {"repro.env.kinds", "repro.model.runs.manifest", "repro.store.cache.cache", "tempfile"}
     assert among(modules, unneeded | {"repro.model.environments.environment"}) == set()
 
 

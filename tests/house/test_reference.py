@@ -18,7 +18,7 @@ from repro.cli.main import COMMANDS, SUMMARIES
 from repro.cli.main import repro as top
 from repro.errors import ReproError
 from repro.model.environments.environment_settings import ENVIRONMENT_KEYS
-from repro.model.settings import KEYS, Settings
+from repro.model.settings.settings import KEYS, Settings
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
 

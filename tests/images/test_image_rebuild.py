@@ -19,7 +19,7 @@ from repro.env.image.lock import OtherImage, pull_exactly
 from repro.env.image.pull import NoSuchImage, local_image, pull
 from repro.model.environments.archive import ArchivedFile
 from repro.model.environments.environment import ImageEnvironment
-from repro.store.cache import Cache
+from repro.store.cache.cache import Cache
 from tests.command_line import Person
 from tests.container_engine import BASE, TestEngine, registry
 

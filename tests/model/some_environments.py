@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from repro.model.content import ObjectRef
+from repro.model.data.content import ObjectRef
 from repro.model.environments.archive import Archive, ArchivedFile
 from repro.model.environments.conda_lock import CondaLock, LockedFile
 from repro.model.environments.environment import BuiltFrom, CondaEnvironment, ImageEnvironment

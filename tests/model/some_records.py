@@ -6,19 +6,19 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from repro.model.compare import ComparedOutput
-from repro.model.content import Content, Item, Kind, ObjectRef
+from repro.model.data.content import Content, Item, Kind, ObjectRef
 from repro.model.digest import Digest
 from repro.model.environments.edited_file import EditedFile
 from repro.model.environments.environment import Interpreter, PipEnvironment, ProjectInstall, VcsInstall, WheelInstall
 from repro.model.finding import Finding
-from repro.model.manifest import Code, Manifest, Output, SubmoduleCode
 from repro.model.names import RelPath, UnsafePath, check_path
-from repro.model.outside import OutsideItem
-from repro.model.rebuild_record import RebuildRecord
-from repro.model.recipe import Recipe, distinct_paths
 from repro.model.run_id import RunId
-from repro.model.run_state import State
+from repro.model.runs.compare import ComparedOutput
+from repro.model.runs.manifest import Code, Manifest, Output, SubmoduleCode
+from repro.model.runs.outside import OutsideItem
+from repro.model.runs.rebuild_record import RebuildRecord
+from repro.model.runs.recipe import Recipe, distinct_paths
+from repro.model.runs.run_state import State
 from repro.model.verdict import Verdict
 from repro.model.watching.observations import Machine, Observations
 from repro.model.watching.watch_record import BLIND, Means, ReadPart, Watch

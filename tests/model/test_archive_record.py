@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from repro.model.content import ObjectRef
+from repro.model.data.content import ObjectRef
 from repro.model.environments.archive import Archive, ArchivedFile, archive_file_name, parse_archive, render_archive
 from repro.model.record import BadRecord, NewerFormat
 from tests.model.some_records import digest

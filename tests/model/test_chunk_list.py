@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repro.model.chunk_list import (
+from repro.model.digest import digest_of
+from repro.model.packs.chunk_list import (
     CHUNK_MAX,
     ENTRY_BYTES,
     LIST_HEADER,
@@ -18,7 +19,6 @@ from repro.model.chunk_list import (
     parse_chunks,
     parse_list_start,
 )
-from repro.model.digest import digest_of
 
 KEY = bytes(32)
 

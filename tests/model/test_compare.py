@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repro.model.compare import compare_content, is_reproduced, pair_entries, worst
-from repro.model.content import Content, Kind
-from repro.model.tree import Entry
+from repro.model.data.content import Content, Kind
+from repro.model.data.tree import Entry
+from repro.model.runs.compare import compare_content, is_reproduced, pair_entries, worst
 from repro.model.verdict import Verdict
 from tests.model.some_records import contents, file, link
 

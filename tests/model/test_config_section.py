@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repro.model.config_section import has_section, with_line, with_section, without_line, without_section
+from repro.model.git.config_section import has_section, with_line, with_section, without_line, without_section
 
 HEADER = b'[merge "repro"]'
 LINES = b"\tname = x\n\tdriver = y\n"

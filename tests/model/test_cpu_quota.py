@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from repro.model.cpu_quota import QuotaFolder, cores_within, cpus_of_max, cpus_of_quota, quota_folders
+from repro.model.runs.cpu_quota import QuotaFolder, cores_within, cpus_of_max, cpus_of_quota, quota_folders
 
 V2_MOUNT = "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate\n"
 V1_MOUNTS = (

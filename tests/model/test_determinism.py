@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repro.model.determinism import (
+from repro.model.runs.determinism import (
     EPOCH,
     OBSERVED,
     THREADS,

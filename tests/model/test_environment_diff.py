@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from repro.model.content import ObjectRef
+from repro.model.data.content import ObjectRef
 from repro.model.digest import digest_of
 from repro.model.environments.edited_file import EditedFile, compare_edited, edited_from_fields, edited_to_plain
 from repro.model.environments.environment import Interpreter, PipEnvironment, ProjectInstall, VcsInstall

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from repro.model.content import ObjectRef
+from repro.model.data.content import ObjectRef
 from repro.model.environments.environment import (
     CondaEnvironment,
     Environment,

@@ -7,12 +7,12 @@ import pytest
 
 from repro.errors import UsageError
 from repro.model.digest import Digest, digest_of
-from repro.model.gc_plan import Fate, fate_of, in_grace, parse_grace
-from repro.model.live_records import LiveRecords, PackUse
-from repro.model.pack import PACK_HEADER, RecordKind
-from repro.model.pack_index import PackFile, PackIndex
-from repro.model.pack_index_writing import encode_index
-from repro.model.pack_places import place_bytes
+from repro.model.packs.gc_plan import Fate, fate_of, in_grace, parse_grace
+from repro.model.packs.live_records import LiveRecords, PackUse
+from repro.model.packs.pack import PACK_HEADER, RecordKind
+from repro.model.packs.pack_index import PackFile, PackIndex
+from repro.model.packs.pack_index_writing import encode_index
+from repro.model.packs.pack_places import place_bytes
 
 HEADER = len(PACK_HEADER)
 ONE, TWO = PackFile(digest_of(b"pack one"), 10_000), PackFile(digest_of(b"pack two"), 10_000)

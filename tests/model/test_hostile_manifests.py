@@ -12,9 +12,9 @@ import pytest
 from repro.errors import CannotProceed, IntegrityError
 from repro.model.canonical import canonical_digest
 from repro.model.environments.environment_record import UnknownEnvironmentKind
-from repro.model.manifest import parse_manifest, render_manifest
 from repro.model.record import BadRecord, NewerFormat
-from repro.model.strict_yaml import MAX_BYTES, BadYaml, dump_yaml, load_yaml
+from repro.model.runs.manifest import parse_manifest, render_manifest
+from repro.model.yaml.strict import MAX_BYTES, BadYaml, dump_yaml, load_yaml
 from tests.model.some_records import COMPLETE
 
 PLAIN: dict[str, Any] = load_yaml(render_manifest(COMPLETE), "m")

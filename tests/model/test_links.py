@@ -1,9 +1,9 @@
 import pytest
 
-from repro.model.content import Content, Kind
+from repro.model.data.content import Content, Kind
+from repro.model.data.links import LINK_FROM, is_linkable, object_named_by
 from repro.model.digest import Digest
-from repro.model.links import LINK_FROM, is_linkable, object_named_by
-from repro.model.pack import SMALL_LIMIT
+from repro.model.packs.pack import SMALL_LIMIT
 
 HEX = "0123456789abcdef" * 4
 DIGEST = Digest(f"b3:{HEX}")

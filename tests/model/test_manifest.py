@@ -9,9 +9,9 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from repro.model.manifest import Manifest, parse_manifest, render_manifest
-from repro.model.recipe import recipe_id
-from repro.model.strict_yaml import dump_yaml, load_yaml
+from repro.model.runs.manifest import Manifest, parse_manifest, render_manifest
+from repro.model.runs.recipe import recipe_id
+from repro.model.yaml.strict import dump_yaml, load_yaml
 from tests.model.some_records import COMPLETE, OPEN, manifests
 
 # What hypothesis finds slow depends on the machine's load.

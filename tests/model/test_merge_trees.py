@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repro.model.content import Content, Kind, ObjectRef
+from repro.model.data.content import Content, Kind, ObjectRef
+from repro.model.data.merge_pointers import PointerConflict, merge_pointers
+from repro.model.data.merge_trees import TreeMerge
+from repro.model.data.pointer import Pointer
+from repro.model.data.tree import Entry, decode_tree, encode_tree, total_size
 from repro.model.digest import Digest, digest_of
-from repro.model.merge_pointers import PointerConflict, merge_pointers
-from repro.model.merge_trees import TreeMerge
-from repro.model.pointer import Pointer
-from repro.model.tree import Entry, decode_tree, encode_tree, total_size
 
 Files = dict[str, int]
 """Paths of at most three names with what stands there."""

@@ -1,4 +1,4 @@
-"""What a run left is told from noise and from changed code: the table of `repro.model.outputs`, row by row."""
+"""What a run left is told from noise and from changed code: the table of `repro.model.runs.outputs`, row by row."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repro.model.outputs import Touched, classify_touched
+from repro.model.runs.outputs import Touched, classify_touched
 from repro.model.watching.noise import NOISE_FOLDERS, is_noise
 
 # path, touched?, bytes changed?, in the code?, an earlier run's output? -> what it is

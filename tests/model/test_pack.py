@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repro.model.digest import digest_of
-from repro.model.pack import (
+from repro.model.packs.pack import (
     HEAD_BYTES,
     MAX_CHUNK_LIST,
     MAX_RECORD,

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repro.model.digest import Digest, digest_of
-from repro.model.pack import HEAD_BYTES, MAX_PACK, MAX_RECORD, RecordKind
-from repro.model.pack_index import INDEX_HEADER, BadIndex, PackFile, PackIndex, Place
-from repro.model.pack_index_writing import encode_index
-from repro.model.pack_places import moved_place, place_bytes, place_pack
+from repro.model.packs.pack import HEAD_BYTES, MAX_PACK, MAX_RECORD, RecordKind
+from repro.model.packs.pack_index import INDEX_HEADER, BadIndex, PackFile, PackIndex, Place
+from repro.model.packs.pack_index_writing import encode_index
+from repro.model.packs.pack_places import moved_place, place_bytes, place_pack
 
 PACKS = [PackFile(digest_of(b"a"), 1000), PackFile(digest_of(b"b"), MAX_PACK)]
 START = 64

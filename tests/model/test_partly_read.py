@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from repro.model.content import Content, Kind, ObjectRef
+from repro.model.data.content import Content, Kind, ObjectRef
+from repro.model.data.tree import Entry
 from repro.model.digest import Digest
-from repro.model.manifest import Output
 from repro.model.names import RelPath
-from repro.model.partly_read import files_of_part, parts_of
-from repro.model.tree import Entry
+from repro.model.runs.manifest import Output
+from repro.model.runs.partly_read import files_of_part, parts_of
 from tests.model.some_records import WATCHED, digest, file, link
 
 TREES = {

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from repro.model.plain_yaml import read_plain_yaml
-from repro.model.strict_yaml import BadYaml, _Builder, _load, resolve_plain
-from repro.model.yaml_positions import KeyPath, Position
+from repro.model.yaml.plain import read_plain_yaml
+from repro.model.yaml.positions import KeyPath, Position
+from repro.model.yaml.strict import BadYaml, _Builder, _load, resolve_plain
 
 SETTINGS = """\
 # What this project keeps, and where.

@@ -3,10 +3,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repro.errors import ReproError
-from repro.model import pointer as pointer_module
-from repro.model.content import Content, Kind
+from repro.model.data import pointer as pointer_module
+from repro.model.data.content import Content, Kind
+from repro.model.data.pointer import HEAD, Pointer, parse_pointer, pointer_name, render_pointer
 from repro.model.digest import digest_of
-from repro.model.pointer import HEAD, Pointer, parse_pointer, pointer_name, render_pointer
 from repro.model.record import NewerFormat
 from tests.data.random_trees import NAMES, TARGETS
 from tests.model.test_tree import CONTENTS

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from repro.model.policy import Rebuilt, Requirements
-from repro.model.settings import BadSettings, Settings, merge_settings, parse_settings
+from repro.model.settings.policy import Rebuilt, Requirements
+from repro.model.settings.settings import BadSettings, Settings, merge_settings, parse_settings
 from repro.model.verdict import Verdict
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from repro.errors import UsageError
-from repro.model.pushed_refs import NOTHING, PushedRef, parse_post_rewrite, parse_pre_push, parse_pre_receive
+from repro.model.git.pushed_refs import NOTHING, PushedRef, parse_post_rewrite, parse_pre_push, parse_pre_receive
 
 A, B = "a" * 40, "b" * 40
 

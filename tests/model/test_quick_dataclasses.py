@@ -208,8 +208,8 @@ def test_a_pattern_takes_its_fields_by_position() -> None:
 
 def test_neither_a_class_nor_its_objects_need_the_standard_module() -> None:
     code = (
-        "import sys\nfrom repro.model.content import Content, ObjectRef\n"
-        "from repro.model.settings import Settings\nrepr(Settings()) and Settings() == Settings()\n"
+        "import sys\nfrom repro.model.data.content import Content, ObjectRef\n"
+        "from repro.model.settings.settings import Settings\nrepr(Settings()) and Settings() == Settings()\n"
         "print({'dataclasses', 'inspect'} & set(sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from repro.model.remote_encryption import Encrypted, KeyKind, KeySource, encryption_at, is_configured
-from repro.model.settings import BadSettings, merge_settings, parse_settings
-from repro.model.settings_edit import BadRemoteName, add_remote, remove_remote, set_encryption
+from repro.model.settings.remote_encryption import Encrypted, KeyKind, KeySource, encryption_at, is_configured
+from repro.model.settings.settings import BadSettings, merge_settings, parse_settings
+from repro.model.settings.settings_edit import BadRemoteName, add_remote, remove_remote, set_encryption
 
 FILE = KeySource(KeyKind.FILE, "~/k", "local")
 KNOWN = Encrypted(FILE)

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repro.model.content import Content, Kind
+from repro.model.data.content import Content, Kind
 from repro.model.digest import digest_of, hex_of
-from repro.model.manifest import Manifest, Output, parse_manifest, render_manifest
 from repro.model.names import RelPath, UnsafePath, check_path, name_to_text
-from repro.model.run_outputs import RunOutputs, outputs_of
+from repro.model.runs.manifest import Manifest, Output, parse_manifest, render_manifest
+from repro.model.runs.run_outputs import RunOutputs, outputs_of
 from tests.model.some_records import COMPLETE
 
 

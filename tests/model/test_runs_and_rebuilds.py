@@ -9,15 +9,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from repro.model.compare import ComparedOutput
-from repro.model.content import Item
-from repro.model.manifest import Manifest, Output, parse_manifest, render_manifest
+from repro.model.data.content import Item
 from repro.model.names import RelPath
-from repro.model.pieces import Part, pieces_of
-from repro.model.rebuild_record import RebuildRecord, parse_rebuild, rebuild_file_name, render_rebuild
-from repro.model.recipe import Recipe, distinct_paths, recipe_id
 from repro.model.record import BadRecord, NewerFormat
-from repro.model.run_diff import Difference, diff_runs
+from repro.model.runs.compare import ComparedOutput
+from repro.model.runs.manifest import Manifest, Output, parse_manifest, render_manifest
+from repro.model.runs.pieces import Part, pieces_of
+from repro.model.runs.rebuild_record import RebuildRecord, parse_rebuild, rebuild_file_name, render_rebuild
+from repro.model.runs.recipe import Recipe, distinct_paths, recipe_id
+from repro.model.runs.run_diff import Difference, diff_runs
 from repro.model.verdict import Verdict
 from tests.model.some_records import (
     COMPLETE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from repro.model.processor import Level, ask_for, features_of, lacking, level_of
+from repro.model.runs.processor import Level, ask_for, features_of, lacking, level_of
 from repro.model.watching.sandbox import Mount, account_of, in_order, is_usable, place_inside, place_of
 from repro.model.watching.sandbox_rules import made_files
 

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repro.model.digest import Digest, digest_of
-from repro.model.pack import RecordKind
-from repro.model.pack_index import PackFile, PackIndex
-from repro.model.pack_index_writing import encode_index
-from repro.model.pack_places import place_bytes
-from repro.model.seen_objects import SeenObjects
+from repro.model.packs.pack import RecordKind
+from repro.model.packs.pack_index import PackFile, PackIndex
+from repro.model.packs.pack_index_writing import encode_index
+from repro.model.packs.pack_places import place_bytes
+from repro.model.packs.seen_objects import SeenObjects
 
 PACK = PackFile(digest_of(b"pack"), 1000)
 numbers = st.integers(0, 12)

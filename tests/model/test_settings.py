@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from repro.model.data.links import Way
 from repro.model.environments.environment_settings import EnvironmentSettings
-from repro.model.links import Way
-from repro.model.settings import BadSettings, Settings, merge_settings, parse_settings
-from repro.model.settings_edit import BadRemoteName, add_remote, check_remote_name, remove_remote
+from repro.model.settings.settings import BadSettings, Settings, merge_settings, parse_settings
+from repro.model.settings.settings_edit import BadRemoteName, add_remote, check_remote_name, remove_remote
 
 WHOLE = """\
 inputs: [data, ./more/]

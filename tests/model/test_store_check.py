@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repro.model.content import ObjectRef
+from repro.model.data.content import ObjectRef
 from repro.model.digest import Digest, digest_of
 from repro.model.finding import Finding
-from repro.model.pack import RecordKind
-from repro.model.pack_index import PackFile, PackIndex
-from repro.model.pack_index_writing import encode_index
-from repro.model.pack_places import place_bytes
+from repro.model.packs.pack import RecordKind
+from repro.model.packs.pack_index import PackFile, PackIndex
+from repro.model.packs.pack_index_writing import encode_index
+from repro.model.packs.pack_places import place_bytes
+from repro.model.packs.store_check import LookedAt, SoundObjects, Trouble, Use, digest_in_name, exit_code, trouble_with
 from repro.model.run_id import RunId
-from repro.model.store_check import LookedAt, SoundObjects, Trouble, Use, digest_in_name, exit_code, trouble_with
 
 digests = st.binary(min_size=32, max_size=32).map(lambda raw: Digest("b3:" + raw.hex()))
 

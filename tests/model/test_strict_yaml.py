@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repro.model.strict_yaml import MAX_DEPTH, BadYaml, dump_yaml, load_yaml, load_yaml_marked, nearest
+from repro.model.yaml.strict import MAX_DEPTH, BadYaml, dump_yaml, load_yaml, load_yaml_marked, nearest
 from tests.model.some_records import plain_values
 
 # Words that one version of YAML or another, or a spreadsheet, takes for something else than text.

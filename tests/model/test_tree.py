@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repro.model.content import Content, Kind
+from repro.model.data.content import Content, Kind
+from repro.model.data.tree import BadTree, Entry, decode_tree, encode_file, encode_tree, join_entries, total_size
 from repro.model.digest import digest_of
 from repro.model.names import UnsafePath
-from repro.model.tree import BadTree, Entry, decode_tree, encode_file, encode_tree, join_entries, total_size
 from tests.data.random_trees import NAMES, TARGETS
 
 SIZES = st.integers(min_value=0, max_value=2**63 - 1)

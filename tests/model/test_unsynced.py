@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from repro.model.content import ObjectRef
+from repro.model.data.content import ObjectRef
 from repro.model.digest import Digest
+from repro.model.packs.unsynced import UnsyncedRecord, parse_unsynced, render_begun, render_object
 from repro.model.record import BadRecord, NewerFormat
-from repro.model.unsynced import UnsyncedRecord, parse_unsynced, render_begun, render_object
 
 REF = ObjectRef(Digest("b3:" + "ab" * 32), 2**63 - 1)
 

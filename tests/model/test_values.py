@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repro.model.parameters import parameter_variables
-from repro.model.strict_yaml import dump_yaml, load_yaml
+from repro.model.runs.parameters import parameter_variables
 from repro.model.values import MAX_DEPTH, BadValues, flatten, parse_assignments, read_values
+from repro.model.yaml.strict import dump_yaml, load_yaml
 from tests.model.some_records import plain_maps
 
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from repro.model.recipe import Recipe
-from repro.model.variation import Aspect, aspects_of, suspects, varied
+from repro.model.runs.recipe import Recipe
+from repro.model.runs.variation import Aspect, aspects_of, suspects, varied
 
 SEED, ZONE, CPUS = Aspect.HASH_SEED, Aspect.TIME_ZONE, Aspect.PROCESSORS
 ALL = (SEED, ZONE, CPUS)

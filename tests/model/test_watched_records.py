@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repro.errors import IntegrityError
-from repro.model.manifest import parse_manifest, render_manifest
 from repro.model.names import UnsafePath, name_to_text
-from repro.model.outside import absolute_path, check_outside, outside_path, parse_outside
-from repro.model.pieces import pieces_of
-from repro.model.recipe import recipe_id
-from repro.model.run_diff import diff_runs
+from repro.model.runs.manifest import parse_manifest, render_manifest
+from repro.model.runs.outside import absolute_path, check_outside, outside_path, parse_outside
+from repro.model.runs.pieces import pieces_of
+from repro.model.runs.recipe import recipe_id
+from repro.model.runs.run_diff import diff_runs
 from repro.model.watching.watch_record import decode_names, encode_names
 from tests.model.some_records import OPEN, WATCHED
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repro.model.digest import Digest
-from repro.model.pack_index import PackFile
-from repro.model.witness import MOST_APART, Witness, decode_witness, encode_witness, with_apart
+from repro.model.packs.pack_index import PackFile
+from repro.model.packs.witness import MOST_APART, Witness, decode_witness, encode_witness, with_apart
 
 _RAW = st.binary(min_size=32, max_size=32)
 _PACKS = st.builds(lambda raw, length: PackFile(Digest(f"b3:{raw.hex()}"), length), _RAW, st.integers(0, 2**40))

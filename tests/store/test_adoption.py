@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from repro.data.capture import ChangedWhileRead, capture
-from repro.model.content import Content, Kind, ObjectRef
+from repro.model.data.content import Content, Kind, ObjectRef
+from repro.model.data.links import LINK_FROM
+from repro.model.data.tree_objects import AdoptingSink, BatchingSink
 from repro.model.digest import digest_of
-from repro.model.links import LINK_FROM
 from repro.model.names import RelPath
-from repro.model.tree_objects import AdoptingSink, BatchingSink
-from repro.store.adoption import AdoptingBatch, AdoptingCache
-from repro.store.cache import Cache
-from repro.store.reflink import reflink
+from repro.store.cache.adoption import AdoptingBatch, AdoptingCache
+from repro.store.cache.cache import Cache
+from repro.store.files.reflink import reflink
 
 BIG = bytes(range(256)) * (LINK_FROM // 256 + 1)
 REF = ObjectRef(digest_of(BIG), len(BIG))
@@ -139,8 +139,8 @@ def test_nothing_is_copied(tmp_path: Path, cache: Cache) -> None:
     """A file that the disk has no room for twice."""
     size = 200_000_000
     script = (
-        "import os, sys\nfrom repro.data.capture import capture\nfrom repro.store.adoption import AdoptingCache\n"
-        "from repro.store.cache import Cache\nimport resource\n"
+        "import os, sys\nfrom repro.data.capture import capture\nfrom repro.store.cache.adoption import AdoptingCache\n"
+        "from repro.store.cache.cache import Cache\nimport resource\n"
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({size // 2}, {size // 2}))\n"
         "cache = Cache(sys.argv[1] + '/cache')\ncontent = capture(sys.argv[1], b'data', AdoptingCache(cache)).content\n"
         "cache.flush()\nassert os.path.samefile(sys.argv[1] + '/data', cache.path_of(content.digest))\n"

@@ -13,16 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from repro.model.content import ObjectRef
+from repro.model.data.content import ObjectRef
+from repro.model.data.tree_objects import BatchingSink
 from repro.model.digest import digest_of
-from repro.model.pack import PACK_SIZE, SMALL_LIMIT
-from repro.model.tree_objects import BatchingSink
-from repro.store.cache import Cache, CorruptObject, MissingObject, SizeLie
-from repro.store.flushing import flush_file
+from repro.model.packs.pack import PACK_SIZE, SMALL_LIMIT
+from repro.store.cache.cache import Cache, CorruptObject, MissingObject, SizeLie
+from repro.store.files.flushing import flush_file
+from repro.store.files.temp_files import write_all
 from repro.store.packs import series
 from repro.store.packs.records import pack_chunk_list, pack_object
 from repro.store.packs.writer import PackWriter
-from repro.store.temp_files import write_all
 
 MANY = [b"%d\n" % number * 100 for number in range(100)]
 SEEDS = int(os.environ.get("REPRO_SEEDS", "30"))
@@ -344,7 +344,7 @@ def test_a_pack_that_a_gc_has_taken_is_not_relied_on(cache: Cache) -> None:
 
 _ADD = """
 import sys
-from repro.store.cache import Cache
+from repro.store.cache.cache import Cache
 cache = Cache(sys.argv[1])
 print(flush=True)
 for turn in range(5):
@@ -403,7 +403,7 @@ def test_a_kill_at_any_instant_leaves_what_is_sound_and_the_next_completes_it(tm
 
 def test_memory_stays_bounded_and_a_killed_add_finds_its_work_again(cache: Cache) -> None:
     script = (
-        "import random, re, sys\nfrom repro.store.cache import Cache\ndraw = random.Random(1)\n"
+        "import random, re, sys\nfrom repro.store.cache.cache import Cache\ndraw = random.Random(1)\n"
         "cache = Cache(sys.argv[1])\nwith cache.batch() as batch:\n"
         "    first = batch.add_bytes(draw.randbytes(500))\n"
         "    for _ in range(70_000): batch.add_bytes(draw.randbytes(500))\n"

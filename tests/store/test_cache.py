@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repro.model.content import ObjectRef
+from repro.model.data.content import ObjectRef
 from repro.model.digest import digest_of
-from repro.store.cache import Cache, CorruptObject, MissingObject, SizeLie
-from repro.store.cache_format import NewerCache
-from repro.store.digest_only import DigestOnly
-from repro.store.hashing import BLOCK
+from repro.store.cache.cache import Cache, CorruptObject, MissingObject, SizeLie
+from repro.store.cache.cache_format import NewerCache
+from repro.store.files.digest_only import DigestOnly
+from repro.store.files.hashing import BLOCK
 
 HELLO = ObjectRef(digest_of(b"hello"), 5)
 
@@ -153,7 +153,7 @@ def test_flush_does_not_mind_an_object_that_is_gone(cache: Cache, count: int) ->
 
 _ADD = """
 import sys
-from repro.store.cache import Cache
+from repro.store.cache.cache import Cache
 cache = Cache(sys.argv[1])
 for number in range(200):
     cache.add_bytes(b"%d" % number * 1000)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from repro.model.digest import Digest, digest_of
-from repro.model.pack_index import Place
-from repro.store.cache import Cache
-from repro.store.compared_packs import ComparedPacks
+from repro.model.packs.pack_index import Place
+from repro.store.cache.cache import Cache
+from repro.store.transfer.compared_packs import ComparedPacks
 
 MANY = [b"%d\n" % number * 100 for number in range(100)]
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from pyfastcdc.cy import FastCDC
 
-from repro.model.chunk_list import CHUNK_AVERAGE, CHUNK_MAX, CHUNK_MIN, CHUNK_NORMALIZATION
 from repro.model.digest import digest_of
-from repro.store.cut_content import cut
-from repro.store.hashing import finish, new_hasher
+from repro.model.packs.chunk_list import CHUNK_AVERAGE, CHUNK_MAX, CHUNK_MIN, CHUNK_NORMALIZATION
+from repro.store.files.cut_content import cut
+from repro.store.files.hashing import finish, new_hasher
 
 MIB = 1024 * 1024
 DATA = random.Random(3).randbytes(37 * MIB + 11)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from repro.store.direct_writing import DirectFile, DirectWriting
-from repro.store.reused_memory import ReusedMemory
+from repro.store.files.direct_writing import DirectFile, DirectWriting
+from repro.store.files.reused_memory import ReusedMemory
 
 DATA = random.Random(7).randbytes(5 * 1024 * 1024 + 777)
 

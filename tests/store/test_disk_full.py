@@ -11,10 +11,10 @@ _CHILD = """
 import errno, os, sys
 from repro.data.capture import capture
 from repro.data.checkout import place
-from repro.model.content import Content, Kind
-from repro.store.cache import Cache
+from repro.model.data.content import Content, Kind
+from repro.store.cache.cache import Cache
 from repro.store.open_remote import open_remote
-from repro.store.transfer import fetch_objects, push_objects
+from repro.store.transfer.transfer import fetch_objects, push_objects
 
 root = os.getcwd()
 small = os.path.join(root, "small")

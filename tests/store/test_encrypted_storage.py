@@ -19,8 +19,8 @@ from repro.store.encryption.file import SEGMENT, TamperedFile
 from repro.store.encryption.marker import PlainRemote, WrongKey
 from repro.store.encryption.storage import EncryptedStorage
 from repro.store.open_remote import Encryption, open_remote
-from repro.store.remote import Remote
-from repro.store.remote_marker import EncryptedRemote
+from repro.store.remote.marker import EncryptedRemote
+from repro.store.remote.remote import Remote
 from repro.store.storages.directory import DirectoryStorage
 from repro.store.storages.errors import NotARemote, RemoteConflict
 

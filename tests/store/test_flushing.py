@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from repro.store.flushing import flush_file_system, flush_files
+from repro.store.files.flushing import flush_file_system, flush_files
 
-CALL = "import sys; from repro.store.flushing import flush_files; flush_files(sys.argv[2:], sys.argv[1])"
+CALL = "import sys; from repro.store.files.flushing import flush_files; flush_files(sys.argv[2:], sys.argv[1])"
 
 
 def written(folder: Path, count: int) -> list[str]:

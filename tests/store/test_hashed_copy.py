@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 
-from repro.store import hashed_copy
-from repro.store.hashed_copy import copy_and_hash_here
+from repro.store.files import hashed_copy
+from repro.store.files.hashed_copy import copy_and_hash_here
 
 PART = 64 * 1024
 

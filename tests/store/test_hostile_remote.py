@@ -6,20 +6,20 @@ from pathlib import Path
 import pytest
 
 from repro.errors import CannotProceed, IntegrityError
-from repro.model.chunk_list import chunk_bytes, list_start
-from repro.model.content import ObjectRef
+from repro.model.data.content import ObjectRef
 from repro.model.digest import Digest, digest_of
-from repro.model.pack import RecordKind, check_bytes, head_start
-from repro.model.pack_index import PackFile
-from repro.model.pack_index_writing import encode_index
-from repro.model.pack_places import place_bytes
-from repro.store.cache import Cache
+from repro.model.packs.chunk_list import chunk_bytes, list_start
+from repro.model.packs.pack import RecordKind, check_bytes, head_start
+from repro.model.packs.pack_index import PackFile
+from repro.model.packs.pack_index_writing import encode_index
+from repro.model.packs.pack_places import place_bytes
+from repro.store.cache.cache import Cache
 from repro.store.open_remote import open_remote
 from repro.store.packs.records import Packed, check_of, pack_chunk_list, pack_object
-from repro.store.remote import Remote
-from repro.store.remote_names import index_name, pack_name
-from repro.store.remote_objects import RemoteObjects
-from repro.store.transfer import fetch_objects
+from repro.store.remote.names import index_name, pack_name
+from repro.store.remote.objects import RemoteObjects
+from repro.store.remote.remote import Remote
+from repro.store.transfer.transfer import fetch_objects
 from tests.packed_remotes import pack_bytes, put_index, put_objects, put_records
 
 ONE, TWO = b"1" * 200_000, b"2" * 200_000

@@ -15,19 +15,19 @@ import pytest
 
 from repro.actions.fsck.packs import walk_packs
 from repro.model.digest import Digest, digest_of
-from repro.model.pack import RecordKind
-from repro.model.pack_index import BadIndex, PackFile, PackIndex
-from repro.model.pack_index_writing import encode_entries
-from repro.model.pack_places import place_bytes
+from repro.model.packs.pack import RecordKind
+from repro.model.packs.pack_index import BadIndex, PackFile, PackIndex
+from repro.model.packs.pack_index_writing import encode_entries
+from repro.model.packs.pack_places import place_bytes
+from repro.model.packs.store_check import SoundObjects
 from repro.model.progress import SILENT
-from repro.model.store_check import SoundObjects
-from repro.store.cache import Cache
+from repro.store.cache.cache import Cache
+from repro.store.checking.pack_files import PacksHere
 from repro.store.open_remote import open_remote
 from repro.store.packs import index_files
-from repro.store.packs.files import PacksHere
 from repro.store.packs.index_files import IndexFiles
 from repro.store.packs.indexes import PackIndexes
-from repro.store.remote_objects import RemoteObjects
+from repro.store.remote.objects import RemoteObjects
 
 FEW, MANY = 40_000, 400_000
 """Objects of an index: what it has of the few is mapped, of the many it would be three times what may be mapped."""
@@ -126,12 +126,12 @@ def test_few_digests_that_begin_alike_and_many_are_found(tmp_path: Path, monkeyp
 LOOK_UP = """
 import os, random, re, sys
 from repro.model.digest import Digest
-from repro.model.live_records import LiveRecords
-from repro.store.marks import Marks
-from repro.store.packs.check_indexes import check_order
+from repro.model.packs.live_records import LiveRecords
+from repro.store.packs.marks import Marks
+from repro.store.checking.check_indexes import check_order
 from repro.store.packs.indexes import PackIndexes
 from repro.store.packs.merge_indexes import merge_indexes
-from repro.store.temp_files import temp_file
+from repro.store.files.temp_files import temp_file
 
 def held():
     # Not getrusage's maximum, which begins with that of the process that forked this one.

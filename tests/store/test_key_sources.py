@@ -12,8 +12,8 @@ import keyring.backend
 import keyring.errors
 import pytest
 
-from repro.model.remote_encryption import KeyKind, KeySource
 from repro.model.remote_key import BadKey, key_text
+from repro.model.settings.remote_encryption import KeyKind, KeySource
 from repro.store.encryption.key_sources import NoKey, in_keyring, new_key, put_in_keyring, read_key, write_key_file
 
 KEY = new_key()

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from repro.model.content import ObjectRef
+from repro.model.data.content import ObjectRef
 from repro.model.digest import Digest, digest_of
-from repro.store.freshness import Freshness
-from repro.store.loose_objects import LooseObjects
+from repro.store.cache.freshness import Freshness
+from repro.store.cache.loose_objects import LooseObjects
 
 
 def _ref(number: int) -> ObjectRef:

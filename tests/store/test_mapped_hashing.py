@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 
-from repro.store import mapped_hashing
-from repro.store.mapped_hashing import hash_mapped
-from repro.store.read_leases import holds_lease
+from repro.store.files import mapped_hashing
+from repro.store.files.mapped_hashing import hash_mapped
+from repro.store.files.read_leases import holds_lease
 
 PART = 64 * 1024
 
@@ -53,8 +53,8 @@ def test_a_file_that_is_cut_short_meanwhile_does_not_end_the_process(tmp_path: P
     (tmp_path / "file").write_bytes(os.urandom(64 * PART))
     script = f"""
 import os, subprocess, time
-from repro.store import mapped_hashing
-from repro.store.read_leases import holds_lease
+from repro.store.files import mapped_hashing
+from repro.store.files.read_leases import holds_lease
 mapped_hashing._PART = {PART}
 descriptor = os.open("file", os.O_RDONLY)
 cut = None
@@ -80,7 +80,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
         file.truncate(600 * 1024 * 1024)
     script = """
 import os
-from repro.store.mapped_hashing import hash_mapped
+from repro.store.files.mapped_hashing import hash_mapped
 print(hash_mapped(os.open("file", os.O_RDONLY)).size)
 print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM:")).split()[1])
 """

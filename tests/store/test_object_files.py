@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from repro.store.cache import Cache
-from repro.store.object_files import FilesHere, look_at_all
+from repro.store.cache.cache import Cache
+from repro.store.cache.object_files import FilesHere, look_at_all
 from repro.store.parallel import Stop, run_in_order
 
 

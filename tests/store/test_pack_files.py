@@ -15,13 +15,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repro.model.content import ObjectRef
+from repro.model.data.content import ObjectRef
 from repro.model.digest import Digest, digest_of
-from repro.model.pack import HEAD_BYTES, MAX_RECORD, PACK_MAGIC, BadPack, RecordKind, head_start, parse_head
-from repro.model.pack_index import BadIndex, PackFile, PackIndex
-from repro.model.pack_index_writing import encode_index
-from repro.model.pack_places import place_bytes
-from repro.store.packs.check_indexes import check_order
+from repro.model.packs.pack import HEAD_BYTES, MAX_RECORD, PACK_MAGIC, BadPack, RecordKind, head_start, parse_head
+from repro.model.packs.pack_index import BadIndex, PackFile, PackIndex
+from repro.model.packs.pack_index_writing import encode_index
+from repro.model.packs.pack_places import place_bytes
+from repro.store.checking.check_indexes import check_order
 from repro.store.packs.indexes import PackIndexes
 from repro.store.packs.merge_indexes import merge_indexes
 from repro.store.packs.publish import merge_many, publish_packs

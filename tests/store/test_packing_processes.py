@@ -15,16 +15,16 @@ from typing import Any
 
 import pytest
 
-import repro.store.batch
+import repro.store.cache.batch
 from repro.data.capture import Captured, ChangedWhileRead, capture
-from repro.model.content import ObjectRef
+from repro.model.data.content import ObjectRef
+from repro.model.data.tree_objects import BatchingSink, SharingSink
 from repro.model.names import RelPath
-from repro.model.tree_objects import BatchingSink, SharingSink
-from repro.store.adoption import AdoptingCache
-from repro.store.batch import Batch
-from repro.store.cache import Cache
-from repro.store.digest_only import DigestOnly
-from repro.store.missing import missing_here
+from repro.store.cache.adoption import AdoptingCache
+from repro.store.cache.batch import Batch
+from repro.store.cache.cache import Cache
+from repro.store.cache.missing import missing_here
+from repro.store.files.digest_only import DigestOnly
 from repro.store.packs import packing_processes
 from repro.store.packs.packing_processes import PackingEnded, PackingProcesses
 from repro.store.usable_cores import usable_cores
@@ -40,7 +40,7 @@ FILES = 400
 @pytest.fixture(autouse=True)
 def _early(monkeypatch: pytest.MonkeyPatch) -> None:
     """From the first file, and where there is one core only: the two numbers are about speed alone."""
-    monkeypatch.setattr(repro.store.batch, "_SHARED_FROM", 1)
+    monkeypatch.setattr(repro.store.cache.batch, "_SHARED_FROM", 1)
     monkeypatch.setattr(packing_processes, "processes_to_start", lambda: 2)
 
 
@@ -133,7 +133,7 @@ def test_what_is_there_is_not_packed_again(work: Path, cache: Cache) -> None:
 def test_what_is_published_in_between_is_published_with_what_others_packed(
     work: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(repro.store.batch, "_RECORDS_AT_ONCE", 50)
+    monkeypatch.setattr(repro.store.cache.batch, "_RECORDS_AT_ONCE", 50)
     found = captured(work, cache)
     assert len(list(Path(cache.root, "indexes").iterdir())) > 1
     assert missing_here(Cache(cache.root), [found.content]) == ()

@@ -10,27 +10,27 @@ from pathlib import Path
 
 import pytest
 
-from repro.model.condemned import BadCondemned, render_condemned
-from repro.model.content import Content, Kind, ObjectRef
+from repro.model.data.content import Content, Kind, ObjectRef
+from repro.model.data.tree import Entry, encode_tree, total_size
 from repro.model.digest import digest_of
-from repro.model.tree import Entry, encode_tree, total_size
-from repro.store.cache import Cache, MissingObject
-from repro.store.missing import missing_here
+from repro.model.packs.condemned import BadCondemned, render_condemned
+from repro.store.cache.cache import Cache, MissingObject
+from repro.store.cache.missing import missing_here
 from repro.store.open_remote import open_remote
-from repro.store.remote_objects import RemoteObjects
+from repro.store.remote.objects import RemoteObjects
 from repro.store.storages.errors import MissingOnRemote, NotARemote, RemoteUnreachable
-from repro.store.transfer import Push, Transferred, fetch_objects, push_objects
+from repro.store.transfer.transfer import Push, Transferred, fetch_objects, push_objects
 from tests.packed_remotes import digests_in, indexes_in
 
 SEEDS = int(os.environ.get("REPRO_SEEDS", "30"))
 
 _PUSH = """
 import sys
-from repro.model.content import Content, Kind
-from repro.store import outgoing
-from repro.store.cache import Cache
+from repro.model.data.content import Content, Kind
+from repro.store.transfer import outgoing
+from repro.store.cache.cache import Cache
 from repro.store.open_remote import open_remote
-from repro.store.transfer import push_objects
+from repro.store.transfer.transfer import push_objects
 outgoing.PACK_SIZE = 200_000
 outgoing._PACKS_AT_ONCE = 2
 root = Content(Kind.DIRECTORY, int(sys.argv[4]), digest=sys.argv[3])

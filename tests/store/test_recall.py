@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from repro.data.memo import opened_memo
-from repro.model.content import Content, Kind
+from repro.model.data.content import Content, Kind
 from repro.model.digest import digest_of
 from repro.model.names import RelPath
-from repro.model.witness import MOST_APART, Witness, decode_witness
-from repro.store.cache import Cache
-from repro.store.digest_only import DigestOnly
-from repro.store.discard import object_files_of
-from repro.store.packs.pack_loose import pack_loose
-from repro.store.recall import _MOST_GONE
+from repro.model.packs.witness import MOST_APART, Witness, decode_witness
+from repro.store.cache.cache import Cache
+from repro.store.cache.discard import object_files_of
+from repro.store.cache.pack_loose import pack_loose
+from repro.store.cache.recall import _MOST_GONE
+from repro.store.files.digest_only import DigestOnly
 from tests.data.remembering import Remembering
 from tests.store.test_batch import damage
 

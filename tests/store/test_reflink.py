@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from repro.store.reflink import reflink
+from repro.store.files.reflink import reflink
 
 
 def test_a_reflink_is_a_whole_copy_or_nothing(tmp_path: Path) -> None:

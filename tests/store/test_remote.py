@@ -12,9 +12,9 @@ import pytest
 
 from repro.errors import RemoteError
 from repro.model.record import NewerFormat
-from repro.store import retries
 from repro.store.open_remote import open_remote
-from repro.store.remote import Remote
+from repro.store.remote.remote import Remote
+from repro.store.storages import retries
 from repro.store.storages.directory import DirectoryStorage
 from repro.store.storages.errors import NotARemote, RemoteRefused, RemoteUnreachable, UnsupportedRemote
 

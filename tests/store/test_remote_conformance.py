@@ -12,8 +12,8 @@ import pytest
 from repro.model.remote_key import RemoteKey
 from repro.store import open_remote as opening
 from repro.store.open_remote import Encryption
-from repro.store.remote import Remote
-from repro.store.remote_names import BadRemoteFileName
+from repro.store.remote.names import BadRemoteFileName
+from repro.store.remote.remote import Remote
 from repro.store.storages.errors import NotARemote, NotOnRemote, RemoteConflict, TooLong
 
 KINDS: dict[str, Callable[[Path], str]] = {

@@ -13,12 +13,11 @@ from pathlib import Path
 import pytest
 
 from repro.errors import RemoteError
-from repro.store import retries
 from repro.store.open_remote import open_remote
-from repro.store.remote import Remote
+from repro.store.remote.remote import Remote
 from repro.store.storages import azure as remote_azure
+from repro.store.storages import retries, storage
 from repro.store.storages import s3 as remote_s3
-from repro.store.storages import storage
 from repro.store.storages.errors import RemoteRefused, RemoteUnreachable
 from tests.faulty_servers import Faults, FaultyProxy, faulty_proxy, faulty_sftp_server
 from tests.remote_servers import azure_connection_at, show_bucket

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from repro.store import retries
 from repro.store.open_remote import open_remote
-from repro.store.remote import Remote
-from repro.store.storages import storage
+from repro.store.remote.remote import Remote
+from repro.store.storages import retries, storage
 from repro.store.storages.errors import (
     NotARemote,
     NotOnRemote,

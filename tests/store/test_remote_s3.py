@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from repro.store import retries
-from repro.store.cache import Cache
+from repro.store.cache.cache import Cache
 from repro.store.open_remote import open_remote
-from repro.store.remote import Remote
+from repro.store.remote.remote import Remote
+from repro.store.storages import retries
 from repro.store.storages import s3 as remote_s3
 from repro.store.storages.errors import (
     CorruptRemoteObject,
@@ -21,7 +21,7 @@ from repro.store.storages.errors import (
     RemoteUnreachable,
     UnsupportedRemote,
 )
-from repro.store.transfer import Fetch, RemoteObjects, fetch_objects, push_objects
+from repro.store.transfer.transfer import Fetch, RemoteObjects, fetch_objects, push_objects
 from tests.faulty_servers import FaultyProxy, faulty_proxy
 
 OBJECT = "objects/ab/" + "c" * 62

@@ -12,9 +12,8 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from repro.store import retries
 from repro.store.open_remote import open_remote
-from repro.store.storages import storage
+from repro.store.storages import retries, storage
 from repro.store.storages.errors import NotARemote, RemoteRefused, RemoteUnreachable, UnsupportedRemote
 from tests.remote_servers import SftpServer, sftp_server
 

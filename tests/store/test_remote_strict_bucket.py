@@ -15,10 +15,10 @@ import pytest
 
 from repro.actions.gc.far import collect_far
 from repro.actions.gc.roots import Roots
-from repro.store import retries
-from repro.store.cache import Cache
+from repro.store.cache.cache import Cache
 from repro.store.open_remote import open_remote
-from repro.store.remote import Remote
+from repro.store.remote.remote import Remote
+from repro.store.storages import retries
 from repro.store.storages import s3 as remote_s3
 from repro.store.storages.errors import RemoteRefused, RemoteUnreachable
 from tests.faulty_servers import faulty_proxy

@@ -13,17 +13,17 @@ from pathlib import Path
 import pytest
 
 from repro.errors import RemoteError
-from repro.model.content import Content, Kind, ObjectRef
+from repro.model.data.content import Content, Kind, ObjectRef
+from repro.model.data.tree import Entry, encode_tree, total_size
 from repro.model.digest import Digest, digest_of
-from repro.model.pack_index import PackFile, PackIndex
-from repro.model.tree import Entry, encode_tree, total_size
-from repro.store import outgoing
-from repro.store.cache import Cache, MissingObject
+from repro.model.packs.pack_index import PackFile, PackIndex
+from repro.store.cache.cache import Cache, MissingObject
 from repro.store.open_remote import open_remote
-from repro.store.remote import Remote
-from repro.store.sent_packs import SentAhead
+from repro.store.remote.remote import Remote
 from repro.store.storages.directory import DirectoryStorage
-from repro.store.transfer import Push, fetch_objects, push_objects
+from repro.store.transfer import outgoing
+from repro.store.transfer.sent_packs import SentAhead
+from repro.store.transfer.transfer import Push, fetch_objects, push_objects
 
 
 class SlowlyLooking(Cache):

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from repro.model.digest import digest_of
-from repro.store.cache import Cache
+from repro.store.cache.cache import Cache
 
 GROUP = 4_242
 ANN, BEN = 40_001, 40_002
@@ -23,9 +23,9 @@ ANN, BEN = 40_001, 40_002
 _CHILD = """
 import os, sys, tempfile
 user, group, script, *sys.argv = sys.argv[1:]
-from repro.model.content import ObjectRef
+from repro.model.data.content import ObjectRef
 from repro.model.digest import digest_of
-from repro.store.cache import Cache, CorruptObject
+from repro.store.cache.cache import Cache, CorruptObject
 with tempfile.TemporaryDirectory() as folder, Cache(folder).batch() as warm:
     for number in range(100):
         warm.add_bytes(b"%d" % number * 1000)

@@ -12,21 +12,21 @@ from pathlib import Path
 import pytest
 
 from repro.errors import IntegrityError, RemoteError
-from repro.model.content import Content, Kind, ObjectRef
+from repro.model.data.content import Content, Kind, ObjectRef
+from repro.model.data.tree import Entry, encode_tree, total_size
 from repro.model.digest import Digest, digest_of
-from repro.model.pack import SMALL_LIMIT
+from repro.model.packs.pack import SMALL_LIMIT
 from repro.model.progress import Silent
-from repro.model.tree import Entry, encode_tree, total_size
-from repro.store import outgoing
-from repro.store.cache import Cache, CorruptObject, MissingObject
-from repro.store.missing import missing_here
+from repro.store.cache.cache import Cache, CorruptObject, MissingObject
+from repro.store.cache.missing import missing_here
 from repro.store.open_remote import open_remote
 from repro.store.parallel import run_all
-from repro.store.remote import Remote
-from repro.store.remote_names import pack_name
+from repro.store.remote.names import pack_name
+from repro.store.remote.remote import Remote
 from repro.store.storages.directory import DirectoryStorage
 from repro.store.storages.errors import MissingOnRemote
-from repro.store.transfer import Push, Transferred, fetch_objects, push_objects
+from repro.store.transfer import outgoing
+from repro.store.transfer.transfer import Push, Transferred, fetch_objects, push_objects
 from tests.packed_remotes import digests_in, indexes_in, spoil
 
 LINK = Content(Kind.SYMLINK, 1, target=b"x")
@@ -534,12 +534,12 @@ def test_the_first_failure_ends_the_rest() -> None:
 
 _FETCH = """
 import sys, time
-from repro.model import ranges
-from repro.model.content import ObjectRef
-from repro.store.cache import Cache
-from repro.store.remote import Remote
+from repro.model.packs import ranges
+from repro.model.data.content import ObjectRef
+from repro.store.cache.cache import Cache
+from repro.store.remote.remote import Remote
 from repro.store.storages.directory import DirectoryStorage
-from repro.store.transfer import fetch_objects
+from repro.store.transfer.transfer import fetch_objects
 
 ranges.MAX_RANGE = 1
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from repro.model.content import Content, Kind, ObjectRef
+from repro.model.data.content import Content, Kind, ObjectRef
+from repro.model.data.tree import Entry, encode_tree, total_size
 from repro.model.digest import Digest
-from repro.model.tree import Entry, encode_tree, total_size
-from repro.store import outgoing
-from repro.store.cache import Cache
-from repro.store.missing import missing_here
+from repro.store.cache.cache import Cache
+from repro.store.cache.missing import missing_here
 from repro.store.open_remote import open_remote
-from repro.store.transfer import Transferred, fetch_objects, push_objects
+from repro.store.transfer import outgoing
+from repro.store.transfer.transfer import Transferred, fetch_objects, push_objects
 from tests.remote_servers import web_server
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from repro.model.content import ObjectRef
-from repro.store.cache import Cache
-from repro.store.missing import missing_here
+from repro.model.data.content import ObjectRef
+from repro.store.cache.cache import Cache
+from repro.store.cache.missing import missing_here
 from tests.faulty_servers import Faults, faulty_proxy, faulty_sftp_server
 
 LARGE = 32_000_000
@@ -31,11 +31,12 @@ LOST = (3 * AT_ONCE + 1) * (PACK + 2_000_000)
 
 _CHILD = f"""
 import os, sys
-from repro.model.content import ObjectRef
-from repro.store import fetched_packs, outgoing
-from repro.store.cache import Cache
+from repro.model.data.content import ObjectRef
+from repro.store.transfer import fetched_packs
+from repro.store.transfer import outgoing
+from repro.store.cache.cache import Cache
 from repro.store.open_remote import open_remote
-from repro.store.transfer import fetch_objects, push_objects
+from repro.store.transfer.transfer import fetch_objects, push_objects
 outgoing.PACK_SIZE = {PACK}
 outgoing._PACKS_AT_ONCE = fetched_packs._AT_ONCE = {AT_ONCE}
 fetched_packs._WORTH_KEEPING = {PACK}

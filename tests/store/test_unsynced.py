@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 
-from repro.model.unsynced import UNSYNCED_FROM
-from repro.store.cache import Cache
-from repro.store.unsynced import FOLDER
+from repro.model.packs.unsynced import UNSYNCED_FROM
+from repro.store.cache.cache import Cache
+from repro.store.cache.unsynced import FOLDER
 from tests.command_line import Person
 
 SIZE = UNSYNCED_FROM + 12345
@@ -148,7 +148,7 @@ def test_a_file_of_somebody_else_is_not_taken(added: Person, data: bytes, monkey
 
 KILLED = """
 import os, signal, sys
-from repro.store.unsynced import BegunRecord
+from repro.store.cache.unsynced import BegunRecord
 real = BegunRecord.{name}
 def kill(*arguments):
     if {after}:

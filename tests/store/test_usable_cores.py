@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from repro.store import large_objects, usable_cores
+from repro.store import usable_cores
 from repro.store.packs import packing_processes
+from repro.store.transfer import large_objects
 from repro.store.usable_cores import quotas
 
 V1 = Path("/sys/fs/cgroup/cpu")

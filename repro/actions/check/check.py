@@ -15,13 +15,7 @@ from repro.code import git_objects as git
 from repro.code.checked_repository import CheckedRepository, open_checked_repository
 from repro.code.files_in_git import ChangedFile
 from repro.errors import UsageError
-from repro.model.content import Kind
-from repro.model.dataclass import dataclass, replace
-from repro.model.finding import Finding
-from repro.model.manifest import Manifest
-from repro.model.names import name_to_text
-from repro.model.pointer import SUFFIX
-from repro.model.result_check import (
+from repro.model.checks.result_check import (
     Uncommitted,
     could_not_tell,
     filtered,
@@ -29,10 +23,16 @@ from repro.model.result_check import (
     line_ends_changed,
     unaccounted,
 )
-from repro.model.run_outputs import RunOutputs, outputs_of
-from repro.model.run_state import State
+from repro.model.data.content import Kind
+from repro.model.data.pointer import SUFFIX
+from repro.model.dataclass import dataclass, replace
+from repro.model.finding import Finding
+from repro.model.names import name_to_text
+from repro.model.runs.manifest import Manifest
+from repro.model.runs.run_outputs import RunOutputs, outputs_of
+from repro.model.runs.run_state import State
 from repro.project import SETTINGS_FILE, Project, Workspace
-from repro.store.run_outputs_file import load_run_outputs, save_run_outputs
+from repro.store.records.run_outputs_file import load_run_outputs, save_run_outputs
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ from repro.code.files_in_git import FilesInGit, GitFile
 from repro.code.lfs_objects import parse_lfs_pointer
 from repro.code.tree_attributes import TreeAttributes
 from repro.errors import ReproError
-from repro.model.content import Content, Kind
+from repro.model.checks.mending import text_word
+from repro.model.data.content import Content, Kind
 from repro.model.dataclass import dataclass
 from repro.model.digest import digest_of
-from repro.model.line_ends import checked_out_with_crlf, with_other_line_ends
-from repro.model.mending import text_word
+from repro.model.git.line_ends import checked_out_with_crlf, with_other_line_ends
 
 
 class ContentUnknown(ReproError):
@@ -73,7 +73,7 @@ class Contents:
         return [Content(kind, len(text), digest_of(text)) for text in texts]
 
     def _of_lfs(self, file: GitFile, data: bytes, kind: Kind) -> Content:
-        from repro.store.hashing import hash_file
+        from repro.store.files.hashing import hash_file
 
         pointer = parse_lfs_pointer(data)
         assert pointer is not None

@@ -15,14 +15,14 @@ from repro.code.code_pack_files import Files, files_of_code_pack
 from repro.code.files_in_git import FilesInGit
 from repro.code.repository import MissingCommit
 from repro.errors import IntegrityError
-from repro.model.content import ObjectRef
+from repro.model.checks.result_check import Known, OnRemote, Reach, RunFacts
+from repro.model.data.content import ObjectRef
 from repro.model.dataclass import dataclass
 from repro.model.digest import digest_of, hex_of
-from repro.model.manifest import Manifest
-from repro.model.policy import Requirements
-from repro.model.rebuild_record import RebuildRecord, parse_rebuild
 from repro.model.record import NewerFormat
-from repro.model.result_check import Known, OnRemote, Reach, RunFacts
+from repro.model.runs.manifest import Manifest
+from repro.model.runs.rebuild_record import RebuildRecord, parse_rebuild
+from repro.model.settings.policy import Requirements
 from repro.project import Workspace
 
 _LARGEST_PACK = 1 << 30

@@ -6,20 +6,20 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from repro.errors import ReproError
-from repro.model.content import Content, ObjectRef
+from repro.model.checks.result_check import Known, OnRemote
+from repro.model.data.content import Content, ObjectRef
 from repro.model.digest import Digest
-from repro.model.manifest import Manifest
-from repro.model.pieces import Part, pieces_of
-from repro.model.policy import DEFAULT_REMOTE
-from repro.model.result_check import Known, OnRemote
+from repro.model.runs.manifest import Manifest
+from repro.model.runs.pieces import Part, pieces_of
+from repro.model.settings.policy import DEFAULT_REMOTE
 from repro.project import Workspace
 
 if TYPE_CHECKING:
-    from repro.model.settings import Settings
-    from repro.model.tree import Entry
-    from repro.store.cache import Cache
-    from repro.store.remote import Remote
-    from repro.store.remote_objects import RemoteObjects
+    from repro.model.data.tree import Entry
+    from repro.model.settings.settings import Settings
+    from repro.store.cache.cache import Cache
+    from repro.store.remote.objects import RemoteObjects
+    from repro.store.remote.remote import Remote
 
 
 class RemoteUnknown(ReproError):
@@ -126,7 +126,7 @@ class OpenedRemote:
             RemoteUnknown: it does not answer.
         """
         from repro.actions.sync import manifest_name
-        from repro.model.strict_yaml import MAX_BYTES
+        from repro.model.yaml.strict import MAX_BYTES
         from repro.store.storages.errors import NotARemote, NotOnRemote
 
         try:
@@ -152,7 +152,7 @@ class OpenedRemote:
         from repro.model.environments.archive import parse_archive
         from repro.model.environments.environment_record import environment_id
         from repro.model.environments.outside_world import outside_of
-        from repro.model.strict_yaml import MAX_BYTES
+        from repro.model.yaml.strict import MAX_BYTES
         from repro.store.storages.errors import NotARemote
 
         environment = manifest.recipe.environment
@@ -187,7 +187,7 @@ class OpenedRemote:
         Raises:
             RemoteUnknown: the remote does not answer, or cannot say what it has.
         """
-        from repro.model.strict_yaml import MAX_BYTES
+        from repro.model.yaml.strict import MAX_BYTES
 
         try:
             names = self._remote.list(f"rebuilds/{run}")
@@ -206,9 +206,9 @@ class OpenedRemote:
 
     def _lacks(self, roots: Iterable[Content | ObjectRef]) -> bool:
         """Whether something that these roots need is not there."""
-        from repro.model.tree import decode_tree
-        from repro.model.tree_objects import MAX_TREE_BYTES
-        from repro.store.reached import Walk
+        from repro.model.data.tree import decode_tree
+        from repro.model.data.tree_objects import MAX_TREE_BYTES
+        from repro.store.cache.reached import Walk
 
         objects = self._asked()
         lacking = False
@@ -226,7 +226,7 @@ class OpenedRemote:
 
     def _asked(self) -> RemoteObjects:
         if self._objects is None:
-            from repro.store.remote_objects import RemoteObjects
+            from repro.store.remote.objects import RemoteObjects
 
             self._objects = RemoteObjects(self._remote, self._cache.root)
         return self._objects

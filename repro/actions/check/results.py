@@ -11,16 +11,16 @@ from repro.code.checked_repository import CheckedRepository
 from repro.code.files_in_git import GitFile
 from repro.code.repository import MissingCommit
 from repro.errors import IntegrityError
-from repro.model.content import Content, Kind
+from repro.model.checks.mending import Mending, Result
+from repro.model.checks.result_check import bad_pointer, could_not_tell
+from repro.model.data.content import Content, Kind
+from repro.model.data.pointer import SUFFIX, Pointer, parse_pointer
 from repro.model.dataclass import dataclass
 from repro.model.finding import Finding
-from repro.model.mending import Mending, Result
 from repro.model.names import check_path, is_within
 from repro.model.pattern import pattern
-from repro.model.pointer import SUFFIX, Pointer, parse_pointer
-from repro.model.policy import Policy
 from repro.model.record import NewerFormat
-from repro.model.result_check import bad_pointer, could_not_tell
+from repro.model.settings.policy import Policy
 
 _NOT_RESULTS = pattern(rb"(?:^|/)\.git(?:ignore|attributes|keep)\Z")
 """What stands beside results and is git's own: `repro add` writes a `.gitignore` there."""

@@ -10,19 +10,19 @@ from repro.actions.check.trees import Trees, TreeUnknown
 from repro.code import git_objects as git
 from repro.code.files_in_git import FilesInGit
 from repro.errors import IntegrityError
-from repro.model.content import Content, Kind
+from repro.model.checks.mending import Mending
+from repro.model.checks.result_check import Earlier
+from repro.model.data.content import Content, Kind
+from repro.model.data.tree import Entry, encode_tree, total_size
 from repro.model.dataclass import dataclass
 from repro.model.digest import Digest, hex_of
 from repro.model.finding import Finding
-from repro.model.manifest import Manifest, parse_manifest
-from repro.model.mending import Mending
 from repro.model.names import name_to_text
 from repro.model.record import BadRecord, NewerFormat
-from repro.model.result_check import Earlier
 from repro.model.run_id import is_run_id
-from repro.model.run_outputs import Place, RunOutputs
-from repro.model.strict_yaml import MAX_BYTES
-from repro.model.tree import Entry, encode_tree, total_size
+from repro.model.runs.manifest import Manifest, parse_manifest
+from repro.model.runs.run_outputs import Place, RunOutputs
+from repro.model.yaml.strict import MAX_BYTES
 
 RUNS = b".repro/runs/"
 _MANY_FILES = 20_000

@@ -8,9 +8,9 @@ from enum import Enum, auto
 from repro.code.checked_repository import CheckedRepository
 from repro.code.files_in_git import FilesInGit
 from repro.errors import UsageError
+from repro.model.checks.mending import Mending
 from repro.model.dataclass import dataclass
-from repro.model.mending import Mending
-from repro.model.pushed_refs import NOTHING
+from repro.model.git.pushed_refs import NOTHING
 
 
 class What(Enum):

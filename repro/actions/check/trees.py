@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from repro.actions.check.remotes import Remotes, RemoteUnknown
 from repro.errors import IntegrityError, ReproError
-from repro.model.content import Content, Kind
+from repro.model.data.content import Content, Kind
+from repro.model.data.tree import MAX_DEPTH, Entry, decode_tree
+from repro.model.data.tree_objects import MAX_TREE_BYTES
 from repro.model.digest import Digest
-from repro.model.tree import MAX_DEPTH, Entry, decode_tree
-from repro.model.tree_objects import MAX_TREE_BYTES
 from repro.project import Workspace
 
 if TYPE_CHECKING:
-    from repro.store.cache import Cache
+    from repro.store.cache.cache import Cache
 
 
 class TreeUnknown(ReproError):

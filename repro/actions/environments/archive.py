@@ -20,10 +20,10 @@ from repro.model.environments.environment import Environment, named_objects
 from repro.model.environments.environment_record import environment_id
 from repro.model.environments.outside_world import commits_not_archived, depends_on_outside, not_archived_to_build
 from repro.model.finding import Finding
-from repro.model.manifest import Manifest
 from repro.model.run_id import RunId
+from repro.model.runs.manifest import Manifest
 from repro.project import Project
-from repro.store.archive_records import ArchiveRecords
+from repro.store.records.archives import ArchiveRecords
 
 
 class NotArchivable(CannotProceed):

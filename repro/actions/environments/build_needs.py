@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 from repro.actions.run_source import RunSource, bring, open_run
-from repro.model.content import ObjectRef
+from repro.model.data.content import ObjectRef
 from repro.model.environments.build_requirements import build_requirements
 from repro.model.environments.environment import CondaEnvironment, Environment, PipEnvironment, ProjectInstall
-from repro.model.manifest import Manifest
 from repro.model.names import is_within, parse_path
+from repro.model.runs.manifest import Manifest
 from repro.project import Project
 
 

@@ -6,7 +6,7 @@ import os
 
 from repro.actions.run_source import RunSource, bring
 from repro.code.restore import SubmodulePack, restore_commit
-from repro.model.content import ObjectRef
+from repro.model.data.content import ObjectRef
 from repro.model.digest import hex_of
 
 

@@ -14,7 +14,7 @@ from repro.model.environments.environment import Environment, ImageEnvironment, 
 from repro.model.environments.image_lock import LOCK_FILE, render_image_lock
 from repro.model.finding import Finding
 from repro.project import Project
-from repro.store.whole_file import replace_text
+from repro.store.files.whole_file import replace_text
 
 _FILES = {"pip": "requirements.lock", "conda": "conda-lock.yml", "image": LOCK_FILE}
 

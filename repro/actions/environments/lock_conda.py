@@ -17,7 +17,7 @@ from repro.model.environments.conda_lock_file import dump_conda_lock
 from repro.model.environments.environment_settings import EnvironmentSettings
 from repro.model.finding import Finding
 from repro.project import Project
-from repro.store.whole_file import replace_text
+from repro.store.files.whole_file import replace_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from repro.actions.fsck.records import RecordRead
 from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest
 from repro.model.finding import Finding
-from repro.model.store_check import MENDABLE_KINDS, SoundObjects, Trouble
-from repro.store.object_files import ObjectPlace
+from repro.model.packs.store_check import MENDABLE_KINDS, SoundObjects, Trouble
+from repro.store.cache.object_files import ObjectPlace
 
 
 @dataclass(frozen=True, slots=True)

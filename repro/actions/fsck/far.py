@@ -6,19 +6,19 @@ import contextlib
 from collections.abc import Collection, Iterator, Sequence
 
 from repro.errors import IntegrityError
-from repro.model.condemned import BadCondemned, parse_condemned
-from repro.model.content import ObjectRef
+from repro.model.data.content import ObjectRef
+from repro.model.data.tree import Entry, decode_tree
+from repro.model.data.tree_objects import MAX_TREE_BYTES
 from repro.model.dataclass import dataclass
 from repro.model.digest import Digest
 from repro.model.finding import Finding
+from repro.model.packs.condemned import BadCondemned, parse_condemned
+from repro.model.packs.store_check import SoundObjects, Trouble
 from repro.model.progress import Progress
-from repro.model.store_check import SoundObjects, Trouble
-from repro.model.tree import Entry, decode_tree
-from repro.model.tree_objects import MAX_TREE_BYTES
 from repro.store.parallel import Stop, run_in_order
-from repro.store.remote import Remote
-from repro.store.remote_names import INDEX_LIST
-from repro.store.remote_objects import RemoteObjects
+from repro.store.remote.names import INDEX_LIST
+from repro.store.remote.objects import RemoteObjects
+from repro.store.remote.remote import Remote
 from repro.store.storages.errors import MissingOnRemote, NotOnRemote, RemoteListsNothing, RemoteRefused
 
 _LONGEST = 256 * 1024 * 1024

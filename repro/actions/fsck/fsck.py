@@ -18,14 +18,14 @@ from repro.errors import RemoteError
 from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest
 from repro.model.finding import Finding
+from repro.model.packs.store_check import LookedAt, SoundObjects, Trouble, digest_in_name, trouble_with
 from repro.model.progress import SILENT, Progress
-from repro.model.store_check import LookedAt, SoundObjects, Trouble, digest_in_name, trouble_with
 from repro.project import Project, Workspace
-from repro.store.cache import Cache
-from repro.store.object_files import FilesHere, look_at_all
-from repro.store.packs.files import PacksHere
-from repro.store.remote import Remote
-from repro.store.set_aside import set_aside
+from repro.store.cache.cache import Cache
+from repro.store.cache.object_files import FilesHere, look_at_all
+from repro.store.cache.set_aside import set_aside
+from repro.store.checking.pack_files import PacksHere
+from repro.store.remote.remote import Remote
 
 _PACKS_HERE = 2
 """Packs that are read at a time: Python computes in one thread, but for what a larger block takes."""

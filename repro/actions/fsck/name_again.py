@@ -6,15 +6,15 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from repro.errors import IntegrityError
-from repro.model.chunk_list import START_BYTES, parse_chunks, parse_list_start
+from repro.model.data.tree import decode_tree
 from repro.model.dataclass import dataclass
-from repro.model.pack import HEAD_BYTES, SMALL_LIMIT, RecordKind, parse_head
-from repro.model.pack_index import PackFile
-from repro.model.pack_places import place_bytes
-from repro.model.store_check import SoundObjects
-from repro.model.tree import decode_tree
-from repro.store.packs.check_pack import CheckedPack, Read, SoundRecord
-from repro.store.packs.files import PackFiles
+from repro.model.packs.chunk_list import START_BYTES, parse_chunks, parse_list_start
+from repro.model.packs.pack import HEAD_BYTES, SMALL_LIMIT, RecordKind, parse_head
+from repro.model.packs.pack_index import PackFile
+from repro.model.packs.pack_places import place_bytes
+from repro.model.packs.store_check import SoundObjects
+from repro.store.checking.check_pack import CheckedPack, Read, SoundRecord
+from repro.store.checking.pack_files import PackFiles
 from repro.store.packs.records import unpack_object
 
 _LONGEST_LIST = 64 * 1024 * 1024

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Protocol
 
 from repro.errors import IntegrityError
-from repro.model.content import Content, Kind, ObjectRef
+from repro.model.data.content import Content, Kind, ObjectRef
+from repro.model.data.tree import MAX_DEPTH, BadTree, Entry, total_size
 from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest
 from repro.model.finding import Finding
 from repro.model.names import name_to_text
-from repro.model.store_check import MENDABLE_KINDS, Need, SoundObjects, Trouble, Use
-from repro.model.tree import MAX_DEPTH, BadTree, Entry, total_size
-from repro.store.object_files import ObjectPlace
+from repro.model.packs.store_check import MENDABLE_KINDS, Need, SoundObjects, Trouble, Use
+from repro.store.cache.object_files import ObjectPlace
 
 
 class Mender(Protocol):

@@ -11,16 +11,16 @@ from repro.errors import IntegrityError, RemoteError
 from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest
 from repro.model.finding import Finding
-from repro.model.pack import RecordKind
-from repro.model.pack_index import BadIndex, PackFile
+from repro.model.packs.pack import RecordKind
+from repro.model.packs.pack_index import BadIndex, PackFile
+from repro.model.packs.store_check import SoundObjects, Trouble
 from repro.model.progress import Progress
-from repro.model.store_check import SoundObjects, Trouble
-from repro.store.packs.check_indexes import IndexCheck, Unconfirmed
-from repro.store.packs.check_pack import CheckedPack, check_pack
-from repro.store.packs.files import Indexes, PackFiles, is_damage, why
+from repro.store.checking.check_indexes import IndexCheck, Unconfirmed
+from repro.store.checking.check_pack import CheckedPack, check_pack
+from repro.store.checking.pack_files import Indexes, PackFiles, is_damage, why
 from repro.store.packs.one_index import one_index
 from repro.store.parallel import Stop, run_in_order
-from repro.store.remote_names import pack_name
+from repro.store.remote.names import pack_name
 from repro.store.storages.errors import NotOnRemote, RemoteUnreachable
 
 _PACKS_AT_A_TIME = 4

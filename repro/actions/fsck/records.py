@@ -11,25 +11,25 @@ from repro.actions.sync import manifest_name
 from repro.code.pointer_files import pointer_paths
 from repro.data.pointer import NotTracked, read_pointer
 from repro.errors import IntegrityError
-from repro.model.content import Content, Kind
+from repro.model.data.content import Content, Kind
+from repro.model.data.pointer import MAX_BYTES as POINTER_BYTES
+from repro.model.data.pointer import Pointer, parse_pointer
 from repro.model.dataclass import dataclass
 from repro.model.digest import digest_of, hex_of
 from repro.model.finding import Finding
-from repro.model.manifest import Manifest, parse_manifest
 from repro.model.names import check_path, name_to_text, text_to_name
-from repro.model.pieces import Part, pieces_of
-from repro.model.pointer import MAX_BYTES as POINTER_BYTES
-from repro.model.pointer import Pointer, parse_pointer
-from repro.model.rebuild_record import RebuildRecord, parse_rebuild
+from repro.model.packs.store_check import Need
 from repro.model.record import BadRecord, NewerFormat
 from repro.model.run_id import NoSuchRun, RunId, is_run_id
-from repro.model.run_state import State
-from repro.model.store_check import Need
-from repro.model.strict_yaml import MAX_BYTES
+from repro.model.runs.manifest import Manifest, parse_manifest
+from repro.model.runs.pieces import Part, pieces_of
+from repro.model.runs.rebuild_record import RebuildRecord, parse_rebuild
+from repro.model.runs.run_state import State
+from repro.model.yaml.strict import MAX_BYTES
 from repro.project import Project, Workspace
-from repro.store.archive_records import ArchiveRecords, checked_archive
-from repro.store.remote import Remote
-from repro.store.remote_names import digest_in_name
+from repro.store.records.archives import ArchiveRecords, checked_archive
+from repro.store.remote.names import digest_in_name
+from repro.store.remote.remote import Remote
 from repro.store.storages.errors import NotOnRemote
 
 T = TypeVar("T")

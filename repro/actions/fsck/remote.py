@@ -14,12 +14,12 @@ from repro.actions.fsck.repair_packs import PacksMendedFar
 from repro.model.dataclass import dataclass
 from repro.model.digest import Digest
 from repro.model.finding import Finding
+from repro.model.packs.store_check import SoundObjects, Trouble, note_uses_of_chunks
 from repro.model.progress import Progress
-from repro.model.store_check import SoundObjects, Trouble, note_uses_of_chunks
 from repro.project import Workspace
-from repro.store.packs.files import PacksFar
-from repro.store.remote import Remote
-from repro.store.remote_objects import RemoteObjects
+from repro.store.checking.pack_files import PacksFar
+from repro.store.remote.objects import RemoteObjects
+from repro.store.remote.remote import Remote
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,23 +12,23 @@ from repro.data.capture import capture
 from repro.data.open_safely import parent_of
 from repro.data.standing import READ
 from repro.errors import IntegrityError, RemoteError, ReproError
-from repro.model.content import ObjectRef
+from repro.model.data.content import ObjectRef
+from repro.model.data.tree import Entry
 from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest, hex_of
 from repro.model.names import check_path, name_to_text
-from repro.model.store_check import Need, Trouble
-from repro.model.tree import Entry
+from repro.model.packs.store_check import Need, Trouble
 from repro.project import Project
-from repro.store.cache import Cache, CorruptObject
-from repro.store.digest_only import DigestOnly
-from repro.store.fetch import Fetch
-from repro.store.file_copy import copy_rest
-from repro.store.hashing import hash_descriptor
-from repro.store.push import Push
-from repro.store.remote import Remote
-from repro.store.remote_objects import RemoteObjects
-from repro.store.set_aside import set_aside
+from repro.store.cache.cache import Cache, CorruptObject
+from repro.store.cache.set_aside import set_aside
+from repro.store.files.digest_only import DigestOnly
+from repro.store.files.file_copy import copy_rest
+from repro.store.files.hashing import hash_descriptor
+from repro.store.remote.objects import RemoteObjects
+from repro.store.remote.remote import Remote
 from repro.store.storages.errors import MissingOnRemote
+from repro.store.transfer.fetch import Fetch
+from repro.store.transfer.push import Push
 
 
 @dataclass(slots=True)

@@ -11,22 +11,22 @@ from repro.errors import IntegrityError
 from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest, digest_of, hex_of
 from repro.model.finding import Finding
-from repro.model.pack import HEAD_BYTES, SMALL_LIMIT, RecordKind
-from repro.model.pack_index import PackFile, Place
-from repro.model.pack_index_writing import encode_index
-from repro.model.store_check import SoundObjects, Trouble
-from repro.store.cache import Cache
-from repro.store.flushing import flush_file
-from repro.store.packs.check_pack import CheckedPack
-from repro.store.packs.files import PackFiles
+from repro.model.packs.pack import HEAD_BYTES, SMALL_LIMIT, RecordKind
+from repro.model.packs.pack_index import PackFile, Place
+from repro.model.packs.pack_index_writing import encode_index
+from repro.model.packs.store_check import SoundObjects, Trouble
+from repro.store.cache.cache import Cache
+from repro.store.cache.set_aside import copy_aside, set_aside
+from repro.store.checking.check_pack import CheckedPack
+from repro.store.checking.pack_files import PackFiles
+from repro.store.files.flushing import flush_file
 from repro.store.packs.rewrite import NeededRecord, rewrite
 from repro.store.packs.series import remove_written
-from repro.store.remote import Remote
-from repro.store.remote_garbage import condemn
-from repro.store.remote_indexes import MAX_INDEX, write_index_list
-from repro.store.remote_names import index_name, pack_name
-from repro.store.remote_objects import RemoteObjects
-from repro.store.set_aside import copy_aside, set_aside
+from repro.store.remote.garbage import condemn
+from repro.store.remote.indexes import MAX_INDEX, write_index_list
+from repro.store.remote.names import index_name, pack_name
+from repro.store.remote.objects import RemoteObjects
+from repro.store.remote.remote import Remote
 
 _KEPT = 1024 * 1024 * 1024
 """Bytes of a remote's damaged pack up to which a copy is kept here."""

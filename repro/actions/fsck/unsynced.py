@@ -5,8 +5,8 @@ from __future__ import annotations
 from repro.model.dataclass import dataclass, field
 from repro.model.finding import Finding
 from repro.model.names import name_to_text
-from repro.model.store_check import SoundObjects
-from repro.store.unsynced import FOLDER, boot_id, records_of
+from repro.model.packs.store_check import SoundObjects
+from repro.store.cache.unsynced import FOLDER, boot_id, records_of
 
 
 @dataclass(slots=True)

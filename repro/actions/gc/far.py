@@ -18,25 +18,25 @@ from repro.actions.gc.roots import Root, Roots, roots_of_remote
 from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest, digest_of
 from repro.model.finding import Finding
-from repro.model.gc_plan import Fate, Garbage, fate_of, in_grace
-from repro.model.live_records import LiveRecords, PackUse
-from repro.model.pack import BadPack, head_bytes
-from repro.model.pack_index import PackFile, PackIndex, Place
-from repro.model.pack_index_writing import encode_index
+from repro.model.packs.gc_plan import Fate, Garbage, fate_of, in_grace
+from repro.model.packs.live_records import LiveRecords, PackUse
+from repro.model.packs.pack import BadPack, head_bytes
+from repro.model.packs.pack_index import PackFile, PackIndex, Place
+from repro.model.packs.pack_index_writing import encode_index
 from repro.model.progress import SILENT, Progress
-from repro.store.cache import Cache
+from repro.store.cache.cache import Cache
+from repro.store.files.temp_files import temp_file
 from repro.store.packs.merge_indexes import merge_indexes
 from repro.store.packs.one_index import one_index
 from repro.store.packs.rewrite import NeededRecord, rewrite
 from repro.store.packs.series import remove_written
 from repro.store.packs.writer import WrittenPack
-from repro.store.remote import Remote
-from repro.store.remote_garbage import Condemnation, PacksThere, clock_of, condemn, condemnations, packs_there
-from repro.store.remote_indexes import listed_indexes, mend_index_list, write_index_list
-from repro.store.remote_names import index_name, pack_name
-from repro.store.remote_objects import RemoteObjects
+from repro.store.remote.garbage import Condemnation, PacksThere, clock_of, condemn, condemnations, packs_there
+from repro.store.remote.indexes import listed_indexes, mend_index_list, write_index_list
+from repro.store.remote.names import index_name, pack_name
+from repro.store.remote.objects import RemoteObjects
+from repro.store.remote.remote import Remote
 from repro.store.storages.errors import MissingOnRemote, NotOnRemote, RemoteRefused
-from repro.store.temp_files import temp_file
 
 _ATTEMPTS = 4
 

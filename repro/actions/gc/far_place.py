@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from repro.model.data.tree import Entry, decode_tree
+from repro.model.data.tree_objects import MAX_TREE_BYTES
 from repro.model.dataclass import dataclass
 from repro.model.digest import Digest
-from repro.model.live_records import LiveRecords
-from repro.model.pack import RecordKind
-from repro.model.tree import Entry, decode_tree
-from repro.model.tree_objects import MAX_TREE_BYTES
-from repro.store.cache import Cache
-from repro.store.remote_objects import RemoteObjects
+from repro.model.packs.live_records import LiveRecords
+from repro.model.packs.pack import RecordKind
+from repro.store.cache.cache import Cache
+from repro.store.remote.objects import RemoteObjects
 
 
 @dataclass(slots=True)

@@ -10,11 +10,11 @@ from repro.actions.gc.roots import ProjectGone, Roots, roots_of_projects
 from repro.errors import CannotProceed
 from repro.model.dataclass import dataclass
 from repro.model.finding import Finding
-from repro.model.gc_plan import Garbage
 from repro.model.names import name_to_text
+from repro.model.packs.gc_plan import Garbage
 from repro.model.progress import SILENT, Progress
 from repro.project import Project, Workspace
-from repro.store.known_projects import forget_projects, known_projects, note_project
+from repro.store.cache.known_projects import forget_projects, known_projects, note_project
 
 
 class RecordUnread(CannotProceed):

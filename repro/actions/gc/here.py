@@ -8,22 +8,22 @@ from collections.abc import Iterable, Iterator
 
 from repro.actions.gc.marks import Marker
 from repro.actions.gc.roots import Roots
+from repro.model.data.tree import Entry
 from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest
 from repro.model.finding import Finding
-from repro.model.gc_plan import Fate, Garbage, fate_of, in_grace
-from repro.model.live_records import LiveRecords, PackUse
-from repro.model.pack import HEAD_BYTES, SMALL_LIMIT
-from repro.model.pack_index import PackFile, PackIndex, Place
+from repro.model.packs.gc_plan import Fate, Garbage, fate_of, in_grace
+from repro.model.packs.live_records import LiveRecords, PackUse
+from repro.model.packs.pack import HEAD_BYTES, SMALL_LIMIT
+from repro.model.packs.pack_index import PackFile, PackIndex, Place
 from repro.model.progress import SILENT, Progress
-from repro.model.tree import Entry
-from repro.store.cache import Cache
-from repro.store.discard import StoredFile, discard, leftovers_of, object_files_of, packs_of, take_back
-from repro.store.flushing import flush_file
+from repro.store.cache.cache import Cache
+from repro.store.cache.discard import StoredFile, discard, leftovers_of, object_files_of, packs_of, take_back
+from repro.store.cache.pack_loose import MANY, pack_loose
+from repro.store.files.flushing import flush_file
 from repro.store.packs.indexes import PackIndexes
 from repro.store.packs.one_index import one_index
 from repro.store.packs.open_packs import OpenPacks
-from repro.store.packs.pack_loose import MANY, pack_loose
 from repro.store.packs.publish import merge_many, publish_packs
 from repro.store.packs.rewrite import NeededRecord, rewrite
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from repro.errors import CannotProceed, IntegrityError
-from repro.model.content import Content, Kind, ObjectRef
+from repro.model.data.content import Content, Kind, ObjectRef
+from repro.model.data.tree import Entry
 from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest
 from repro.model.progress import SILENT, Progress
-from repro.model.tree import Entry
 
 
 class NeedsUnknown(CannotProceed):

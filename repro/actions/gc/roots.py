@@ -9,20 +9,20 @@ from repro.code.pointer_files import pointer_paths
 from repro.code.recorded_history import RecordedFile, recorded_files
 from repro.code.repository import NotARepository
 from repro.errors import CannotProceed, IntegrityError
-from repro.model.content import Content, ObjectRef
+from repro.model.data.content import Content, ObjectRef
+from repro.model.data.pointer import SUFFIX, parse_pointer
 from repro.model.dataclass import dataclass, field
 from repro.model.environments.archive import parse_archive
 from repro.model.finding import Finding
-from repro.model.manifest import parse_manifest
 from repro.model.names import name_to_text
-from repro.model.pieces import pieces_of
-from repro.model.pointer import SUFFIX, parse_pointer
-from repro.model.strict_yaml import MAX_BYTES
+from repro.model.runs.manifest import parse_manifest
+from repro.model.runs.pieces import pieces_of
+from repro.model.yaml.strict import MAX_BYTES
 from repro.project import FOLDER
-from repro.store.archive_records import ArchiveRecords
-from repro.store.known_projects import known_projects
-from repro.store.records import Records
-from repro.store.remote import Remote
+from repro.store.cache.known_projects import known_projects
+from repro.store.records.archives import ArchiveRecords
+from repro.store.records.runs import Records
+from repro.store.remote.remote import Remote
 
 Root = Content | ObjectRef
 

@@ -11,13 +11,13 @@ from repro.errors import IntegrityError
 from repro.execution.machine import processors_for
 from repro.execution.pinning import PINNING_SITE
 from repro.execution.process import CommandNotExecutable, CommandNotFound, Execution, Outcome
-from repro.model.determinism import rebuild_environment
 from repro.model.finding import Finding
-from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
-from repro.model.parameters import parameter_variables
-from repro.model.pins import is_pinned, with_site
-from repro.model.recipe import ROOT, Recipe
+from repro.model.runs.determinism import rebuild_environment
+from repro.model.runs.manifest import Manifest
+from repro.model.runs.parameters import parameter_variables
+from repro.model.runs.pins import is_pinned, with_site
+from repro.model.runs.recipe import ROOT, Recipe
 
 _STDERR = 2
 

@@ -15,9 +15,9 @@ from repro.execution.sandbox import NoSandbox
 from repro.model.dataclass import dataclass
 from repro.model.environments.container import BindMount, ContainerUser
 from repro.model.environments.environment import ImageEnvironment
-from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
-from repro.model.pins import is_pinned
+from repro.model.runs.manifest import Manifest
+from repro.model.runs.pins import is_pinned
 from repro.model.watching.sandbox import Guarantee, View, is_usable, place_of
 from repro.model.watching.sandbox_kind import SandboxKind
 

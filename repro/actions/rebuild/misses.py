@@ -11,8 +11,8 @@ from repro.actions.rebuild.view import shown_folders
 from repro.data.hollow import is_hollow
 from repro.execution.sandbox_listener import find_listener, listened
 from repro.model.finding import Finding
-from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
+from repro.model.runs.manifest import Manifest
 from repro.model.watching.sandbox import is_inside
 from repro.model.watching.sandbox_misses import Miss, misses_of
 from repro.model.watching.watch_record import Means

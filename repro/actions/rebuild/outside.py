@@ -11,13 +11,13 @@ from repro.data.capture import capture
 from repro.data.checkout import place
 from repro.data.scan import DataNotFound
 from repro.errors import CannotProceed
-from repro.model.content import Content, Kind
+from repro.model.data.content import Content, Kind
 from repro.model.finding import Finding
-from repro.model.manifest import Manifest
 from repro.model.names import RelPath, name_to_text
-from repro.model.outside import OutsideItem, absolute_path
-from repro.store.cache import Cache
-from repro.store.digest_only import DigestOnly
+from repro.model.runs.manifest import Manifest
+from repro.model.runs.outside import OutsideItem, absolute_path
+from repro.store.cache.cache import Cache
+from repro.store.files.digest_only import DigestOnly
 
 _HOME = b"~/"
 

@@ -12,18 +12,18 @@ from repro.actions.rebuild.outside import missing_outside
 from repro.actions.run_source import RunSource, bring
 from repro.env.kind_modules import kind_named
 from repro.execution.machine import describe_machine
-from repro.model.content import Content, ObjectRef
+from repro.model.data.content import Content, ObjectRef
 from repro.model.dataclass import dataclass, field
 from repro.model.environments.environment import distributions
 from repro.model.environments.outside_world import outside_of
 from repro.model.finding import Finding
-from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
-from repro.model.pieces import Part, pieces_of
-from repro.model.processor import ask_for, lacking
 from repro.model.progress import SILENT, Progress
-from repro.model.run_state import State
-from repro.store.missing import missing_here
+from repro.model.runs.manifest import Manifest
+from repro.model.runs.pieces import Part, pieces_of
+from repro.model.runs.processor import ask_for, lacking
+from repro.model.runs.run_state import State
+from repro.store.cache.missing import missing_here
 from repro.store.storages.errors import MissingOnRemote
 
 

@@ -24,15 +24,15 @@ from repro.env.realised import ContainerEnvironment, Realised
 from repro.env.unobtainable import Unobtainable
 from repro.errors import IntegrityError
 from repro.execution.machine import describe_machine
-from repro.model.compare import ComparedOutput, is_reproduced, worst
 from repro.model.dataclass import dataclass
 from repro.model.environments.environment import Environment, in_a_line
 from repro.model.finding import Finding
-from repro.model.manifest import Manifest
 from repro.model.progress import SILENT, Progress
-from repro.model.rebuild_record import RebuildRecord
-from repro.model.recipe import recipe_id
-from repro.model.variation import Aspect, varied
+from repro.model.runs.compare import ComparedOutput, is_reproduced, worst
+from repro.model.runs.manifest import Manifest
+from repro.model.runs.rebuild_record import RebuildRecord
+from repro.model.runs.recipe import recipe_id
+from repro.model.runs.variation import Aspect, varied
 from repro.model.verdict import Verdict
 from repro.model.watching.sandbox_kind import SandboxKind
 from repro.project import Workspace

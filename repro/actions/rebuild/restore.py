@@ -14,12 +14,12 @@ from repro.code.restore import SubmodulePack, restore_commit
 from repro.data.checkout import make_directory, place
 from repro.data.removal import remove
 from repro.errors import IntegrityError
-from repro.model.content import ObjectRef
+from repro.model.data.content import ObjectRef
 from repro.model.digest import hex_of
-from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
 from repro.model.progress import Progress
-from repro.store.cache import Cache
+from repro.model.runs.manifest import Manifest
+from repro.store.cache.cache import Cache
 
 
 class WrongCode(IntegrityError):

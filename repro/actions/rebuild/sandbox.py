@@ -29,9 +29,9 @@ from repro.execution.sandbox import InBubblewrap, NoSandbox, Sandbox, Unconfined
 from repro.execution.sandbox_etc import make_etc
 from repro.model.dataclass import dataclass, replace
 from repro.model.finding import Finding
-from repro.model.manifest import Manifest
 from repro.model.names import name_to_text
-from repro.model.recipe import ROOT
+from repro.model.runs.manifest import Manifest
+from repro.model.runs.recipe import ROOT
 from repro.model.watching.sandbox import Account, Guarantee, View
 from repro.model.watching.sandbox_kind import SandboxKind
 from repro.model.watching.sandbox_rules import made_files

@@ -10,13 +10,13 @@ from repro.actions.rebuild.room import Room
 from repro.env.realised import PrefixEnvironment
 from repro.env.which_python import which
 from repro.execution.pinning import PINNING_SITE
-from repro.model.content import Kind
+from repro.model.data.content import Kind
 from repro.model.dataclass import dataclass
 from repro.model.environments.environment import CondaEnvironment, has_project_installs
-from repro.model.manifest import Manifest
 from repro.model.names import is_within
-from repro.model.outside import absolute_path
-from repro.model.pins import is_pinned
+from repro.model.runs.manifest import Manifest
+from repro.model.runs.outside import absolute_path
+from repro.model.runs.pins import is_pinned
 from repro.model.watching.sandbox import Account, Mount, View, account_of, in_order, is_inside, is_usable, place_of
 from repro.model.watching.sandbox_rules import SYSTEM
 

@@ -20,11 +20,11 @@ from repro.env.pip.install_failures import PackageGone, PackageHashMismatch
 from repro.env.pip.wheel_download import download
 from repro.env.unobtainable import EnvironmentOffline
 from repro.errors import RemoteError, ReproError
+from repro.model.data.objects import ObjectSink
 from repro.model.environments.archive import ArchivedFile
 from repro.model.environments.conda_lock import LockedFile
 from repro.model.environments.environment import CondaEnvironment
 from repro.model.finding import Finding
-from repro.model.objects import ObjectSink
 
 if TYPE_CHECKING:
     from rattler.networking import Client

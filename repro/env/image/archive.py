@@ -21,9 +21,9 @@ from repro.env.image.identity import find_image, keep
 from repro.env.image.loadable import ImageArchive, load
 from repro.env.image.normalise import read_saved
 from repro.errors import IntegrityError
-from repro.model.content import ObjectRef
+from repro.model.data.content import ObjectRef
+from repro.model.data.objects import ObjectSink, ObjectSource
 from repro.model.environments.archive import ArchivedFile
-from repro.model.objects import ObjectSink, ObjectSource
 
 _BLOCK = 1 << 20
 _NAME = "blobs/sha256/{}"

@@ -17,10 +17,10 @@ from repro.env.memo_file import write_memo
 from repro.env.unobtainable import EnvironmentOffline
 from repro.errors import CannotProceed
 from repro.model.dataclass import dataclass
-from repro.model.determinism import EPOCH
 from repro.model.digest import Digest
 from repro.model.environments.buildkit_trace import log_lines
 from repro.model.environments.dockerfile import Dockerfile, read_dockerfile
+from repro.model.runs.determinism import EPOCH
 
 _SHOWN_LINES = 12
 

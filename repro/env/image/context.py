@@ -16,10 +16,10 @@ from blake3 import blake3
 
 from repro.errors import CannotProceed
 from repro.model.dataclass import dataclass
-from repro.model.determinism import EPOCH
 from repro.model.digest import Digest, parse_digest
 from repro.model.environments.dockerfile import Dockerfile
 from repro.model.environments.image_lock import LOCK_FILE
+from repro.model.runs.determinism import EPOCH
 
 _OWN = (".git", ".repro", LOCK_FILE)
 _IGNORE = ".dockerignore"

@@ -19,9 +19,9 @@ from repro.env.pip.installed_wheel import NotAWheel, wheel_name, write_wheel
 from repro.env.pip.probe import InstalledDistribution
 from repro.env.pip.uv_process import index_arguments, index_settings, run_uv
 from repro.env.pip.wheel_files import sha256_of
+from repro.model.data.objects import ObjectSink
 from repro.model.environments.environment import WheelInstall
 from repro.model.environments.wheel_names import is_wheel_of
-from repro.model.objects import ObjectSink
 
 _SOURCE, _WHEEL = "source", "wheel"
 

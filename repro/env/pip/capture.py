@@ -20,11 +20,11 @@ from repro.env.pip.probe import InstalledDistribution, InterpreterObservations, 
 from repro.env.pip.project_lock import ProjectLock, UnreadableProjectLock, find_project_lock, read_project_lock
 from repro.env.pip.sorted_installs import GET_HASHES, Sorting, Surroundings
 from repro.env.pip.wheel_files import keep_wheel
+from repro.model.data.objects import ObjectSink
 from repro.model.dataclass import dataclass, field
 from repro.model.environments.edited_file import EditedFile
 from repro.model.environments.environment import PipEnvironment, WheelInstall
 from repro.model.finding import Finding
-from repro.model.objects import ObjectSink
 
 
 @dataclass(frozen=True, slots=True)

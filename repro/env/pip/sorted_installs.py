@@ -22,11 +22,11 @@ from repro.env.pip.probe import InstalledDistribution, Probe
 from repro.env.pip.project_lock import ProjectLock
 from repro.env.pip.uv_process import UvFailure
 from repro.env.pip.wheel_files import keep_wheel
+from repro.model.data.objects import ObjectSink
 from repro.model.dataclass import dataclass, field
 from repro.model.environments.distribution_names import check_git_install
 from repro.model.environments.environment import ProjectInstall, VcsInstall, WheelInstall
 from repro.model.finding import Finding
-from repro.model.objects import ObjectSink
 from repro.model.pattern import pattern
 
 GET_HASHES = "`repro env lock` where the network and the index are"

@@ -9,9 +9,9 @@ import os
 from typing import IO
 
 from repro.env.pip.probe import InstalledDistribution
+from repro.model.data.objects import ObjectSink
 from repro.model.environments.environment import WheelInstall
 from repro.model.environments.wheel_names import is_wheel_of
-from repro.model.objects import ObjectSink
 
 _BLOCK = 1 << 20
 

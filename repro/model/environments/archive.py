@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from repro.model.content import ObjectRef
-from repro.model.content_record import ref_from_fields, ref_to_plain
+from repro.model.data.content import ObjectRef
+from repro.model.data.content_record import ref_from_fields, ref_to_plain
 from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest, digest_of, hex_of, parse_digest
 from repro.model.environments.distribution_names import sha256_digits
 from repro.model.pattern import pattern
 from repro.model.record import Fields
-from repro.model.strict_yaml import dump_yaml, load_yaml
+from repro.model.yaml.strict import dump_yaml, load_yaml
 
 FORMAT = 1
 _HEADER = "# The files of an environment, kept by repro: `repro env archive` made this.\n"

@@ -9,8 +9,8 @@ from repro.model.dataclass import dataclass
 from repro.model.environments.conda_selector import WORDS, BadSelector, holds
 from repro.model.finding import Finding
 from repro.model.pattern import pattern
-from repro.model.strict_yaml import BadYaml, load_yaml_marked, nearest
-from repro.model.yaml_positions import KeyPath, Position
+from repro.model.yaml.positions import KeyPath, Position
+from repro.model.yaml.strict import BadYaml, load_yaml_marked, nearest
 
 KEYS = ("name", "channels", "dependencies", "platforms", "prefix", "variables", "category")
 _IGNORED = {

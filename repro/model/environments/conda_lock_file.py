@@ -18,7 +18,7 @@ from repro.model.environments.conda_lock_shape import by_shape, list_lines, mapp
 from repro.model.environments.conda_url import is_plain_url
 from repro.model.pattern import pattern
 from repro.model.record import BadRecord, Fields
-from repro.model.strict_yaml import BadYaml, load_yaml
+from repro.model.yaml.strict import BadYaml, load_yaml
 
 HEADER = "# conda-lock.yml, version 1, written by repro: conda-lock and repro read it. Do not edit.\n"
 VERSION = 1

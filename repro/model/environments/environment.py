@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from repro.model.content import ObjectRef
+from repro.model.data.content import ObjectRef
 from repro.model.dataclass import dataclass
 from repro.model.digest import Digest
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from repro.errors import CannotProceed
 from repro.model.canonical import canonical_digest
-from repro.model.content_record import ref_from_fields, ref_to_plain
+from repro.model.data.content_record import ref_from_fields, ref_to_plain
 from repro.model.digest import Digest, parse_digest
 from repro.model.environments.distribution_names import (
     distribution_name,

@@ -7,7 +7,7 @@ from typing import Any
 from repro.model.dataclass import dataclass
 from repro.model.pattern import pattern
 from repro.model.secret_names import variable_looks_secret
-from repro.model.settings_reader import SettingsReader
+from repro.model.yaml.settings_reader import SettingsReader
 
 ENVIRONMENT_KEYS = (
     "kind",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from repro.model.environments.environment import ImageEnvironment
 from repro.model.environments.environment_record import environment_from_fields, environment_to_plain
 from repro.model.record import Fields
-from repro.model.strict_yaml import dump_yaml, load_yaml
+from repro.model.yaml.strict import dump_yaml, load_yaml
 
 LOCK_FILE = "image.lock"
 FORMAT = 1

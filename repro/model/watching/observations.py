@@ -7,8 +7,8 @@ from typing import Any
 
 from repro.model.dataclass import dataclass, field
 from repro.model.finding import Finding
-from repro.model.place import Place, place_from_fields, place_to_plain
 from repro.model.record import Fields
+from repro.model.watching.place import Place, place_from_fields, place_to_plain
 from repro.model.watching.watch_record import Watch, watch_from_fields, watch_to_plain
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from repro.model.content import ObjectRef
-from repro.model.content_record import ref_from_fields, ref_to_plain
+from repro.model.data.content import ObjectRef
+from repro.model.data.content_record import ref_from_fields, ref_to_plain
 from repro.model.dataclass import dataclass, field
 from repro.model.names import RelPath, name_to_text, parse_path, text_to_name
 from repro.model.record import Fields

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from types import ModuleType
 
 from repro.errors import CannotProceed
-from repro.model.remote_encryption import KeyKind, KeySource
 from repro.model.remote_key import SIZE, RemoteKey, key_text, parse_key
+from repro.model.settings.remote_encryption import KeyKind, KeySource
 
 SERVICE = "repro"
 """What the keyring knows us by."""

@@ -6,8 +6,8 @@ from typing import Any
 
 from repro.errors import RemoteError
 from repro.model.record import BadRecord, Fields
-from repro.store.remote_marker import ENCRYPTION
-from repro.store.remote_names import MARKER
+from repro.store.remote.marker import ENCRYPTION
+from repro.store.remote.names import MARKER
 from repro.store.storages.errors import NotARemote
 
 VERSION = 1

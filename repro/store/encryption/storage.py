@@ -25,10 +25,10 @@ from repro.store.encryption.keys import DerivedKeys, derive_keys
 from repro.store.encryption.marker import encrypted_mark, opened_mark
 from repro.store.encryption.names import NameCipher
 from repro.store.encryption.reader import DecryptingReader
-from repro.store.remote_marker import MARK_LIMIT
-from repro.store.remote_names import MARKER
+from repro.store.files.temp_files import sweep, temp_file, write_all
+from repro.store.remote.marker import MARK_LIMIT
+from repro.store.remote.names import MARKER
 from repro.store.storages.storage import Reader, Storage, StoredFile, Unfinished
-from repro.store.temp_files import sweep, temp_file, write_all
 
 _CIPHERS = 4096  # files whose salt is remembered, about 1 KiB each: ranged reads need it each time
 

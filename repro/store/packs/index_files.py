@@ -11,7 +11,7 @@ import os
 from threading import Lock
 from weakref import WeakKeyDictionary
 
-from repro.model.pack_index import BadIndex, PackIndex
+from repro.model.packs.pack_index import BadIndex, PackIndex
 
 ROOM = 8 * 1024 * 1024
 """Bytes of the indexes of one place that are mapped: those of 140,000 objects."""

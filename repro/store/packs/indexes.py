@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from repro.model.digest import Digest
-from repro.model.pack_index import BadIndex, PackIndex, Place
+from repro.model.packs.pack_index import BadIndex, PackIndex, Place
 from repro.model.pattern import pattern
 from repro.store.packs.index_files import IndexFiles
 

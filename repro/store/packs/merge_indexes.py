@@ -8,11 +8,11 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 
 from repro.model.digest import Digest
-from repro.model.pack_index import PackFile, PackIndex
-from repro.model.pack_index_writing import PREFIXES, index_start
-from repro.model.pack_places import moved_place, place_pack
-from repro.store.hashing import BLOCK, finish, new_hasher
-from repro.store.temp_files import temp_file, write_all
+from repro.model.packs.pack_index import PackFile, PackIndex
+from repro.model.packs.pack_index_writing import PREFIXES, index_start
+from repro.model.packs.pack_places import moved_place, place_pack
+from repro.store.files.hashing import BLOCK, finish, new_hasher
+from repro.store.files.temp_files import temp_file, write_all
 
 _READ_AT_ONCE = 32_768
 """Entries of all indexes together, two megabytes."""

@@ -6,10 +6,10 @@ import errno
 import tempfile
 from collections.abc import Callable, Sequence
 
-from repro.model.pack_index import PackFile, PackIndex
+from repro.model.packs.pack_index import PackFile, PackIndex
+from repro.store.files.temp_files import temp_file
 from repro.store.packs.index_files import IndexFiles
 from repro.store.packs.merge_indexes import merge_indexes
-from repro.store.temp_files import temp_file
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 """Errors of a folder in which nothing can be written."""

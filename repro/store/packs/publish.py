@@ -7,15 +7,15 @@ import os
 from collections.abc import Mapping, Sequence
 
 from repro.model.digest import Digest, digest_of, hex_of
-from repro.model.pack_index import PackFile
-from repro.model.pack_index_writing import encode_entries, encode_index
-from repro.store.flushing import flush_file
+from repro.model.packs.pack_index import PackFile
+from repro.model.packs.pack_index_writing import encode_entries, encode_index
+from repro.store.files.flushing import flush_file
+from repro.store.files.shared_folders import make_folder
+from repro.store.files.temp_files import temp_file, write_all
 from repro.store.packs.indexes import PackIndexes
 from repro.store.packs.merge_indexes import merge_indexes
 from repro.store.packs.spots import split_entries
 from repro.store.packs.writer import WrittenPack
-from repro.store.shared_folders import make_folder
-from repro.store.temp_files import temp_file, write_all
 
 MANY_INDEXES = 16
 """How many a lookup is to ask at most; more are made one."""

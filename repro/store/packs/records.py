@@ -7,10 +7,10 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from repro.model.content import ObjectRef
+from repro.model.data.content import ObjectRef
 from repro.model.dataclass import dataclass
 from repro.model.digest import Digest, digest_of
-from repro.model.pack import (
+from repro.model.packs.pack import (
     HEAD_BYTES,
     MAX_RECORD,
     BadPack,
@@ -20,7 +20,7 @@ from repro.model.pack import (
     head_start,
     parse_head,
 )
-from repro.model.pack_index import Place
+from repro.model.packs.pack_index import Place
 
 LEVEL = 3
 """zstd's default level: on numeric text 2.5 times smaller, at some 70 to 200 MB/s a core."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from repro.model.digest import Digest
-from repro.model.pack import HEAD_BYTES, BadPack, RecordKind
-from repro.model.pack_index import PackFile, Place
+from repro.model.packs.pack import HEAD_BYTES, BadPack, RecordKind
+from repro.model.packs.pack_index import PackFile, Place
 from repro.store.packs.records import Packed, check_of, split_record, unpack_object
 from repro.store.packs.series import PackSeries
 from repro.store.packs.writer import WrittenPack

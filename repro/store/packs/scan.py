@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from repro.model.dataclass import dataclass
-from repro.model.pack import HEAD_BYTES, PACK_HEADER, BadPack, RecordHead, is_pack_header, parse_head
+from repro.model.packs.pack import HEAD_BYTES, PACK_HEADER, BadPack, RecordHead, is_pack_header, parse_head
 
 
 @dataclass(frozen=True, slots=True)

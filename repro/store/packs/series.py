@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from repro.model.digest import Digest
-from repro.model.pack import PACK_RECORDS, PACK_SIZE
+from repro.model.packs.pack import PACK_RECORDS, PACK_SIZE
 from repro.store.packs.records import Packed
 from repro.store.packs.writer import PackWriter, WrittenPack
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from repro.model.digest import Digest
-from repro.model.pack import RecordKind
-from repro.model.pack_index import ENTRY_BYTES, PACK_IN_ENTRY
-from repro.model.pack_places import parse_place, place_bytes
+from repro.model.packs.pack import RecordKind
+from repro.model.packs.pack_index import ENTRY_BYTES, PACK_IN_ENTRY
+from repro.model.packs.pack_places import parse_place, place_bytes
 
 Spot = tuple[int, int, int, RecordKind]
 """Of a record in a pack being written: offset, the object's size, the payload's length, kind."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from repro.store.flushing import flush_file
+from repro.store.files.flushing import flush_file
 from repro.store.packs.series import PackSeries, remove_written
 from repro.store.packs.write_behind import PackThread
 from repro.store.packs.writer import PackWriter, WrittenPack

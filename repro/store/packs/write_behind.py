@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from repro.store.direct_writing import DirectFile, DirectWriting
+from repro.store.files.direct_writing import DirectFile, DirectWriting
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from repro.model.dataclass import dataclass
 from repro.model.digest import Digest
-from repro.model.pack import HEAD_BYTES, PACK_HEADER, pack_header
-from repro.model.pack_index import PackFile
-from repro.store.hashing import BLOCK, finish, new_hasher
+from repro.model.packs.pack import HEAD_BYTES, PACK_HEADER, pack_header
+from repro.model.packs.pack_index import PackFile
+from repro.store.files.hashing import BLOCK, finish, new_hasher
+from repro.store.files.temp_files import naming_the_disk, open_temp, write_parts
 from repro.store.packs.records import Packed
 from repro.store.packs.spots import Spot, decode_spots, encode_spots, split_entries
-from repro.store.temp_files import naming_the_disk, open_temp, write_parts
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

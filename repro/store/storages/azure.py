@@ -20,7 +20,7 @@ from xml.etree import ElementTree
 from repro.store.storages.errors import UnsupportedRemote
 from repro.store.storages.rest import RestStorage, need, no_answer
 from repro.store.storages.storage import PlaceRefuses, StoredFile, read_all
-from repro.store.upload_sums import base64_text
+from repro.store.storages.upload_sums import base64_text
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse

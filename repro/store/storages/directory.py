@@ -9,10 +9,10 @@ import stat
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from repro.store.file_copy import copy_rest
-from repro.store.flushing import flush_file, flush_files
+from repro.store.files.file_copy import copy_rest
+from repro.store.files.flushing import flush_file, flush_files
+from repro.store.files.temp_files import sweep, write_all
 from repro.store.storages.storage import StoredFile, Unfinished
-from repro.store.temp_files import sweep, write_all
 
 TEMP_PREFIX = ".repro-tmp-"
 _WORKSHOP = f"{TEMP_PREFIX}workshop"

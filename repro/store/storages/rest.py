@@ -14,7 +14,7 @@ from repro.store.storages.http_connections import PASSING, http_errors, make_poo
 from repro.store.storages.http_reads import HttpReads
 from repro.store.storages.leaves_nothing import LeavesNothing
 from repro.store.storages.storage import NothingMore, PlaceRefuses, Stream, check_range, read_all
-from repro.store.upload_sums import md5_of
+from repro.store.storages.upload_sums import md5_of
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager

@@ -14,10 +14,10 @@ import threading
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from repro.store.file_part import FilePart
-from repro.store.retries import TRANSIENT, GaveUp, with_retries
 from repro.store.storages import storage
 from repro.store.storages.errors import UnsupportedRemote
+from repro.store.storages.file_part import FilePart
+from repro.store.storages.retries import TRANSIENT, GaveUp, with_retries
 from repro.store.storages.s3_checksums import Crc32Sum, Md5Sum, UploadSum, compares_crc32, says_other_bytes
 from repro.store.storages.s3_errors import s3_errors
 from repro.store.storages.s3_unfinished import end_upload, unfinished_uploads

@@ -1,0 +1,1 @@
+"""Contents, trees, pointers: data as values."""

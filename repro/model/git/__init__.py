@@ -1,0 +1,1 @@
+"""What git says and takes, as values: hooks, pushed refs, line ends."""

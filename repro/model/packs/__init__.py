@@ -1,0 +1,1 @@
+"""Packs, their indexes and chunk lists, and what is decided about them."""

@@ -1,0 +1,1 @@
+"""Runs and rebuilds: recipes, manifests, outputs, comparisons."""

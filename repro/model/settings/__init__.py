@@ -1,0 +1,1 @@
+"""What settings say: of remotes, of rules, of everything in `repro.yaml`."""

@@ -1,0 +1,1 @@
+"""YAML as repro reads and writes it."""

@@ -1,0 +1,1 @@
+"""What a check looks at in packs and indexes, here and far."""

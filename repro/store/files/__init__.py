@@ -1,0 +1,1 @@
+"""Files of this machine as bytes: copied, hashed, cut, flushed, shared. Nothing here knows of objects or remotes."""

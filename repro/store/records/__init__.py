@@ -1,0 +1,1 @@
+"""The folder `.repro/` of a project: runs, rebuilds, archives."""

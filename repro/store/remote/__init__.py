@@ -1,0 +1,1 @@
+"""A remote, whatever its place: names, marker, indexes, objects, garbage."""

@@ -1,0 +1,1 @@
+"""From the cache to a remote and back."""

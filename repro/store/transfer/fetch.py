@@ -1,0 +1,167 @@
+"""From a remote to the cache: what is missing here comes by pack, and is verified before it can be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from threading import Lock
+
+from repro.model.data.content import Content, Kind, ObjectRef
+from repro.model.data.tree import MAX_DEPTH, BadTree, Entry
+from repro.model.data.tree_objects import WrongSize
+from repro.model.digest import Digest
+from repro.model.progress import SILENT, Progress
+from repro.store.cache.cache import Cache, CorruptObject
+from repro.store.cache.reached import Root, check_size
+from repro.store.remote.objects import JOBS, RemoteObjects
+from repro.store.remote.reading import Unread, read_records
+from repro.store.storages.errors import MissingOnRemote
+from repro.store.transfer.fetched_files import FetchedFiles
+from repro.store.transfer.fetched_packs import CameAlong, FetchedPacks
+from repro.store.transfer.transferred import Transferred
+
+_TELL_EVERY = 1000
+"""Files of one directory after which is told how many were found; else it is told after each directory."""
+
+
+class Fetch:
+    """Brings objects of one remote into the cache."""
+
+    def __init__(self, cache: Cache, objects: RemoteObjects, jobs: int = JOBS, progress: Progress = SILENT) -> None:
+        """Nothing comes yet.
+
+        Args:
+            cache: where the objects go.
+            objects: where they come from.
+            jobs: requests at a time.
+            progress: told the bytes that came.
+        """
+        self._cache = cache
+        self._objects = objects
+        self._jobs = jobs
+        self._told = progress
+        self._unread = Unread()
+        self._along = CameAlong()
+        self._brought = Transferred()
+        self._found = self._found_bytes = 0
+
+    def bring(self, roots: Sequence[Root], *, files: bool = True) -> Transferred:
+        """Bring what the roots need, as far as it is not here; call `cache.flush()` before relying on it.
+
+        Args:
+            roots: contents and objects.
+            files: whether more than trees is to come.
+
+        Raises:
+            MissingOnRemote: objects are neither here nor there; all others were brought.
+            CorruptRemoteObject: the remote has other bytes under an object's name; likewise.
+            BadTree, WrongSize, SizeLie, UnsafePath: a tree is malformed, too deep, or lies about sizes.
+            RemoteError: the remote cannot be reached, or refuses. What was brought stays.
+        """
+        self._bring(self._lacking(roots, files))
+        if self._unread.missing and self._objects.look_again():
+            # A gc has put them into other packs since the remote was listed.
+            self._unread = Unread()
+            self._bring(self._lacking(roots, files))
+        for error in self._unread.faults.values():
+            raise error
+        if self._unread.missing:
+            raise MissingOnRemote(self._objects.shown, tuple(self._unread.missing))
+        brought, self._brought = self._brought, Transferred()
+        return brought
+
+    def _lacking(self, roots: Sequence[Root], files: bool) -> Iterator[tuple[Digest, int]]:
+        """Bring trees level by level, since what is in one is known when it is here; yield the files that are not."""
+        seen: dict[Digest, int] = {}
+        level: dict[Digest, int] = {}
+        for ref in self._taken(roots, seen, level, files):
+            self._find(ref.size)
+            yield ref.digest, ref.size
+        for _ in range(MAX_DEPTH + 1):
+            if not level:
+                break
+            self._bring((digest, None) for digest in level if not self._has_sound_tree(digest))
+            below: dict[Digest, int] = {}
+            for digest, declared in level.items():
+                entries = self._tree_here(digest)
+                if entries is None:
+                    continue
+                check_size(digest, declared, entries)
+                for ref in self._taken([entry.content for entry in entries], seen, below, files):
+                    self._find(ref.size)
+                    yield ref.digest, ref.size
+                self._tell_found()
+            level = below
+        if level:
+            raise BadTree(f"the directory {next(iter(level))} is nested deeper than {MAX_DEPTH} levels")
+        self._tell_found()
+
+    def _find(self, size: int) -> None:
+        """Count a file that is to come."""
+        self._found += 1
+        self._found_bytes += size
+        if not self._found % _TELL_EVERY:
+            self._tell_found()
+
+    def _tell_found(self) -> None:
+        """Say how much is to come as far as it was looked for: with a million files that takes a while."""
+        self._told.total(self._found_bytes, self._found)
+        self._told.advance(0)
+
+    def _taken(
+        self, contents: Sequence[Root], seen: dict[Digest, int], level: dict[Digest, int], files: bool
+    ) -> Iterator[ObjectRef]:
+        """Note the trees that are new in `level`; yield the files that are not here."""
+        digests = [one.digest for one in contents if one.digest is not None] if files else []
+        lacking = self._cache.lacking(digests)
+        for content in contents:
+            if content.digest is None:
+                continue
+            if isinstance(content, Content) and content.kind is Kind.DIRECTORY:
+                if content.digest not in seen:
+                    seen[content.digest] = level[content.digest] = content.size
+                elif seen[content.digest] != content.size:
+                    raise WrongSize(f"the directory {content.digest} is declared with two sizes")
+            elif files and (content.digest in lacking or self._cache.size(content.digest) != content.size):
+                yield ObjectRef(content.digest, content.size)
+            elif files and self._along.is_asked_for(content.digest):
+                self._brought += Transferred(1, content.size)
+
+    def _tree_here(self, digest: Digest) -> tuple[Entry, ...] | None:
+        if digest in self._unread.missing or digest in self._unread.faults:
+            return None
+        return self._cache.read_tree(digest)
+
+    def _has_sound_tree(self, digest: Digest) -> bool:
+        """Whether the tree is here and intact; a damaged one is fetched again."""
+        size = self._cache.size(digest)
+        if size is None:
+            return False
+        try:
+            self._cache.verify(ObjectRef(digest, size))
+        except CorruptObject:
+            return False
+        return True
+
+    def _bring(self, wanted: Iterable[tuple[Digest, int | None]]) -> None:
+        packs = FetchedPacks(self._cache, self._objects, self._told, self._along)
+        lock = Lock()
+        count = size = 0
+
+        def take(digest: Digest, data: bytes) -> None:
+            nonlocal count, size
+            batch.add_bytes(data)
+            self._told.advance(len(data), 1)
+            with lock:
+                count += 1
+                size += len(data)
+
+        with self._cache.batch() as batch:
+            try:
+                unread = read_records(self._objects, wanted, take, self._jobs, packs.take)
+            finally:
+                packs.finish()
+        large = FetchedFiles(self._cache, self._objects, self._jobs, self._told)
+        large.bring(unread.large, unread)
+        self._unread.missing |= unread.missing
+        self._unread.faults |= unread.faults
+        self._brought += Transferred(count + packs.objects + large.objects, size + packs.bytes + large.bytes)

@@ -1,0 +1,171 @@
+"""A pack of a remote that is mostly wanted: it comes whole, and is the cache's from then on."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable
+
+from repro.errors import IntegrityError
+from repro.model.data.tree import HEADER
+from repro.model.digest import Digest
+from repro.model.packs.pack import SMALL_LIMIT, BadPack, RecordKind
+from repro.model.packs.pack_index import PackFile
+from repro.model.packs.ranges import is_mostly
+from repro.model.progress import Progress
+from repro.store.cache.cache import Cache
+from repro.store.files.hashing import BLOCK, hash_descriptor
+from repro.store.files.temp_files import open_temp
+from repro.store.packs.marks import Marked
+from repro.store.packs.records import unpack_object
+from repro.store.packs.scan import scan_heads
+from repro.store.packs.spots import encode_spots
+from repro.store.packs.writer import WrittenPack
+from repro.store.parallel import Stop
+from repro.store.remote.names import pack_name
+from repro.store.remote.objects import RemoteObjects
+
+_WORTH_KEEPING = 1024 * 1024
+"""Bytes of a pack below which what is in it is put together with other small objects here."""
+
+_AT_ONCE = 4
+_SECONDS_AT_MOST = 10.0
+"""How many packs are named together, and how long the first of them waits: what is killed finds its work again."""
+
+_MOST_ALONG = 100_000
+"""Objects that are remembered to have come along: some 15 MB."""
+
+
+class CameAlong:
+    """Objects that came in a whole pack before they were asked for: files in one pack with trees, as a rule."""
+
+    def __init__(self) -> None:
+        self._digests: set[Digest] = set()
+
+    def note(self, digests: Iterable[Digest]) -> None:
+        """Remember objects that were not here before, as far as there is room; several threads may call this."""
+        self._digests.update(itertools.islice(digests, max(0, _MOST_ALONG - len(self._digests))))
+
+    def is_asked_for(self, digest: Digest) -> bool:
+        """Whether an object came along; it is forgotten, as it is counted from now on."""
+        if digest not in self._digests:
+            return False
+        self._digests.remove(digest)
+        return True
+
+
+class FetchedPacks:
+    """Takes packs from a remote into the cache; used by several threads."""
+
+    def __init__(self, cache: Cache, objects: RemoteObjects, told: Progress, along: CameAlong) -> None:
+        """Nothing comes yet. `told` hears of what was wanted, `along` of what came with it."""
+        cache.prepare()
+        self._along = along
+        self._cache = cache
+        self._there = objects
+        self._told = told
+        self._lock = threading.Lock()
+        self._waiting: list[WrittenPack] = []
+        self._since = time.monotonic()
+        self.objects = 0
+        self.bytes = 0
+
+    def take(self, pack: PackFile, tell: Callable[[], list[Marked]], stop: Stop) -> bool:
+        """Fetch the pack, if most of it is wanted, and all that is are small objects; else return False, as of a pack
+        that is not what its name says.
+
+        Raises:
+            NotOnRemote: it is not there.
+            RemoteError: the remote cannot be reached, or refuses.
+            OSError: the disk is full, or refuses.
+        """
+        if pack.length < _WORTH_KEEPING:
+            return False
+        marked = tell()
+        if not is_mostly(marked, pack.length) or any(one.place.size > SMALL_LIMIT for one in marked):
+            return False
+        wanted, count, size = {one.digest for one in marked}, len(marked), sum(one.place.size for one in marked)
+        del marked  # while the pack comes, its notes need not fill memory
+        written = self._fetch(pack, wanted, stop)
+        if written is None:
+            return False
+        with self._lock:
+            self._waiting.append(written)
+            self.objects += count
+            self.bytes += size
+            if len(self._waiting) >= _AT_ONCE or time.monotonic() - self._since >= _SECONDS_AT_MOST:
+                self._publish()
+        return True
+
+    def finish(self) -> None:
+        """Name what is not named yet.
+
+        Raises:
+            OSError: the disk is full, or refuses.
+        """
+        with self._lock:
+            self._publish()
+
+    def _publish(self) -> None:
+        packs, self._waiting = self._waiting, []
+        self._since = time.monotonic()
+        if packs:
+            self._cache.publish(packs)
+
+    def _fetch(self, pack: PackFile, wanted: set[Digest], stop: Stop) -> WrittenPack | None:
+        descriptor, path = open_temp(os.path.join(self._cache.root, "tmp"))
+        try:
+            self._there.remote.get_to(pack_name(pack.digest), descriptor, pack.length, lambda count: stop.check())
+            entries, others = self._verified(descriptor, pack, wanted, stop)
+            os.fchmod(descriptor, 0o444)
+            os.fsync(descriptor)
+        except IntegrityError:
+            os.unlink(path)
+            return None
+        except BaseException:
+            os.unlink(path)
+            raise
+        finally:
+            os.close(descriptor)
+        self._along.note(digest for digest in others if self._cache.size(digest) is None)
+        return WrittenPack(pack, path, entries)
+
+    def _verified(
+        self, descriptor: int, pack: PackFile, wanted: set[Digest], stop: Stop
+    ) -> tuple[bytes, Collection[Digest]]:
+        """Compare the pack with its name, and each record with its own. Nothing of `wanted` is left then.
+
+        Returns:
+            What the cache is to know of it, and the objects of that which were not wanted.
+
+        Raises:
+            IntegrityError: anything is wrong.
+        """
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        found = hash_descriptor(descriptor, on_all_cores=False)  # several packs come at a time
+        if (found.digest, found.size) != (pack.digest, pack.length):
+            raise BadPack("it is not what its name says")
+        entries, known, others = bytearray(), set[Digest](), dict[Digest, None]()
+        with open(descriptor, "rb", buffering=BLOCK, closefd=False) as file:
+            file.seek(0)
+            for record in scan_heads(file, pack.length):
+                stop.check()
+                head = record.head
+                if head.kind is RecordKind.CHUNKS or head.size > SMALL_LIMIT:
+                    continue
+                data = unpack_object(head, file.read(head.stored))
+                if head.digest in wanted:
+                    wanted.remove(head.digest)
+                    self._told.advance(head.size, 1)
+                # A tree that was not asked for may have come without what is below it.
+                elif head.digest in known or data.startswith(HEADER):
+                    continue
+                else:
+                    others[head.digest] = None
+                known.add(head.digest)
+                entries += encode_spots({head.digest: (record.offset, head.size, head.stored, head.kind)})
+        if wanted:
+            raise BadPack("it lacks what an index says of it")
+        return bytes(entries), others
