@@ -19,7 +19,7 @@ from repro.errors import CannotProceed, UsageError
 from repro.execution.machine import current_umask, describe_machine, describe_place, time_zone
 from repro.model.data.content import Item
 from repro.model.dataclass import dataclass, field
-from repro.model.environments.edited_file import EditedFile
+from repro.model.environments.edited_file import NONE_EDITED, EditedFiles
 from repro.model.environments.environment import Environment, ImageEnvironment
 from repro.model.finding import Finding
 from repro.model.names import RelPath, UnsafePath, check_path, is_within, name_to_text
@@ -62,7 +62,7 @@ class _Ingredients:
     observed: Mapping[str, object] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     recorded_command: tuple[str, ...] = ()
-    edited: tuple[EditedFile, ...] = ()
+    edited: EditedFiles = NONE_EDITED
 
 
 def freeze(project: Project, options: RunOptions) -> Manifest:

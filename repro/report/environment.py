@@ -9,6 +9,7 @@ from repro.report.terminal import amount, put, put_json, say, say_findings
 
 if TYPE_CHECKING:  # an environment that stands is shown by its path alone
     from repro.model.environments.archive import ArchivedFile
+    from repro.model.environments.edited_file import EditedTotal
     from repro.model.environments.environment import Environment, Interpreter
     from repro.model.environments.environment_diff import Changed, EnvironmentDifference
     from repro.model.finding import Finding
@@ -148,6 +149,11 @@ def show_difference(difference: EnvironmentDifference, *, as_json: bool) -> int:
         put(f"~ {change.name}: {change.before} -> {change.after}")
     for file in difference.edited:
         put(f"~ {file.package}: {file.path}: {file.before} -> {file.after}")
+    if difference.edited_total:
+        from repro.model.environments.edited_file import total_in_words
+
+        before, after = map(total_in_words, difference.edited_total)
+        put(f"~ edited files: {before} -> {after}")
     if difference.lock:
         put("  lock: an index has other files of the same versions")
     if not difference:
@@ -174,8 +180,16 @@ def _difference_to_plain(difference: EnvironmentDifference) -> dict[str, object]
             {"name": file.package, "file": file.path, "before": file.before, "after": file.after}
             for file in difference.edited
         ],
+        "edited_total": _totals(difference.edited_total),
         "lock": difference.lock,
     }
+
+
+def _totals(totals: tuple[EditedTotal, EditedTotal] | None) -> object:
+    if totals is None:
+        return None
+    plain = [{"files": total.files, "digest": total.digest} for total in totals]
+    return {"before": plain[0], "after": plain[1]}
 
 
 def _to_plain(environment: Environment | None, findings: Sequence[Finding]) -> dict[str, object]:

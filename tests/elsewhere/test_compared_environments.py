@@ -115,3 +115,28 @@ def test_a_file_that_was_edited_for_one_of_two_runs_is_named_by_their_difference
     path.unlink()
     shown = ann.repro("env", "diff", "@last", ".", expect=1).stdout
     assert shown == f"~ alpha: alpha.py: {edited} -> removed\n"
+
+
+def test_of_many_edited_files_a_manifest_names_some_and_differences_still_tell(ann: Person) -> None:
+    """The installer's record is given more files, which are not there: as removed as any."""
+    [record] = ann.venv.glob("lib/*/site-packages/alpha-*/RECORD")
+    lines = [f"more/f{number:04d}.py,sha256={'A' * 43},1\n" for number in range(3000)]
+    record.write_text("".join([*lines, record.read_text()]))
+    ann.repro("run", "--", "python", "train.py")
+    assert ann.manifest()["facts"]["edited_total"]["files"] == 3000
+    assert (ann.cwd / f".repro/runs/{ann.runs()[-1]}.yaml").stat().st_size < 50_000
+    [warned] = [f for f in ann.repro_json("rebuild", "@last")["findings"] if f["kind"] == "environment-edited"]
+    assert warned["detail"].endswith("more/f0002.py of alpha and 2997 more")
+    record.write_text(record.read_text().replace(lines[-1], ""))
+    ann.repro("run", "--", "python", "train.py")
+    [found] = ann.repro_json("diff", "@last~1", "@last", expect=1)["differences"]
+    assert (found["part"], found["name"]) == ("environment", "edited files")
+    assert found["before"].startswith("3000 edited or removed, b3:")
+    assert found["after"].startswith("2999 edited or removed, b3:")
+    told = ann.repro_json("env", "diff", "@last~1", ".", expect=1)
+    assert told["edited"] == []
+    assert [told["edited_total"][when]["files"] for when in ("before", "after")] == [3000, 2999]
+    assert ann.repro("env", "diff", "@last~1", expect=1).stdout.startswith(
+        "~ edited files: 3000 edited or removed, b3:"
+    )
+    assert ann.repro_json("env", "diff", "@last", ".")["edited_total"] is None

@@ -20,7 +20,7 @@ from repro.model.runs.manifest import Manifest, parse_manifest, render_manifest
 from repro.model.runs.rebuild_record import parse_rebuild, rebuild_file_name, render_rebuild
 from repro.model.runs.recipe import recipe_id
 from tests.model.some_environments import ARCHIVE, CONDA, CONDA_LOCK, IMAGE
-from tests.model.some_records import COMPLETE, EDITED, OPEN, REBUILD
+from tests.model.some_records import COMPLETE, EDITED, MANY_EDITED, OPEN, REBUILD
 
 V1 = Path(__file__).parent / "v1"
 
@@ -34,6 +34,10 @@ MANIFESTS = {
     "open": (OPEN, "b3:21089d3254998b1c26f450e0afe14b421a04b6e5b747d9cee4fe0317bd33e558"),
     "edited": (
         replace(OPEN, edited=EDITED),
+        "b3:21089d3254998b1c26f450e0afe14b421a04b6e5b747d9cee4fe0317bd33e558",
+    ),
+    "many-edited": (
+        replace(OPEN, edited=MANY_EDITED),
         "b3:21089d3254998b1c26f450e0afe14b421a04b6e5b747d9cee4fe0317bd33e558",
     ),
     "conda": (_in(CONDA), "b3:c55e49661f276a7ccf5f09f55ab72dce41f6ea18092d0613cea1cdcd9239250d"),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from repro.model.data.content import Content, Item, Kind, ObjectRef
 from repro.model.digest import Digest
-from repro.model.environments.edited_file import EditedFile
+from repro.model.environments.edited_file import EditedFile, EditedFiles, EditedTotal
 from repro.model.environments.environment import Interpreter, PipEnvironment, ProjectInstall, VcsInstall, WheelInstall
 from repro.model.finding import Finding
 from repro.model.names import RelPath, UnsafePath, check_path
@@ -85,7 +85,8 @@ WATCH = Watch(
     own_ports=False,
     listed=(b"data/images",),
 )
-EDITED = (EditedFile("numpy", "2.0.0", "numpy/größe.py", "e" * 64), EditedFile("six", "1.16.0", "six.py"))
+EDITED = EditedFiles((EditedFile("numpy", "2.0.0", "numpy/größe.py", "e" * 64), EditedFile("six", "1.16.0", "six.py")))
+MANY_EDITED = EditedFiles(EDITED.named, EditedTotal(20_000, digest("9")))
 WATCHED = Manifest(
     run=RunId("20261123-021300-7f3kq2mz"),
     recipe=Recipe(

@@ -12,7 +12,7 @@ from repro.env.realised import Realised
 from repro.env.which_kind import find_kind
 from repro.env.which_python import NoPython, which
 from repro.model.dataclass import dataclass, field, replace
-from repro.model.environments.edited_file import EditedFile
+from repro.model.environments.edited_file import NONE_EDITED, EditedFiles, edited_files
 from repro.model.environments.environment import Environment, ImageEnvironment
 from repro.model.environments.environment_settings import EnvironmentSettings
 from repro.model.finding import Finding
@@ -34,7 +34,7 @@ class CapturedEnvironment:
     observed: Mapping[str, object] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     text: str = ""
-    edited: tuple[EditedFile, ...] = ()
+    edited: EditedFiles = NONE_EDITED
     silent: frozenset[str] = frozenset()
 
 
@@ -65,7 +65,7 @@ def capture_environment(
         captured.observed,
         captured.findings,
         captured.text,
-        captured.edited,
+        edited_files(captured.edited),
         captured.silent,
     )
 

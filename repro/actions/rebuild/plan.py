@@ -167,8 +167,8 @@ def _tainted(manifest: Manifest) -> Finding:
 
 
 def _edited(manifest: Manifest) -> Finding:
-    edited = manifest.edited
+    edited = manifest.edited.named
     files = ", ".join(f"{file.path} of {file.package}" for file in edited[:3])
-    more = f" and {len(edited) - 3} more" if len(edited) > 3 else ""
+    more = f" and {manifest.edited.count - 3} more" if manifest.edited.count > 3 else ""
     detail = f"the run had installed files that were edited or removed, and the rebuild has them as installed: {files}"
     return Finding("environment-edited", detail + more, run=manifest.run)

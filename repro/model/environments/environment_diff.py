@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from repro.model.dataclass import dataclass
-from repro.model.environments.edited_file import EditedDifference, EditedFile, compare_edited
+from repro.model.environments.edited_file import (
+    NONE_EDITED,
+    EditedDifference,
+    EditedFiles,
+    EditedTotal,
+    compare_edited,
+    compare_totals,
+)
 from repro.model.environments.environment import (
     CondaEnvironment,
     Environment,
@@ -35,7 +42,8 @@ class EnvironmentDifference:
         changed: packages of both, in other versions.
         sources: packages of both in the same version that came from elsewhere: another commit, another wheel file,
             an index before and a folder after. The texts are for people.
-        edited: files that were not as installed in one, or in both and otherwise.
+        edited: files that were not as installed in one, or in both and otherwise, as far as both name them.
+        edited_total: what all of them are, before and after, where they differ and one of the two does not name all.
         lock: whether the locks differ although no package does: an index has more files now, or other ones.
     """
 
@@ -45,11 +53,13 @@ class EnvironmentDifference:
     changed: tuple[Changed, ...] = ()
     sources: tuple[Changed, ...] = ()
     edited: tuple[EditedDifference, ...] = ()
+    edited_total: tuple[EditedTotal, EditedTotal] | None = None
     lock: bool = False
 
     def __bool__(self) -> bool:
         """Whether there is any difference."""
-        return bool(self.base or self.added or self.removed or self.changed or self.sources or self.edited or self.lock)
+        edited = self.edited or self.edited_total
+        return bool(self.base or self.added or self.removed or self.changed or self.sources or edited or self.lock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +77,7 @@ class Contents:
     base: Mapping[str, str] | None
     packages: Mapping[str, str]
     sources: Mapping[str, str] | None
-    edited: tuple[EditedFile, ...] | None = None
+    edited: EditedFiles | None = None
     lock: str | None = None
 
 
@@ -76,7 +86,7 @@ def compare(before: Environment, after: Environment) -> EnvironmentDifference:
     return compare_contents(contents_of(before), contents_of(after))
 
 
-def contents_of(environment: Environment, edited: tuple[EditedFile, ...] = ()) -> Contents:
+def contents_of(environment: Environment, edited: EditedFiles = NONE_EDITED) -> Contents:
     """Return what is compared of an environment in which these files were edited."""
     base, sources = _standing_on(environment), _sources(environment)
     return Contents(base, _packages(environment), sources, edited, lock_digest(environment))
@@ -92,13 +102,15 @@ def compare_contents(before: Contents, after: Contents) -> EnvironmentDifference
         moved = [name for name in both if old[name] == new[name] and was.get(name) != now.get(name)]
         sources = [Changed(name, was.get(name, "index"), now.get(name, "index")) for name in moved]
     known = None not in (before.base, after.base)
+    edited = None if before.edited is None or after.edited is None else (before.edited, after.edited)
     return EnvironmentDifference(
         base=_base(before.base or {}, after.base or {}) if known else (),
         added=tuple((name, new[name]) for name in sorted(new.keys() - old.keys())),
         removed=tuple((name, old[name]) for name in sorted(old.keys() - new.keys())),
         changed=tuple(Changed(name, old[name], new[name]) for name in both if old[name] != new[name]),
         sources=tuple(sources),
-        edited=() if before.edited is None or after.edited is None else compare_edited(before.edited, after.edited),
+        edited=compare_edited(*edited) if edited else (),
+        edited_total=compare_totals(*edited) if edited else None,
         lock=known and before.lock != after.lock and old == new and before.sources == after.sources,
     )
 

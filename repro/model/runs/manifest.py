@@ -13,7 +13,7 @@ from repro.model.data.content_record import (
     ref_to_plain,
 )
 from repro.model.dataclass import dataclass, field
-from repro.model.environments.edited_file import EditedFile, edited_from_fields, edited_to_plain
+from repro.model.environments.edited_file import NONE_EDITED, EditedFiles, edited_from_fields, edited_to_plain
 from repro.model.names import RelPath, name_to_text, parse_path, text_to_name
 from repro.model.record import Fields
 from repro.model.run_id import RunId, parse_run_id
@@ -84,7 +84,7 @@ class Manifest:
     unstored: tuple[bytes, ...] = ()
     folders: tuple[RelPath, ...] = ()
     reads: tuple[ReadPart, ...] = ()
-    edited: tuple[EditedFile, ...] = ()
+    edited: EditedFiles = NONE_EDITED
     metrics: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
     extra_facts: Mapping[str, Any] = field(default_factory=dict)
@@ -105,8 +105,7 @@ def render_manifest(manifest: Manifest) -> bytes:
         facts["reads"] = [read_part_to_plain(part) for part in sorted(manifest.reads, key=lambda p: p.path)]
     if manifest.missing_outputs:
         facts["missing_outputs"] = [name_to_text(path) for path in sorted(manifest.missing_outputs)]
-    if manifest.edited:
-        facts["edited"] = [edited_to_plain(file) for file in sorted(manifest.edited)]
+    facts |= edited_to_plain(manifest.edited)
     facts["metrics"] = dict(manifest.metrics)
     plain: dict[str, Any] = {"repro": FORMAT, "run": str(manifest.run)}
     plain |= {"name": manifest.name} if manifest.name is not None else {}
@@ -149,7 +148,7 @@ def parse_manifest(data: bytes, what: str) -> Manifest:
         unstored=facts.checked_texts("unstored", parse_outside),
         folders=facts.checked_texts("folders", parse_path),
         reads=facts.records("reads", read_part_from_fields),
-        edited=facts.records("edited", edited_from_fields),
+        edited=edited_from_fields(facts),
         metrics=facts.plain_map("metrics"),
         observations=observations_from_fields(fields.fields("observations")),
         extra=fields.rest(),

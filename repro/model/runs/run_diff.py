@@ -9,7 +9,7 @@ from repro.model.canonical import canonical_json
 from repro.model.data.content import Content
 from repro.model.data.content_record import content_to_plain
 from repro.model.dataclass import dataclass
-from repro.model.environments.edited_file import compare_edited
+from repro.model.environments.edited_file import compare_edited, compare_totals, total_in_words
 from repro.model.environments.environment import Environment
 from repro.model.environments.environment_diff import compare, lock_digest
 from repro.model.names import name_to_text
@@ -49,6 +49,9 @@ def _differences(one: Manifest, two: Manifest) -> Iterator[Difference]:
     yield from _environment(a.environment, b.environment)
     for file in compare_edited(one.edited, two.edited):
         yield Difference("environment", f"package {file.package}: {file.path}", file.before, file.after)
+    totals = compare_totals(one.edited, two.edited)
+    if totals:
+        yield Difference("environment", "edited files", *map(total_in_words, totals))
     yield from _compare("parameters", dict(flatten(a.parameters)), dict(flatten(b.parameters)))
     yield from _compare("variables", _variables(one), _variables(two))
     yield from _compare("recipe", a.extra, b.extra)
