@@ -23,7 +23,7 @@ from repro.data.scan import StoreRoot
 from repro.data.walk_ahead import FoundDirectory, FoundPart, LeftDirectory, WalkAhead, in_order
 from repro.errors import CannotProceed
 from repro.model.data.content import Content, Kind
-from repro.model.data.tree_objects import MAX_TREE_BYTES, BatchingSink, KnowingSink, Recalled, RecallingSink
+from repro.model.data.tree_objects import MAX_TREE_BYTES, KnowingSink, Recalled, batches, recalls
 from repro.model.dataclass import dataclass
 from repro.model.names import RelPath, name_to_text
 from repro.model.progress import SILENT, Progress
@@ -84,7 +84,7 @@ def capture(
 
 @contextlib.contextmanager
 def _batch_of(sink: KnowingSink) -> Iterator[KnowingSink]:
-    if isinstance(sink, BatchingSink):
+    if batches(sink):
         with sink.batch() as inner:
             yield inner
     else:
@@ -94,7 +94,7 @@ def _batch_of(sink: KnowingSink) -> Iterator[KnowingSink]:
 @contextlib.contextmanager
 def _recalling(sink: KnowingSink, memo: Memo | None) -> Iterator[Recalled]:
     """Yield who is asked for what is remembered: not the batch, as it was stored before."""
-    if isinstance(sink, RecallingSink):
+    if recalls(sink):
         with sink.recalling(memo.witness if memo else b"") as recalled:
             yield recalled
     else:

@@ -10,7 +10,7 @@ from repro.data.rows import Row, row_of
 from repro.errors import CannotProceed
 from repro.model.data.content import ObjectRef
 from repro.model.data.objects import Told
-from repro.model.data.tree_objects import AdoptingSink, KnowingSink
+from repro.model.data.tree_objects import AdoptingSink, KnowingSink, adopts
 from repro.model.names import name_to_text
 
 READ_WHOLE = 128 * 1024
@@ -48,7 +48,7 @@ def capture_file(
         except OSError as error:
             raise named(error, shown, "reading it") from error
         try:
-            if row[2] > READ_WHOLE and isinstance(sink, AdoptingSink) and sink.hold(descriptor):
+            if row[2] > READ_WHOLE and adopts(sink) and sink.hold(descriptor):
                 row, adopted = _adopted(descriptor, sink, told)
                 if adopted is not None:
                     return row, adopted

@@ -19,7 +19,7 @@ from repro.data.memo import Memo
 from repro.data.memo_records import NO_DIGEST, BadMemo, Closing
 from repro.data.scan import Part, StoreRoot, check_names, enter, list_directory, look_at
 from repro.errors import ReproError
-from repro.model.data.tree_objects import KnowingSink, Reading, Recalled, SharingSink
+from repro.model.data.tree_objects import KnowingSink, Reading, Recalled, shares
 from repro.model.dataclass import dataclass, field
 from repro.model.names import RelPath
 
@@ -102,7 +102,7 @@ class WalkAhead:
         self._recalled = recalled
         self._memo = memo
         self._store = store
-        self._sharing = sink if isinstance(sink, SharingSink) else None
+        self._sharing = sink if shares(sink) else None
         self._open: set[int] = set()
 
     def found(self, parent: int, path: RelPath) -> Iterator[FoundPart | LeftDirectory]:

@@ -181,13 +181,15 @@ def test_status_as_json_imports_json_and_no_more_foreign_code(settled: Person) -
 def test_add_and_push_need_neither_a_parser_nor_dulwich(settled: Person) -> None:
     settled.write("more.csv", "4\n")
     modules = imported(settled, "add", "more.csv")
-    assert among(modules, FOREIGN | {"concurrent.futures", "logging", "subprocess"}) == {"blake3", "blake3.blake3"}
+    unneeded = {"concurrent.futures", "inspect", "logging", "subprocess"}
+    assert among(modules, FOREIGN | unneeded) == {"blake3", "blake3.blake3"}
     settled.repro("push")  # the run, whose manifest needs a parser
     modules = imported(settled, "push")
     unneeded = {
         "click",
         "dulwich",
         "fsspec",
+        "inspect",
         "yaml",
         "subprocess",
         "repro.model.runs.manifest",

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from repro.model.data.content import ObjectRef
-from repro.model.data.tree_objects import BatchingSink
+from repro.model.data.tree_objects import batches
 from repro.model.digest import digest_of
 from repro.model.packs.pack import PACK_SIZE, SMALL_LIMIT
 from repro.store.cache.cache import Cache, CorruptObject, MissingObject, SizeLie
@@ -117,7 +117,7 @@ def test_a_large_object_is_a_file_of_its_own_and_the_limit_is_small(cache: Cache
 
 def test_a_batch_knows_its_own_and_what_was_there(cache: Cache) -> None:
     cache.add_bytes(b"before")
-    assert isinstance(cache, BatchingSink)
+    assert batches(cache)
     with cache.batch() as batch:
         for data in MANY:
             assert not batch.has(digest_of(data))

@@ -18,7 +18,7 @@ import pytest
 import repro.store.cache.batch
 from repro.data.capture import Captured, ChangedWhileRead, capture
 from repro.model.data.content import ObjectRef
-from repro.model.data.tree_objects import BatchingSink, SharingSink
+from repro.model.data.tree_objects import batches, shares
 from repro.model.names import RelPath
 from repro.store.cache.adoption import AdoptingCache
 from repro.store.cache.batch import Batch
@@ -105,7 +105,7 @@ def when_shared(call: Callable[[int], None]) -> Iterator[None]:
 @pytest.mark.usefixtures("all_ready")
 def test_what_other_processes_pack_is_what_one_stores(work: Path, cache: Cache, tmp_path: Path) -> None:
     with cache.batch() as batch:
-        assert isinstance(batch, SharingSink)
+        assert shares(batch)
     alone = Cache(str(tmp_path / "alone"))
     with when_shared(lambda folder: None):
         found = captured(work, cache)
@@ -143,7 +143,7 @@ def test_what_is_published_in_between_is_published_with_what_others_packed(
 @pytest.mark.usefixtures("all_ready")
 def test_they_help_a_batch_that_takes_over_large_files_as_well(work: Path, cache: Cache) -> None:
     sink = AdoptingCache(cache)
-    assert isinstance(sink, BatchingSink)
+    assert batches(sink)
     found = capture(str(work), DATA, sink)
     assert len(list(Path(cache.root, "packs").iterdir())) >= 2
     assert missing_here(cache, [found.content]) == ()

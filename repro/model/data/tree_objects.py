@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard
 
 from repro.model.data.content import Content, ObjectRef
 from repro.model.data.objects import ObjectSink, ObjectSource
@@ -53,7 +53,6 @@ class KnowingSink(ObjectSink, Protocol):
         ...
 
 
-@runtime_checkable
 class BatchingSink(Protocol):
     """A sink that stores many objects more cheaply together than one by one."""
 
@@ -82,7 +81,6 @@ class Recalled(Protocol):
         ...
 
 
-@runtime_checkable
 class RecallingSink(Protocol):
     """A sink that is told by a few bytes, kept beside the digests, what it need not look for one by one."""
 
@@ -110,7 +108,6 @@ class Reading(Protocol):
         ...
 
 
-@runtime_checkable
 class SharingSink(ObjectSink, Protocol):
     """A sink that may have small files read and stored by other processes, where there are enough of them."""
 
@@ -125,7 +122,6 @@ class SharingSink(ObjectSink, Protocol):
         ...
 
 
-@runtime_checkable
 class AdoptingSink(ObjectSink, Protocol):
     """A sink that may take over a large file as it is, so that it is hashed and not copied.
 
@@ -144,6 +140,29 @@ class AdoptingSink(ObjectSink, Protocol):
     def release(self, descriptor: int) -> None:
         """Give up a file that is held."""
         ...
+
+
+# A sink is asked by its methods' names: `isinstance` with a protocol costs a process `inspect` from Python 3.12 on.
+
+
+def batches(sink: ObjectSink) -> TypeGuard[BatchingSink]:
+    """Whether a sink is a `BatchingSink`."""
+    return hasattr(sink, "batch")
+
+
+def recalls(sink: ObjectSink) -> TypeGuard[RecallingSink]:
+    """Whether a sink is a `RecallingSink`."""
+    return hasattr(sink, "recalling")
+
+
+def shares(sink: ObjectSink) -> TypeGuard[SharingSink]:
+    """Whether a sink is a `SharingSink`."""
+    return hasattr(sink, "share")
+
+
+def adopts(sink: ObjectSink) -> TypeGuard[AdoptingSink]:
+    """Whether a sink is an `AdoptingSink`."""
+    return hasattr(sink, "hold")
 
 
 class WrongSize(BadTree):
