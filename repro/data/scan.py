@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
@@ -91,6 +92,8 @@ def look_at(name: bytes, parent: int, shown: bytes, store: StoreRoot | None = No
 def list_directory(descriptor: int, shown: bytes, store: StoreRoot | None = None) -> Iterator[Part]:
     """Yield what stands in an open directory, in the order of the names; an empty one is one empty part.
 
+    A name that goes while they are looked at is left out: programs make and remove files beside the data.
+
     Raises:
         DataNotFound: it holds a link to an object that the store lacks.
         NotKept: it holds what cannot be tracked.
@@ -101,8 +104,7 @@ def list_directory(descriptor: int, shown: bytes, store: StoreRoot | None = None
     del found
     names.sort()
     for start in range(0, max(len(names), 1), PART):
-        some = names[start : start + PART]
-        rows = _rows(some, descriptor, shown)
+        some, rows = _standing(names[start : start + PART], descriptor, shown)
         yield _part(some, rows, descriptor, shown + b"/", store, is_last=start + PART >= len(names))
 
 
@@ -135,15 +137,16 @@ def enter(name: bytes, parent: int, shown: bytes, depth: int) -> int:
     return open_directory(name, parent, shown)
 
 
-def _rows(names: list[bytes], descriptor: int, shown: bytes) -> list[Row]:
+def _standing(names: list[bytes], descriptor: int, shown: bytes) -> tuple[list[bytes], list[Row]]:
+    """Return the names that still stand there, as if they had been listed a moment later, and their rows."""
     try:
-        return [row_of(os.lstat(name, dir_fd=descriptor)) for name in names]
-    except OSError:  # once more, slowly, to say which
-        rows = []
+        return names, [row_of(os.lstat(name, dir_fd=descriptor)) for name in names]
+    except OSError:  # once more, slowly, to see which
+        rows = {}
         for name in names:
-            with naming(shown + b"/" + name, "looking at it"):
-                rows.append(look(name, descriptor))
-        return rows
+            with contextlib.suppress(FileNotFoundError), naming(shown + b"/" + name, "looking at it"):
+                rows[name] = look(name, descriptor)
+        return list(rows), list(rows.values())
 
 
 def _part(

@@ -8,8 +8,9 @@ import pytest
 
 from repro.data.capture import ChangedWhileRead, capture
 from repro.data.captured_file import READ_WHOLE
+from repro.data.memo_records import PART
 from repro.data.open_safely import UnsafeLink
-from repro.data.scan import DataNotFound, NestedRepository, NotKept, TooDeep
+from repro.data.scan import DataNotFound, NestedRepository, NotKept, TooDeep, list_directory
 from repro.model.data.content import Kind, ObjectRef
 from repro.model.data.objects import Told
 from repro.model.digest import digest_of
@@ -155,6 +156,18 @@ def test_a_file_that_does_not_hold_still_is_an_error_that_names_it(tmp_path: Pat
     (tmp_path / "data").write_bytes(data)
     with pytest.raises(ChangedWhileRead, match="data changed"):
         capture(str(tmp_path), DATA, _WritesMeanwhile(tmp_path / "data", 99))
+
+
+def test_a_name_that_goes_while_its_directory_is_looked_at_is_left_out(tmp_path: Path) -> None:
+    for number in range(PART + 2):
+        (tmp_path / f"{number:06}").touch()
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    parts = list_directory(descriptor, b"data")
+    assert len(next(parts).names) == PART
+    (tmp_path / f"{PART:06}").unlink()
+    [last] = parts
+    os.close(descriptor)
+    assert (last.names, len(last.rows), last.is_last) == ([f"{PART + 1:06}".encode()], 1, True)
 
 
 _UNREADABLE = """
