@@ -91,5 +91,11 @@ def _read(project: Project, local: bool) -> tuple[str, str]:
 def _refuse_password(url: str) -> None:
     from urllib.parse import urlsplit
 
-    if urlsplit(url).password:
-        raise UsageError("the URL holds a password, and repro.yaml is committed", "give it by the server's own means")
+    try:
+        has_password = bool(urlsplit(url).password)
+    except ValueError as error:
+        raise UsageError(f"this is no URL: {error}", "like this: https://HOST/PATH") from error
+    if has_password:
+        raise UsageError(
+            "the URL holds a password, and no settings file is to have one", "give it by the server's own means"
+        )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import secrets
 import zlib
+from collections.abc import Iterator
 from hashlib import sha1
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO
@@ -46,12 +49,14 @@ class ObjectWriter:
         if ObjectID(oid) in self._store:
             return oid
         if self._pack is not None:
-            self._pack.add(kind, data, oid)
+            with _naming_the_disk(self._objects):
+                self._pack.add(kind, data, oid)
             return oid
         self._waiting[oid] = (kind, data)
         self._waiting_bytes += len(data)
         if len(self._waiting) > _MAX_LOOSE or self._waiting_bytes > _MAX_LOOSE_BYTES:
-            self._begin_pack()
+            with _naming_the_disk(self._objects):
+                self._begin_pack()
         return oid
 
     def _begin_pack(self) -> None:
@@ -68,17 +73,18 @@ class ObjectWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._file is None or self._pack is None:
-            if kind is None:
-                for oid, (number, data) in self._waiting.items():
-                    self._write_loose(oid, number, data)
-            return
-        try:
-            if kind is None:
-                self._install_pack(self._file, self._pack, self._temporary)
-        finally:
-            _remove(self._temporary)
-            self._file.close()  # it fails where the disk is full: it has to write once more
+        with _naming_the_disk(self._objects):
+            if self._file is None or self._pack is None:
+                if kind is None:
+                    for oid, (number, data) in self._waiting.items():
+                        self._write_loose(oid, number, data)
+                return
+            try:
+                if kind is None:
+                    self._install_pack(self._file, self._pack, self._temporary)
+            finally:
+                _remove(self._temporary)
+                self._file.close()  # it fails where the disk is full: it has to write once more
 
     def _new_file(self, folder: str, prefix: str) -> tuple[str, int]:
         """Make a file in a folder of the object store; return its path and descriptor.
@@ -126,6 +132,17 @@ class ObjectWriter:
             os.replace(index, final + ".idx")
         finally:
             _remove(index)
+
+
+@contextlib.contextmanager
+def _naming_the_disk(objects: str) -> Iterator[None]:
+    """Let an error of a full disk name the folder: writing to an open file names none, and there are several disks."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise OSError(error.errno, os.strerror(error.errno), objects) from error
+        raise
 
 
 def _remove(path: str) -> None:

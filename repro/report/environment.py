@@ -73,7 +73,7 @@ def show_locked(
     if output == "-":
         put(text.rstrip("\n"))
     else:
-        what = "the image" if environment.kind == "image" else f"{len(environment.packages)} packages"
+        what = "the image" if environment.kind == "image" else _counted(len(environment.packages))
         say(f"locked {what} in {output}")
 
 
@@ -95,7 +95,11 @@ def show_solved(
     if text is not None:
         put(text.rstrip("\n"))
     else:
-        say(f"locked {packages} packages of {source} for {', '.join(platforms)}")
+        say(f"locked {_counted(packages)} of {source} for {', '.join(platforms)}")
+
+
+def _counted(packages: int) -> str:
+    return f"{packages} package{'s' * (packages != 1)}"
 
 
 def show_created(

@@ -44,7 +44,8 @@ def show_checked(
     _say("", findings)
     end = f"{len(findings)} finding{'s' * (len(findings) != 1)}" if findings else "all present and intact"
     mended = f"{len(repaired)} repaired, " if repaired else ""
-    put(f"{place.shown}: {place.objects} objects, {amount(place.bytes)}, {place.runs} runs: {mended}{end}")
+    objects = f"{place.objects} object{'s' * (place.objects != 1)}, {amount(place.bytes)}"
+    put(f"{place.shown}: {objects}, {place.runs} run{'s' * (place.runs != 1)}: {mended}{end}")
     return exit_code(findings)
 
 

@@ -28,7 +28,8 @@ def show_collected(place: str, found: Garbage, projects: Sequence[str], *, delet
         return
     say_findings(found.findings)
     count = f"{len(projects)} project{'s' * (len(projects) != 1)}"
-    put(f"{place}: {amount(found.needed_bytes)} needed ({found.needed_objects} objects; {count})")
+    objects = f"{found.needed_objects} object{'s' * (found.needed_objects != 1)}"
+    put(f"{place}: {amount(found.needed_bytes)} needed ({objects}; {count})")
     young = found.garbage_bytes - found.deletable_bytes
     stays = f", of which {amount(young)} are too young to go" if young else ""
     put(f"garbage: {amount(found.garbage_bytes)}{stays}")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from repro.model.dataclass import dataclass
 from repro.model.remote_key import RemoteKey
 from repro.store.remote.remote import Remote
-from repro.store.storages.errors import unreachable
+from repro.store.storages.errors import UnsupportedRemote, unreachable
 from repro.store.storages.storage import Storage
 
 
@@ -37,6 +37,8 @@ def open_remote(url: str, environ: Mapping[str, str] | None = None, encryption: 
     shown = shown_url(url)
     try:
         storage = _storage_of(url, environ or {})
+    except ValueError as error:
+        raise UnsupportedRemote(f"{shown} is no URL: {error}", "correct it: like this: https://HOST/PATH") from error
     except OSError as error:  # some kinds connect at once
         raise unreachable(shown, "connecting", error) from error
     if encryption is not None:
@@ -55,6 +57,10 @@ def shown_url(url: str) -> str:
 def _storage_of(url: str, environ: Mapping[str, str]) -> Storage:
     scheme, separator, rest = url.partition("://")
     if not separator or scheme in ("file", "local"):
+        if separator and not rest.startswith("/"):
+            raise UnsupportedRemote(
+                f"{shown_url(url)} names no absolute path", f"like this: {scheme}:///PATH; or name the directory itself"
+            )
         from repro.store.storages.directory import DirectoryStorage
 
         return DirectoryStorage(os.path.abspath(rest if separator else url))

@@ -147,7 +147,10 @@ def test_a_folder_of_the_project_is_code_and_what_it_needs_is_locked(
     ("line", "why"),
     [
         ("-r requirements.txt", "an option"),
-        ("--extra-index-url https://example.org/simple", "an option"),
+        (
+            "--extra-index-url https://ann:secret@example.org/simple",
+            "'--extra-index-url https://example.org/simple', an",
+        ),
         ("x @ hg+https://example.org/x", "git alone"),
         ("words>=9", "conda installs words"),
         ("words @ https://example.org/words-9-py3-none-any.whl", "conda installs words"),

@@ -101,6 +101,16 @@ def test_fetch(tracked: Person, bob: Person, small: Small, tmp_path: Path) -> No
     goes_on(small, person, f"fetch -r {tmp_path}/far", "fsck")
 
 
+def test_a_project_on_a_full_disk_is_named(crashing: Person, small: Small) -> None:
+    shutil.copytree(crashing.cwd, small.kept / "project", symlinks=True)
+    (small.kept / "project/new.bin").write_bytes(noise(100_000, 5))
+    place = f"-C {small.folder}/project"
+    command = f"{shlex.join(REPRO)} {place} snapshot --offline -- true"
+    codes, said = small.run(crashing, command, f"git {place} fsck --no-dangling", 8)
+    assert codes == [3, 0, 0, 0], said
+    assert f"{small.folder}/project/.git/objects: No space left" in said
+
+
 def _make_garbage(person: Person) -> None:
     """Let a whole pack and most of another be garbage, once the pointer of `gone` is removed."""
     fill(person, "gone", 80, seed=3)

@@ -20,6 +20,7 @@ root = os.getcwd()
 small = os.path.join(root, "small")
 big = Cache(os.path.join(root, "big"))
 content = capture(root, b"data", big).content
+packed = capture(root, b"many", big).content
 cache = Cache(os.path.join(small, "cache"))
 cache.add_bytes(b"before")
 
@@ -50,8 +51,9 @@ full("add", lambda: capture(root, b"data", cache), OSError, "cache")
 full("place", lambda: place(content, root, b"small/out", big), OSError, "out")
 full("push", lambda: push_objects(big, open_remote(os.path.join(small, "remote")), [content]), RemoteError, "remote")
 remote = open_remote(os.path.join(root, "far"))
-push_objects(big, remote, [content])
+push_objects(big, remote, [content, packed])
 full("fetch", lambda: fetch_objects(cache, remote, [content]), OSError, "cache")
+full("fetch of a pack", lambda: fetch_objects(cache, remote, [packed]), OSError, "cache")
 assert cache.size(cache.add_bytes(b"before").digest) == 6
 print("ok")
 """
@@ -75,6 +77,9 @@ def test_a_full_disk_is_named_and_leaves_nothing_half(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     for number in range(8):
         (tmp_path / "data" / str(number)).write_bytes(os.urandom(300_000))
+    (tmp_path / "many").mkdir()
+    for number in range(200):
+        (tmp_path / "many" / str(number)).write_bytes(os.urandom(8_000))
     script = 'mount -t tmpfs -o size=1m none small && exec "$0" -c "$1"'
     done = subprocess.run(
         ["unshare", *_flags(), "sh", "-c", script, sys.executable, _CHILD],

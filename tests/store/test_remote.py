@@ -110,6 +110,7 @@ def test_a_refusal_is_not_tried_again_and_is_not_absence(tmp_path: Path, number:
         with pytest.raises(RemoteRefused, match=os.strerror(number)) as caught:
             call()
         assert caught.value.exit_code == 5
+        assert caught.value.hint
         assert storage.calls == 1
 
 
@@ -165,12 +166,19 @@ def test_a_damaged_marker_is_said(tmp_path: Path, marker: bytes) -> None:
     ("url", "says", "hint"),
     [
         ("nonsense://x", "nonsense:// is no kind of remote", "directory"),
+        ("http://ann:secret@[::1/x", "http://\\[::1/x is no URL", "like this"),
+        ("gs://[::1/x", "gs://\\[::1/x is no URL", "like this"),
+        ("file://mnt/repro", "file://mnt/repro names no absolute path", "file:///PATH"),
+        ("s3://ann:secret@bucket_/x", "'bucket_' cannot be the name of a bucket", "AWS_"),
+        ("gs://ann:secret@bucket/x", "^'bucket' cannot be", "BUCKET"),
+        ("az://ann:secret@x/y", "^'ann' cannot be", "CONTAINER"),
     ],
 )
 def test_a_url_that_cannot_be_used_is_explained(url: str, says: str, hint: str) -> None:
     with pytest.raises(UnsupportedRemote, match=says) as caught:
         open_remote(url)
     assert re.search(hint, caught.value.hint or "")
+    assert "secret" not in caught.value.message
 
 
 @pytest.mark.parametrize(

@@ -46,3 +46,12 @@ def test_a_server_that_nobody_reaches_is_exit_code_5_with_a_hint(bob: Person) ->
     assert "cannot be reached" in failed.stderr
     assert "hint" in failed.stderr
     assert "Traceback" not in failed.stderr
+
+
+def test_a_url_with_a_password_or_that_is_none_gets_into_no_settings_file(project: Person) -> None:
+    for url, says in (("https://ann:secret@example.org/x", "holds a password"), ("http://[::1/x", "is no URL")):
+        for option in ((), ("--local",)):
+            refused = project.repro("remote", "add", "bad", url, *option, expect=2)
+            assert says in refused.stderr
+            assert "secret" not in refused.stderr
+    assert "bad" not in project.repro("remote", "list").stdout

@@ -119,6 +119,12 @@ def test_an_endpoint_where_nobody_listens_and_a_host_that_is_not_are_unreachable
             open_remote(f"s3://bucket/p?endpoint={endpoint}").prepare()
 
 
+def test_an_endpoint_that_is_no_url_is_refused_as_such(s3_home: Path) -> None:
+    with pytest.raises(RemoteRefused, match="Invalid endpoint: example") as caught:
+        open_remote("s3://bucket/p?endpoint=example").prepare()
+    assert "endpoint=https://" in (caught.value.hint or "")
+
+
 def test_without_credentials_or_with_an_unknown_profile_one_is_told(
     s3_port: int, s3_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

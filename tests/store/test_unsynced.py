@@ -78,7 +78,7 @@ def test_an_object_has_a_record_until_a_command_has_waited_for_the_disk(added: P
         f"object b3:{blake3(data).hexdigest()} {SIZE}",
     ]
     assert record.stat().st_size % 4096 == 0
-    assert "1 large objects may not be on the disk yet" in added.repro("fsck").stderr
+    assert "1 large object may not be on the disk yet" in added.repro("fsck").stderr
     added.repro("add", "large")
     assert records(added) == []
     assert object_of(added, data).read_bytes() == data

@@ -34,6 +34,7 @@ def unsynced_objects(root: str, sound: SoundObjects) -> UnsyncedObjects:
         hint = "`repro add` or `repro checkout` takes it from there if it is unchanged; `repro fetch` brings it as well"
         found.lost.append(Finding("missing-object", detail, at.path.removeprefix(f"{root}/"), hint=hint))
     if count:
-        detail = f"{count} large objects may not be on the disk yet: the next command that relies on them sees to it"
+        some = "1 large object" if count == 1 else f"{count} large objects"
+        detail = f"{some} may not be on the disk yet: the next command that relies on the store sees to it"
         found.pending.append(Finding("unsynced", detail, FOLDER))
     return found

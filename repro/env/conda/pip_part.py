@@ -13,6 +13,7 @@ from repro.errors import UsageError
 from repro.model.dataclass import dataclass, replace
 from repro.model.environments.conda_lock import LockedFile, ProjectFolder
 from repro.model.environments.conda_lock_commit import checked_commit_url, commit_url
+from repro.model.environments.conda_url import hide_secrets
 from repro.model.environments.wheel_tags import tags_for
 from repro.model.names import check_path, name_to_text
 from repro.model.pattern import pattern
@@ -135,11 +136,13 @@ def as_uv_takes_it(text: str, provided: Mapping[str, str]) -> str | None:
         return what if what.startswith("git+") else f"-e {what}"  # a commit is not edited
     if text.startswith("-"):
         raise BadPipPart(
-            f"`pip:` has {text!r}, an option of pip",
+            f"`pip:` has {hide_secrets(text)!r}, an option of pip",
             "an index is named by UV_INDEX=URL or in uv.toml",
         )
     if _OTHER_VCS.match(text):
-        raise BadPipPart(f"`pip:` has {text!r}: of version control, git alone can be locked", "build a wheel of it")
+        raise BadPipPart(
+            f"`pip:` has {hide_secrets(text)!r}: of version control, git alone can be locked", "build a wheel of it"
+        )
     return text if _UNNAMED.match(text) or not _is_provided(text, provided) else None
 
 
@@ -151,7 +154,7 @@ def _is_provided(text: str, provided: Mapping[str, str]) -> bool:
     except InvalidRequirement as error:
         reason = str(error).partition("\n")[0]
         raise BadPipPart(
-            f"`pip:` has {text!r}, which is no requirement: {reason}",
+            f"`pip:` has {hide_secrets(text)!r}, which is no requirement: {hide_secrets(reason)}",
             "for example `numpy >=2`, `./libs/own`, `git+https://…`",
         ) from None
     version = provided.get(normalised(requirement.name))

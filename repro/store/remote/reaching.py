@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -34,5 +35,13 @@ def reaching(shown: str, doing: str, writing: bool = False) -> Iterator[None]:
         if is_unreachable(error):
             raise unreachable(shown, doing, error) from error
         reason = error.strerror or str(error)
-        hint = error.hint if isinstance(error, PlaceRefuses) else None
+        hint = error.hint if isinstance(error, PlaceRefuses) else _hint(error)
         raise RemoteRefused(f"the remote {shown} refused ({doing}: {reason})", hint) from error
+
+
+def _hint(error: OSError) -> str | None:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "make room there, then do it again: what has arrived is not sent again"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "check who may read and write there"
+    return None

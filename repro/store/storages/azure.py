@@ -68,7 +68,7 @@ class AzureStorage(RestStorage):
         container, _, host = parts.netloc.partition("@")
         if not re.fullmatch(r"\$?[a-z0-9][a-z0-9-]*", container):
             raise UnsupportedRemote(
-                f"{container!r} cannot be the name of a container", "like this: az://CONTAINER/PREFIX"
+                f"{container.partition(':')[0]!r} cannot be the name of a container", "like this: az://CONTAINER/PREFIX"
             )
         said = _connection(environ, host.partition(".")[0])
         self._container = container

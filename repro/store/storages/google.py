@@ -53,7 +53,9 @@ class GoogleStorage(RestStorage):
         """
         parts = urlsplit(url)
         if not re.fullmatch(r"[a-z0-9][a-z0-9._-]+", parts.netloc):
-            raise UnsupportedRemote(f"{parts.netloc!r} cannot be the name of a bucket", "like this: gs://BUCKET/PREFIX")
+            raise UnsupportedRemote(
+                f"{parts.netloc.rpartition('@')[2]!r} cannot be the name of a bucket", "like this: gs://BUCKET/PREFIX"
+            )
         try:
             import google.auth.exceptions  # noqa: F401 (that it is there is all that is asked)
         except ImportError as error:

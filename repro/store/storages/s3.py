@@ -252,7 +252,7 @@ def _parts_of(url: str) -> tuple[str, str, dict[str, str]]:
             raise UnsupportedRemote(f"{option!r} is no option of an s3:// URL", f"known are: {', '.join(_OPTIONS)}")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:-]+", bucket):
         raise UnsupportedRemote(
-            f"{bucket!r} cannot be the name of a bucket",
+            f"{bucket.rpartition('@')[2]!r} cannot be the name of a bucket",
             "like this: s3://BUCKET/PREFIX; credentials belong in ~/.aws or in AWS_* variables",
         )
     prefix = prefix.strip("/")

@@ -59,7 +59,9 @@ def s3_errors(bucket: str) -> Iterator[None]:
         raise ConnectionError(str(error)) from error
     except ResponseParserError as error:
         raise ConnectionError(f"the answer is no answer of S3: {error}") from error
-    except (exceptions.BotoCoreError, ValueError) as error:  # ValueError: an endpoint that is no URL
+    except ValueError as error:
+        raise PlaceRefuses(str(error), "like this: ?endpoint=https://s3.example.org") from error
+    except exceptions.BotoCoreError as error:
         raise PlaceRefuses(str(error), _CREDENTIALS) from error
 
 

@@ -17,7 +17,7 @@ from repro.model.packs.ranges import is_mostly
 from repro.model.progress import Progress
 from repro.store.cache.cache import Cache
 from repro.store.files.hashing import BLOCK, hash_descriptor
-from repro.store.files.temp_files import open_temp
+from repro.store.files.temp_files import naming_the_disk, open_temp
 from repro.store.packs.marks import Marked
 from repro.store.packs.records import unpack_object
 from repro.store.packs.scan import scan_heads
@@ -115,12 +115,14 @@ class FetchedPacks:
             self._cache.publish(packs)
 
     def _fetch(self, pack: PackFile, wanted: set[Digest], stop: Stop) -> WrittenPack | None:
-        descriptor, path = open_temp(os.path.join(self._cache.root, "tmp"))
+        folder = os.path.join(self._cache.root, "tmp")
+        descriptor, path = open_temp(folder)
         try:
-            self._there.remote.get_to(pack_name(pack.digest), descriptor, pack.length, lambda count: stop.check())
-            entries, others = self._verified(descriptor, pack, wanted, stop)
-            os.fchmod(descriptor, 0o444)
-            os.fsync(descriptor)
+            with naming_the_disk(folder):
+                self._there.remote.get_to(pack_name(pack.digest), descriptor, pack.length, lambda count: stop.check())
+                entries, others = self._verified(descriptor, pack, wanted, stop)
+                os.fchmod(descriptor, 0o444)
+                os.fsync(descriptor)
         except IntegrityError:
             os.unlink(path)
             return None
