@@ -126,7 +126,9 @@ def archive(runs: tuple[str, ...], as_json: bool) -> None:
     from repro.actions.environments.archive import archive_runs
 
     archived = archive_runs(here(), runs)
-    report.show_archived([(one.run, one.files, one.fresh, one.needed) for one in archived], as_json=as_json)
+    report.show_archived(
+        [(one.run, one.files, one.fresh, one.needed, one.findings) for one in archived], as_json=as_json
+    )
 
 
 @env.command()

@@ -128,6 +128,34 @@ class RealiseRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfinedCommand:
+    """A command of somebody's code, and all that it needs.
+
+    Attributes:
+        command: program, as a path, and arguments.
+        cwd: where it runs, an absolute path.
+        environ: its variables; where it is confined, home and temporary folders take the place of the user's.
+        prefix: the virtual environment that it runs in, which it may read, and the interpreter behind that.
+        writable: folders that it may write to.
+    """
+
+    command: Sequence[str]
+    cwd: str
+    environ: Mapping[str, str]
+    prefix: str
+    writable: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class RunCode:
+    """The code of a run in `folder`; `execute` runs a command of it to its end, confined as well as can be done here,
+    and returns its exit code."""
+
+    folder: str
+    execute: Callable[[ConfinedCommand], int]
+
+
+@dataclass(frozen=True, slots=True)
 class ArchiveRequest:
     """What an environment's files are collected with.
 
@@ -140,7 +168,7 @@ class ArchiveRequest:
         project_root, settings: the user's own project, whose files may say where credentials are; None where there
             is none.
         build: what builds the project's own packages, as requirements.
-        code: a folder with the code of the project's own packages; None where there are none.
+        code: of the project's own packages; None where there are none.
     """
 
     objects: ObjectSource
@@ -155,7 +183,7 @@ class ArchiveRequest:
     settings: EnvironmentSettings | None = None
     build: tuple[str, ...] = ()
     archived: tuple[ArchivedFile, ...] = ()
-    code: str | None = None
+    code: RunCode | None = None
 
     def to_realise(self) -> RealiseRequest:
         """Return what the environment is made with, for what only an installed one has; from the outside world."""
@@ -176,11 +204,13 @@ class Archived:
     """The files that make an environment without the outside world.
 
     `findings`, of kind `environment-unarchived`, say what could not be had: the archive is then not complete, and no
-    record of it is written.
+    record of it is written. `build` are all requirements of what builds the project's own packages: those of the
+    request, and what the build backends asked for.
     """
 
     files: tuple[ArchivedFile, ...]
     findings: tuple[Finding, ...] = ()
+    build: tuple[str, ...] = ()
 
 
 class EnvironmentKind(Protocol):

@@ -10,7 +10,8 @@ import os
 import shutil
 from collections.abc import Mapping
 
-from repro.model.watching.sandbox_rules import ETC, ETC_PREFIXES
+from repro.model.watching.sandbox import Account
+from repro.model.watching.sandbox_rules import ETC, ETC_PREFIXES, made_files
 
 _ETC = "/etc"
 
@@ -46,6 +47,12 @@ def make_etc(folder: str, texts: Mapping[str, str]) -> None:
     for name, text in texts.items():
         with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
             file.write(text)
+
+
+def fill_etc(folder: str, account: Account, home: str) -> None:
+    """Fill an existing folder that is to stand for /etc, so that it tells of this account and its home."""
+    known = home if home.isprintable() and ":" not in home else "/"
+    make_etc(folder, made_files(account.user, account.host, known, account.uid, account.gid))
 
 
 def mounted_directories() -> list[str]:

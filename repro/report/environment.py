@@ -125,12 +125,15 @@ def show_checked(findings: Sequence[Finding], run: str | None, *, as_json: bool)
     return code
 
 
-def show_archived(runs: Sequence[tuple[str, Sequence[ArchivedFile], bool, bool]], *, as_json: bool) -> None:
-    """Show what was archived: of each run its files, whether they were archived now, and whether that was needed."""
+def show_archived(
+    runs: Sequence[tuple[str, Sequence[ArchivedFile], bool, bool, Sequence[Finding]]], *, as_json: bool
+) -> None:
+    """Show what was archived: of each run its files, whether archived now, whether that was needed, findings."""
     if as_json:
-        put_json({"runs": [_archived_to_plain(run, files, fresh) for run, files, fresh, _ in runs]})
+        put_json({"runs": [_archived_to_plain(*run) for run in runs]})
         return
-    for run, files, fresh, needed in runs:
+    for run, files, fresh, needed, findings in runs:
+        say_findings(findings)
         size = amount(sum(file.object.size for file in files))
         if not needed:
             say(f"{run}: nothing of its environment comes from elsewhere")
@@ -165,9 +168,11 @@ def show_difference(difference: EnvironmentDifference, *, as_json: bool) -> int:
     return int(bool(difference))
 
 
-def _archived_to_plain(run: str, files: Sequence[ArchivedFile], fresh: bool) -> dict[str, object]:
+def _archived_to_plain(
+    run: str, files: Sequence[ArchivedFile], fresh: bool, needed: bool, findings: Sequence[Finding]
+) -> dict[str, object]:
     plain = [{"name": file.name, "sha256": file.sha256, "size": file.object.size} for file in files]
-    return {"run": run, "archived_now": fresh, "files": plain}
+    return {"run": run, "archived_now": fresh, "files": plain, "findings": _findings(findings)}
 
 
 def _difference_to_plain(difference: EnvironmentDifference) -> dict[str, object]:

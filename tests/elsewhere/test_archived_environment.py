@@ -280,26 +280,6 @@ def build_editable(folder, config_settings=None, metadata_directory=None, build=
 """
 
 
-def test_what_a_backend_asks_for_beyond_pyproject_is_archived_too(desk: Desk) -> None:
-    make_wheel(desk.index.root / "files", "own-backend", "1.0", body=OWN_BACKEND + ASKING)
-    desk.index.list_wheels("own-backend")
-    desk.ann.write("pyproject.toml", pyproject())
-    desk.ann.write("needs-beta", "")
-    desk.ann.git("add", "--all")
-    desk.install("--editable", str(desk.ann.cwd))
-    run = desk.run()
-    said = desk.ann.repro_json("env", "archive", run)["runs"][0]
-    names = [file["name"] for file in said["files"]]
-    assert names == [
-        "alpha-1.0-py3-none-any.whl",
-        "beta-2.0-py3-none-any.whl",
-        "own_backend-1.0-py3-none-any.whl",
-    ]
-    desk.ann.repro("push", "-r", str(desk.remote))
-    desk.index.stop()
-    assert desk.bob.repro_json("rebuild", run, "--from", str(desk.remote), "--offline")["verdict"] == "identical"
-
-
 def test_a_backend_that_fails_is_quoted_and_nothing_is_archived(desk: Desk) -> None:
     fails = "    if os.path.exists('broken'):\n        raise OSError('no compiler')\n    print("
     make_wheel(desk.index.root / "files", "own-backend", "1.0", body=OWN_BACKEND + ASKING.replace("    print(", fails))

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from repro.actions.archives import archived_files
+from repro.actions.environments.asked_backends import asked_before, remember_asked
 from repro.actions.environments.build_needs import has_own_packages, requirements_of_run
 from repro.actions.environments.code_of_run import lay_out_code
 from repro.actions.run_source import RunSource, bring, open_run
 from repro.env.environment_cache import TEMPORARY, remove_left_overs
 from repro.env.kind_modules import kind_named
-from repro.env.kinds import ArchiveRequest
+from repro.env.kinds import ArchiveRequest, RunCode
 from repro.errors import CannotProceed, ReproError
 from repro.model.dataclass import dataclass
 from repro.model.environments.archive import Archive, ArchivedFile
@@ -22,6 +23,7 @@ from repro.model.environments.outside_world import commits_not_archived, depends
 from repro.model.finding import Finding
 from repro.model.run_id import RunId
 from repro.model.runs.manifest import Manifest
+from repro.model.watching.sandbox_kind import SandboxKind
 from repro.project import Project
 from repro.store.records.archives import ArchiveRecords
 
@@ -36,14 +38,16 @@ class NotArchivable(CannotProceed):
 class ArchivedRun:
     """What became of a run's environment.
 
-    `files` are all files of its archive; `fresh` says whether the archive was made now. `needed` is false where
-    nothing of the environment comes from the outside world, or none was recorded.
+    `files` are all files of its archive; `fresh` says whether the archive was made, or got more files, now. `needed` is
+    false where nothing of the environment comes from the outside world, or none was recorded. `findings` are of the
+    kinds `weaker-sandbox` and `backends-not-asked`.
     """
 
     run: RunId
     files: tuple[ArchivedFile, ...]
     fresh: bool
     needed: bool = True
+    findings: tuple[Finding, ...] = ()
 
 
 def archive_runs(project: Project, texts: Sequence[str]) -> list[ArchivedRun]:
@@ -71,29 +75,42 @@ def archive_run(project: Project, manifest: Manifest) -> ArchivedRun:
     source = open_run(project, manifest.run, None)
     had = known if _can_be_had(known, source) else ()
     names = [file.name for file in had]
-    lacking = commits_not_archived(environment, names) or not_archived_to_build(environment, names, build)
-    if had and not lacking:
+    stands = bool(had) and not commits_not_archived(environment, names)
+    stands = stands and not not_archived_to_build(environment, names, build)
+    asked = asked_before(project, manifest, environment) if has_own_packages(environment) else ()
+    if stands and asked is not None and not not_archived_to_build(environment, names, asked):
         return ArchivedRun(manifest.run, had, fresh=False)
     bring(source, [ref for _, ref in named_objects(environment)])
-    files = _archive(project, source, environment, build, had)
-    return ArchivedRun(manifest.run, files, fresh=True)
+    findings: list[Finding] = []
+    try:
+        files = _archive(project, source, environment, build, had, findings.append)
+    except ReproError as error:
+        if not stands or asked is not None:
+            raise
+        # It has all that anybody could say before; whether that is all is not known, which must stop nobody.
+        return ArchivedRun(manifest.run, had, fresh=False, findings=(*findings, _not_asked(manifest.run, error)))
+    return ArchivedRun(manifest.run, files, fresh=set(files) != set(had), findings=tuple(findings))
 
 
 def archive_as_settings_say(project: Project, manifest: Manifest, *, offline: bool) -> tuple[Finding, ...]:
     """Archive a run's environment that the settings want archived. The run is recorded, whatever comes of this.
 
     Returns:
-        A finding of kind `environment-unarchived` where it was not done.
+        A finding of kind `environment-unarchived` where it was not done; and those of `ArchivedRun`.
     """
     again = f"`repro env archive {manifest.run}` does it later"
     if offline:
         detail = "the environment is not archived: the network was not to be used"
         return (Finding("environment-unarchived", detail, run=manifest.run, hint=again),)
     try:
-        archive_run(project, manifest)
+        return archive_run(project, manifest).findings
     except ReproError as error:
         return (Finding("environment-unarchived", error.message, run=manifest.run, hint=error.hint or again),)
-    return ()
+
+
+def _not_asked(run: RunId, error: ReproError) -> Finding:
+    detail = f"the archive stands as it was, not completed with what build backends ask for: {error.message}"
+    return Finding("backends-not-asked", detail, run=run, hint=error.hint)
 
 
 def _can_be_had(files: Sequence[ArchivedFile], source: RunSource) -> bool:
@@ -103,7 +120,12 @@ def _can_be_had(files: Sequence[ArchivedFile], source: RunSource) -> bool:
 
 
 def _archive(
-    project: Project, source: RunSource, environment: Environment, build: tuple[str, ...], had: tuple[ArchivedFile, ...]
+    project: Project,
+    source: RunSource,
+    environment: Environment,
+    build: tuple[str, ...],
+    had: tuple[ArchivedFile, ...],
+    say: Callable[[Finding], None],
 ) -> tuple[ArchivedFile, ...]:
     run = source.manifest.run
     kind = kind_named(environment.kind)
@@ -131,7 +153,7 @@ def _archive(
             project_root=project.root,
             settings=project.settings.environment,
             build=build,
-            code=lay_out_code(source, folder) if has_own_packages(environment) else None,
+            code=_code(project, source, folder, say) if has_own_packages(environment) else None,
         )
         archived = kind.archive(environment, request)
     if archived.findings:
@@ -139,4 +161,13 @@ def _archive(
         raise NotArchivable(f"the environment of {run} is not archived: {reasons}", archived.findings[0].hint)
     cache.flush()
     own.add(Archive(environment_id(environment), environment.kind, archived.files))
+    if has_own_packages(environment):
+        remember_asked(project, source.manifest, environment, archived.build)
     return archived.files
+
+
+def _code(project: Project, source: RunSource, folder: str, say: Callable[[Finding], None]) -> RunCode:
+    from repro.actions.environments.confine import confined_in
+
+    kind = project.settings.sandbox or SandboxKind.AUTO
+    return RunCode(lay_out_code(source, folder), confined_in(kind, folder, project.environ, say))

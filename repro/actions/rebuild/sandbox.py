@@ -25,8 +25,9 @@ from repro.execution.bubblewrap import Bubblewrap, arguments_for, find_programs,
 from repro.execution.capabilities import can_give_up_reading
 from repro.execution.machine import describe_machine
 from repro.execution.pinning import can_pin_addresses
-from repro.execution.sandbox import InBubblewrap, NoSandbox, Sandbox, Unconfined, UnderLandlock, landlock_rules
-from repro.execution.sandbox_etc import make_etc
+from repro.execution.sandbox import InBubblewrap, Sandbox, Unconfined, UnderLandlock, landlock_rules
+from repro.execution.sandbox_choice import NO_BWRAP, NO_LANDLOCK, ORDER, refusal, weaker
+from repro.execution.sandbox_etc import fill_etc
 from repro.model.dataclass import dataclass, replace
 from repro.model.finding import Finding
 from repro.model.names import name_to_text
@@ -34,10 +35,7 @@ from repro.model.runs.manifest import Manifest
 from repro.model.runs.recipe import ROOT
 from repro.model.watching.sandbox import Account, Guarantee, View
 from repro.model.watching.sandbox_kind import SandboxKind
-from repro.model.watching.sandbox_rules import made_files
 
-_ORDER = (SandboxKind.BWRAP, SandboxKind.LANDLOCK, SandboxKind.NONE)
-_HINT = "`--sandbox auto` takes what can be had"
 _FROM_SHELL = (
     *("TERM", "COLORTERM", "NO_COLOR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_HOME"),
     *("NVIDIA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"),
@@ -84,11 +82,11 @@ def check_kind(kind: SandboxKind, environ: Mapping[str, str]) -> None:
         NoSandbox: it cannot.
     """
     if kind is SandboxKind.BWRAP and not find_programs(environ.get("PATH", "")):
-        raise _refusal(kind, _NO_BWRAP)
+        raise refusal(kind, NO_BWRAP)
     if kind is SandboxKind.CONTAINER:
         return  # an environment of kind image has one, no other has: `repro.actions.rebuild.container`
     if kind is SandboxKind.LANDLOCK and not landlock.version():
-        raise _refusal(kind, _NO_LANDLOCK)
+        raise refusal(kind, NO_LANDLOCK)
 
 
 def set_up(
@@ -112,28 +110,12 @@ def set_up(
     needs = needs_of(manifest, environ, realised, room.root)
     subject = _Subject(manifest, environ, realised, room, needs, withhold)
     reasons: list[str] = []
-    for tried in _ORDER if kind is SandboxKind.AUTO else (kind,):
+    for tried in ORDER if kind is SandboxKind.AUTO else (kind,):
         setting = _SETTINGS[tried](subject)
         if isinstance(setting, Setting):
-            return replace(setting, findings=(*_weaker(tried, reasons), *setting.findings))
+            return replace(setting, findings=(*weaker(tried, reasons), *setting.findings))
         reasons.append(f"{tried}: {setting}")
-    raise _refusal(kind, reasons[-1].partition(": ")[2])
-
-
-def _weaker(kind: SandboxKind, reasons: list[str]) -> list[Finding]:
-    if not reasons:
-        return []
-    what = "runs without a sandbox" if kind is SandboxKind.NONE else f"runs in the weaker sandbox {kind}"
-    hint = "install bubblewrap, or `pip install repro-run[sandbox]`" if _NO_BWRAP in reasons[0] else None
-    return [Finding("weaker-sandbox", f"the command {what} ({'; '.join(reasons)})", hint=hint)]
-
-
-def _refusal(kind: SandboxKind, reason: str) -> NoSandbox:
-    return NoSandbox(f"the sandbox {kind} cannot be had here: {reason}", _HINT)
-
-
-_NO_BWRAP = "there is no bwrap on PATH"
-_NO_LANDLOCK = "this kernel has no Landlock, or refuses it"
+    raise refusal(kind, reasons[-1].partition(": ")[2])
 
 
 def _bwrap(subject: _Subject) -> Setting | str:
@@ -141,11 +123,11 @@ def _bwrap(subject: _Subject) -> Setting | str:
     account = recorded_account(subject.manifest)
     view = recorded_view(subject.manifest, subject.room, subject.realised, subject.needs, account)
     made = tuple(made_folders(view, subject.room))
-    words = _NO_BWRAP
+    words = NO_BWRAP
     for own_user in (True, False):
         # Only root can do without a user namespace, and then the user keeps root's number.
         account = account if own_user else replace(account, uid=os.getuid(), gid=os.getgid())
-        _write_etc(subject.room, account, view.home)
+        fill_etc(subject.room.etc, account, os.fsdecode(view.home))
         place_links(view, subject.room.etc)
         cwd = _working_directory(subject.manifest, view)
         arguments = arguments_for(view, account, subject.room.etc, cwd, own_user=own_user, withhold=subject.withhold)
@@ -187,7 +169,7 @@ def _in_bwrap(
 
 def _landlock(subject: _Subject) -> Setting | str:
     if not landlock.version():
-        return _NO_LANDLOCK
+        return NO_LANDLOCK
     room, view = subject.room, own_view(subject.room, subject.realised, subject.room.home)
     manifest = subject.manifest
     place_in_home(manifest, room, room.home)
@@ -288,10 +270,3 @@ def _moved(realised: PrefixEnvironment | None, view: View) -> PrefixEnvironment 
 def _working_directory(manifest: Manifest, view: View) -> bytes:
     directory = manifest.recipe.directory
     return view.root if directory == ROOT else view.root + b"/" + directory
-
-
-def _write_etc(room: Room, account: Account, home: bytes) -> None:
-    """Fill the folder that stands for /etc."""
-    shown = os.fsdecode(home)
-    known = shown if shown.isprintable() and ":" not in shown else "/"
-    make_etc(room.etc, made_files(account.user, account.host, known, account.uid, account.gid))

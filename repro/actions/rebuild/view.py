@@ -9,6 +9,7 @@ from repro.actions.rebuild.outside import outside_files
 from repro.actions.rebuild.room import Room
 from repro.env.realised import PrefixEnvironment
 from repro.env.which_python import which
+from repro.execution.interpreter_folders import interpreter_folders, is_of_system
 from repro.execution.pinning import PINNING_SITE
 from repro.model.data.content import Kind
 from repro.model.dataclass import dataclass
@@ -52,7 +53,7 @@ def needs_of(manifest: Manifest, environ: Mapping[str, str], realised: PrefixEnv
     cwd = os.path.join(root, os.fsdecode(manifest.recipe.directory))
     program = which(manifest.recipe.command[0], cwd, searched)
     own = [root, *([realised.prefix] if realised else [])]
-    interpreter = _interpreter_folders(realised) if realised else []
+    interpreter = interpreter_folders(realised.prefix) if realised else []
     folder = None
     if program is not None and not any(_is_below(program, place) for place in (*own, *interpreter)):
         folder = _installation_of(program, environ)
@@ -133,12 +134,6 @@ def recorded_account(manifest: Manifest) -> Account:
     return account_of(machine.host, machine.user, uid, gid)
 
 
-def is_of_system(path: str) -> bool:
-    """Whether a path is in what every sandbox shows."""
-    real = os.path.realpath(path)
-    return any(_is_below(real, os.path.realpath(folder)) for folder in SYSTEM if os.path.isdir(folder))
-
-
 def visible_path(path: str, shown: Sequence[bytes]) -> list[str]:
     """Return the entries of a PATH that are of the system, or inside what is shown."""
     folders = [entry for entry in path.split(":") if os.path.isabs(entry)]
@@ -187,22 +182,6 @@ def _is_free(root: bytes, relative: bytes) -> bool:
         if os.path.islink(path) or not os.path.isdir(path):
             return False
     return False
-
-
-def _interpreter_folders(realised: PrefixEnvironment) -> list[str]:
-    """Return where the interpreter that an environment was made from is installed, by all names that lead there."""
-    python = os.path.join(realised.bin_dir, "python")
-    found = []
-    config = os.path.join(realised.prefix, "pyvenv.cfg")
-    if not os.path.exists(config):
-        return []  # an environment of conda's has its interpreter inside
-    with open(config, encoding="utf-8") as file:
-        for line in file:
-            key, _, value = line.partition("=")
-            if key.strip() == "home":
-                found.append(os.path.dirname(os.path.normpath(value.strip())))
-    found.append(os.path.dirname(os.path.dirname(os.path.realpath(python))))
-    return [path for path in dict.fromkeys(found) if os.path.isdir(path) and not is_of_system(path)]
 
 
 def _installation_of(program: str, environ: Mapping[str, str]) -> str | None:

@@ -22,6 +22,7 @@ from repro.env.unobtainable import EnvironmentOffline
 from repro.errors import RemoteError, ReproError
 from repro.model.data.objects import ObjectSink
 from repro.model.environments.archive import ArchivedFile
+from repro.model.environments.build_requirements import not_among
 from repro.model.environments.conda_lock import LockedFile
 from repro.model.environments.environment import CondaEnvironment
 from repro.model.finding import Finding
@@ -73,14 +74,20 @@ def collect(
 
 
 def build_files(environment: CondaEnvironment, request: ArchiveRequest) -> tuple[tuple[LockedFile, ...], list[Finding]]:
-    """Return the wheels of what builds the project's own packages: a rebuild installs these from their code."""
-    if not request.build or environment.python is None:
+    """Return the wheels of what builds the project's own packages, and is not archived: a rebuild installs these from
+    their code."""
+    if environment.python is None:
+        return (), []
+    lacking = not_among(request.build, [file.name for file in request.archived], environment.python)
+    if not lacking:
         return (), []
     virtual = virtual_packages(environment.platform, request.environ)
     target = PipTarget(environment.platform, environment.python.version, virtual)
     try:
         cwd = request.project_root or os.sep
-        return find_wheels(PipQuestion(request.build, request.environ, cwd, offline=request.offline), target), []
+        return find_wheels(
+            PipQuestion(tuple(lacking.values()), request.environ, cwd, offline=request.offline), target
+        ), []
     except RemoteError:
         raise
     except ReproError as error:

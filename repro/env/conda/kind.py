@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from repro.env.kinds import Archived, ArchiveRequest, Captured, EnvironmentPlan, LockRequest, RealiseRequest
 from repro.env.realised import PrefixEnvironment
-from repro.model.dataclass import replace
 from repro.model.environments.archive import ArchivedFile
 from repro.model.environments.environment import CondaEnvironment, Environment
 from repro.model.environments.environment_settings import EnvironmentSettings
@@ -137,17 +136,16 @@ def archive(environment: Environment, request: ArchiveRequest) -> Archived:
         settings = request.settings or EnvironmentSettings()
         channels = known_channels(request.project_root, settings, None, request.environ)
     if own.project and own.python is not None and request.code is not None:
-        from repro.env.pip.build_hooks import asked_by_backends
+        from repro.env.pip.build_hooks import with_what_backends_ask
 
         python = os.path.join(realise(own, request.to_realise()).bin_dir, "python")
-        asked = asked_by_backends(own.project, request.code, python, request)
-        request = replace(request, build=(*request.build, *asked))
+        request = with_what_backends_ask(own.project, python, request)
     build, more = build_files(own, request)
     packages = {(package.manager, package.file_name): package for package in (*locked.of(own.platform), *build)}
     files, findings = collect(tuple(packages.values()), channels, request)
     made, missing = _commits_as_wheels(own, request)
     by_name = {file.name: file for file in (*request.archived, *files, *made)}
-    return Archived(tuple(by_name[name] for name in sorted(by_name)), (*findings, *more, *missing))
+    return Archived(tuple(by_name[name] for name in sorted(by_name)), (*findings, *more, *missing), request.build)
 
 
 def _commits_as_wheels(

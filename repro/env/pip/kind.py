@@ -127,13 +127,12 @@ def archive(environment: Environment, request: ArchiveRequest) -> Archived:
     own = _of_this_kind(environment)
     request = replace(request, means=interpreter_of(request.means, request.environ, offline=request.offline))
     if own.project and request.code is not None:
-        from repro.env.pip.build_hooks import asked_by_backends
+        from repro.env.pip.build_hooks import with_what_backends_ask
 
-        asked = asked_by_backends(own.project, request.code, request.means, request)
-        request = replace(request, build=(*request.build, *asked))
+        request = with_what_backends_ask(own.project, request.means, request)
     lacking = commits_not_archived(own, [file.name for file in request.archived])
     prefix = realise(own, request.to_realise()).prefix if lacking else None
-    return archive_wheels(own, request, prefix)
+    return replace(archive_wheels(own, request, prefix), build=request.build)
 
 
 def _of_this_kind(environment: Environment) -> PipEnvironment:
