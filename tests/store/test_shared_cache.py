@@ -15,6 +15,9 @@ import pytest
 
 from repro.model.digest import digest_of
 from repro.store.cache.cache import Cache
+from repro.store.cache.known_projects import known_projects
+from repro.store.open_remote import open_remote
+from repro.store.transfer.transfer import push_objects
 
 GROUP = 4_242
 ANN, BEN = 40_001, 40_002
@@ -25,10 +28,19 @@ import os, sys, tempfile
 user, group, script, *sys.argv = sys.argv[1:]
 from repro.model.data.content import ObjectRef
 from repro.model.digest import digest_of
+from repro.actions.gc.roots import Roots, roots_of_projects
 from repro.store.cache.cache import Cache, CorruptObject
-with tempfile.TemporaryDirectory() as folder, Cache(folder).batch() as warm:
-    for number in range(100):
-        warm.add_bytes(b"%d" % number * 1000)
+from repro.store.cache.discard import discard, object_files_of
+from repro.store.cache.known_projects import note_project
+from repro.store.open_remote import open_remote
+from repro.store.transfer.transfer import fetch_objects, push_objects
+with tempfile.TemporaryDirectory() as folder:
+    with Cache(folder).batch() as warm:
+        for number in range(100):
+            warm.add_bytes(b"%d" % number * 1000)
+    refs = [Cache(folder).add_bytes(b"x" * length) for length in (9, 2_000_000)]
+    push_objects(Cache(folder), open_remote(f"{folder}/far"), refs)
+    fetch_objects(Cache(f"{folder}/new"), open_remote(f"{folder}/far"), refs)
 os.setgroups([])
 os.setgid(int(group))
 os.setuid(int(user))
@@ -158,3 +170,71 @@ def test_a_pack_that_may_not_be_read_is_named(root: Path) -> None:
     done = run_as(ANN, GROUP, _READ, str(root), "0", "100")
     assert done.returncode == 1
     assert str(pack) in done.stderr
+
+
+_NOTE = "note_project(cache.root, sys.argv[2]); cache.add_bytes(sys.argv[2].encode())"
+
+
+def test_the_projects_of_all_users_are_known_and_a_gc_of_one_locks_no_other_out(shared: Path) -> None:
+    for user, project in ((ANN, "/ann/p"), (BEN, "/ben/p")):
+        done = run_as(user, GROUP, _NOTE, str(shared), project)
+        assert done.returncode == 0, done.stderr
+    assert known_projects(str(shared)) == [b"/ann/p", b"/ben/p"]
+    collected = run_as(
+        ANN, GROUP, "assert all([discard(cache.root, one) for one in object_files_of(cache.root)])", str(shared)
+    )
+    assert collected.returncode == 0, collected.stderr
+    done = run_as(BEN, GROUP, _ADD, str(shared), "0", "100")
+    assert done.returncode == 0, done.stderr
+    assert {stat.S_IMODE(path.stat().st_mode) for path in shared.rglob("*") if path.is_dir()} == {0o2775}
+
+
+def test_nothing_is_stored_for_a_project_that_a_gc_would_not_know(shared: Path) -> None:
+    (shared / "projects").mkdir()
+    (shared / "projects").chmod(0o755)
+    done = run_as(BEN, GROUP, _NOTE, str(shared), "/ben/p")
+    assert done.returncode == 1
+    assert f"{shared}/projects/" in done.stderr
+    assert [path.name for path in shared.rglob("*") if path.is_file()] == []
+
+
+def test_a_project_that_one_may_not_look_at_is_not_taken_for_gone(shared: Path) -> None:
+    hidden = shared / "hidden"
+    (hidden / "p/.git").mkdir(parents=True)
+    os.chown(hidden, ANN, GROUP)
+    hidden.chmod(0o700)
+    for project in (f"{hidden}/p", f"{shared}/no-such"):
+        assert run_as(ANN, GROUP, _NOTE, str(shared), project).returncode == 0
+    script = (
+        "found = Roots(); roots_of_projects(cache.root, found); print(found.gone, [one.path for one in found.unread])"
+    )
+    done = run_as(BEN, GROUP, script, str(shared))
+    assert done.stdout.strip() == f"[b'{shared}/no-such'] ['{hidden}/p']", done.stderr
+
+
+_FETCH = """
+from pathlib import Path
+for path in Path(cache.root).joinpath("partial").glob("*"):
+    assert path.stat().st_uid == os.getuid() or not os.access(path, os.R_OK)
+data = b"small" if sys.argv[3] == "small" else b"large" * 200_000
+fetch_objects(cache, open_remote(sys.argv[2]), [ObjectRef(digest_of(data), len(data))])
+"""
+
+
+def test_what_one_user_began_to_fetch_does_not_stop_another(shared: Path) -> None:
+    far, store = str(shared / "far"), shared / "store"
+    own = Cache(str(shared / "own"))
+    refs = [own.add_bytes(data) for data in (b"small", b"large" * 200_000)]
+    push_objects(own, open_remote(far), refs)
+    store.mkdir()
+    store.chmod(0o2775)
+    assert run_as(ANN, GROUP, _FETCH, str(store), far, "small").returncode == 0
+    begun = store / "partial" / refs[1].digest[3:]
+    begun.parent.mkdir(exist_ok=True)
+    begun.parent.chmod(0o2775)
+    begun.write_bytes(b"large")
+    begun.chmod(0o600)
+    os.chown(begun, ANN, GROUP)
+    done = run_as(BEN, GROUP, _FETCH, str(store), far, "large")
+    assert done.returncode == 0, done.stderr
+    assert Cache(str(store)).size(refs[1].digest) == refs[1].size

@@ -26,6 +26,9 @@ from repro.store.remote.remote import Remote
 
 Root = Content | ObjectRef
 
+_HIDDEN = "is a project that this user may not look at, so what it needs is not known"
+_WHO_SEES = "let a user who may read all projects of the store call it"
+
 
 class ProjectGone(CannotProceed):
     """A project that used the store cannot be found, so what it needs is not known."""
@@ -56,8 +59,13 @@ def roots_of_projects(store: str, roots: Roots) -> None:
     """
     for project in known_projects(store):
         root = os.fsdecode(project)
-        if not os.path.exists(os.path.join(root, ".git")):
+        try:
+            os.stat(os.path.join(root, ".git"))
+        except (FileNotFoundError, NotADirectoryError):
             roots.gone.append(project)
+            continue
+        except PermissionError:  # it may well be there
+            roots.unread.append(Finding("unread-record", _HIDDEN, name_to_text(project), hint=_WHO_SEES))
             continue
         for file in _in_work_tree(root):
             _add(roots, file, root, roots.unread)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from repro.model.dataclass import dataclass
 from repro.model.pattern import pattern
+from repro.store.files.shared_folders import make_folder
 
 _HEX = pattern(r"[0-9a-f]{64}")
 _FOLDER = pattern(r"[0-9a-f]{2}")
@@ -63,7 +64,7 @@ def discard(root: str, file: StoredFile) -> bool:
         OSError: the system does not let us.
     """
     condemned = _condemned(root, file)
-    os.makedirs(os.path.dirname(condemned), exist_ok=True)
+    make_folder(os.path.dirname(condemned))
     with contextlib.suppress(FileNotFoundError):  # another gc was first, or has taken it back
         os.rename(file.path, condemned)
         # Not "later": a clock may have been set back.
@@ -80,7 +81,7 @@ def take_back(root: str) -> None:
         for entry in _entries(f"{root}/condemned/{kind}"):
             if _HEX.fullmatch(entry.name):
                 target = f"{root}/packs/{entry.name}" if kind == "packs" else _object_path(root, entry.name)
-                os.makedirs(os.path.dirname(target), exist_ok=True)
+                make_folder(os.path.dirname(target))
                 with contextlib.suppress(FileNotFoundError):  # another gc does the same
                     os.rename(entry.path, target)
 

@@ -11,27 +11,40 @@ import os
 from collections.abc import Iterable
 
 from repro.model.digest import digest_of, hex_of
-from repro.store.files.temp_files import temp_file, write_all
+from repro.store.files.shared_folders import make_folder
+from repro.store.files.temp_files import naming_the_disk, open_temp, write_all
 
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def note_project(store: str, root: str) -> None:
     """Remember that the project at `root` uses the cache at `store`. Where that cannot be written to, nothing is
-    stored in it either, so nothing of the project can be lost there."""
+    stored in it either, so nothing of the project can be lost there.
+
+    Raises:
+        OSError: the disk is full; or objects could be stored there, and this cannot: a gc would take them for garbage.
+    """
     path = _file_of(store, os.fsencode(root))
     if os.path.exists(path):
         return
     try:
-        with temp_file(os.path.join(store, "tmp")) as (descriptor, temp):
-            write_all(descriptor, os.fsencode(root))
-            os.fsync(descriptor)
-            os.fchmod(descriptor, 0o644)
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            os.rename(temp, path)
+        descriptor, temp = open_temp(os.path.join(store, "tmp"))
     except OSError as error:
         if error.errno not in _READ_ONLY:
             raise
+        return
+    try:
+        with naming_the_disk(store):
+            write_all(descriptor, os.fsencode(root))
+            os.fsync(descriptor)
+        os.fchmod(descriptor, 0o644)
+        make_folder(os.path.dirname(path))
+        os.rename(temp, path)
+    except BaseException:
+        os.unlink(temp)
+        raise
+    finally:
+        os.close(descriptor)
 
 
 def known_projects(store: str) -> list[bytes]:

@@ -11,8 +11,8 @@ from repro.model.digest import Digest, digest_of, hex_of
 from repro.model.packs.pack_index import BadIndex, PackIndex
 from repro.model.pattern import pattern
 from repro.store.files.hashing import hash_descriptor
+from repro.store.files.shared_folders import make_folder
 from repro.store.files.temp_files import temp_file, write_all
-from repro.store.files.whole_file import replace_text
 from repro.store.packs.index_files import IndexFiles
 from repro.store.packs.merge_indexes import merge_indexes
 from repro.store.parallel import Stop, run_all
@@ -129,7 +129,7 @@ class RemoteIndexes:
         with temp_file(f"{self._folder}/tmp") as (descriptor, path):
             write_all(descriptor, data)
             kept = self._open(path)
-            self._name(path, hex_of(digest))
+            self._name(descriptor, path, hex_of(digest))
         return kept or PackIndex(data)
 
     def _opened(self, plain: Sequence[str], merged: _Merged) -> tuple[PackIndex, ...]:
@@ -154,10 +154,11 @@ class RemoteIndexes:
                     f"{index_name(wanted)} in {self._remote.shown} is not what its name says",
                     "nothing was deleted there; `repro fsck --repair -r REMOTE` makes indexes again from the packs",
                 )
-            self._name(path, name)
+            self._name(descriptor, path, name)
 
-    def _name(self, path: str, name: str) -> None:
-        os.makedirs(f"{self._folder}/indexes", exist_ok=True)
+    def _name(self, descriptor: int, path: str, name: str) -> None:
+        os.fchmod(descriptor, 0o444)  # other users of the store read it too
+        make_folder(f"{self._folder}/indexes")
         os.rename(path, f"{self._folder}/indexes/{name}")
 
     def _merged(self, names: set[str]) -> _Merged:
@@ -175,13 +176,17 @@ class RemoteIndexes:
     def _merge(self, opened: Sequence[PackIndex], names: set[str]) -> PackIndex:
         with temp_file(f"{self._folder}/tmp") as (descriptor, path):
             digest = hex_of(merge_indexes(opened, descriptor, f"{self._folder}/tmp"))
-            os.makedirs(f"{self._folder}/merged", exist_ok=True)
+            os.fchmod(descriptor, 0o444)
+            make_folder(f"{self._folder}/merged")
             target = f"{self._folder}/merged/{digest}"
             os.rename(path, target)
         merged = self._open(target)
         if merged is None:
             raise BadIndex(f"{target} was changed by somebody else")
-        replace_text(f"{self._folder}/merged-names", "\n".join([digest, *sorted(names)]))
+        with temp_file(f"{self._folder}/tmp") as (descriptor, path):
+            write_all(descriptor, "\n".join([digest, *sorted(names)]).encode())
+            os.fchmod(descriptor, 0o444)
+            os.rename(path, f"{self._folder}/merged-names")
         _keep_only(f"{self._folder}/merged", {digest})
         _keep_only(f"{self._folder}/indexes", set())
         return merged

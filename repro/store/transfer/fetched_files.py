@@ -103,11 +103,11 @@ class FetchedFiles:
     def _open(self, ref: ObjectRef, stack: contextlib.ExitStack) -> _Partial:
         path = os.path.join(self._folder, hex_of(ref.digest))
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        descriptor = os.open(path, flags, 0o600)
-        stack.callback(os.close, descriptor)
         try:
+            descriptor = os.open(path, flags, 0o600)
+            stack.callback(os.close, descriptor)
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:  # somebody else brings it at this moment
+        except (BlockingIOError, PermissionError):  # somebody else brings it at this moment, or another user began to
             descriptor, path = open_temp(os.path.join(self._cache.root, "tmp"))
             stack.callback(os.close, descriptor)
         begun = os.fstat(descriptor).st_size
