@@ -82,6 +82,8 @@ def test_a_processor_that_can_more_is_asked_for_the_recorded_level() -> None:
     assert "AVX512_SKX" in asked["NPY_DISABLE_CPU_FEATURES"].split()
     assert ask_for(features_of(V3), features_of(V4), "2.4.0")["NPY_DISABLE_CPU_FEATURES"].startswith("X86_V4")
     assert "NPY_DISABLE_CPU_FEATURES" not in ask_for(features_of(V3), features_of(V4), None)
+    spr = [ask_for(features_of(V3), features_of(V4), v)["NPY_DISABLE_CPU_FEATURES"] for v in ("1.24.4", "1.25.0")]
+    assert [names.split()[-1] for names in spr] == ["AVX512_ICL", "AVX512_SPR"]
 
 
 def test_nothing_is_asked_within_a_level_of_a_lower_one_or_where_nothing_was_recorded() -> None:

@@ -1,18 +1,23 @@
-"""Asks an interpreter what it is and what is installed in it: one subprocess, the standard library of any 3.8+."""
+"""Asks an interpreter what it is and what is installed in it: one subprocess, the standard library of any 3.6+."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from repro.env.pip.lock_file import canonical_version
 from repro.errors import CannotProceed
 from repro.model.dataclass import dataclass
 from repro.model.environments.environment import Interpreter
 
+if TYPE_CHECKING:
+    from subprocess import CompletedProcess
+
 _MARK = "@repro-probe@"
 _TIMEOUT_S = 60
+_HINT = "name a working interpreter as environment.python in repro.yaml"
+_ASK_VERSION = f"import sys; sys.stdout.write('{_MARK}%d.%d' % sys.version_info[:2])"  # Python 2 understands it
 
 
 class BrokenInterpreter(CannotProceed):
@@ -88,16 +93,33 @@ def probe(python: str, environ: Mapping[str, str], cwd: str) -> Probe:
         cwd: where the command would start; relative entries of PYTHONPATH count from there.
 
     Raises:
-        BrokenInterpreter: it cannot be executed, takes over a minute, fails, or answers something else.
+        BrokenInterpreter: it cannot be executed, takes over a minute, is Python 2, fails, or answers
+            something else.
     """
     import json
-    import subprocess
 
     with open(os.path.join(os.path.dirname(__file__), "probe_script.py"), encoding="utf-8") as file:
         script = file.read()
-    hint = "name a working interpreter as environment.python in repro.yaml"
+    done = _run(python, script, environ, cwd)
+    if done.returncode:
+        version = _run(python, _ASK_VERSION, environ, cwd).stdout.decode("utf-8", "replace").partition(_MARK)[2]
+        if version.startswith("2."):
+            raise BrokenInterpreter(f"{python} is Python {version}, and only 3.6 and later are locked", _HINT)
+        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise BrokenInterpreter(f"{python} failed: {said[-1] if said else f'exit code {done.returncode}'}", _HINT)
+    # The last line: what sitecustomize or a .pth file may print comes before it.
+    answer = done.stdout.decode("utf-8", "replace").rpartition(_MARK)[2]
     try:
-        done = subprocess.run(
+        return _read_answer(json.loads(answer))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BrokenInterpreter(f"{python} does not answer as a Python does: {error}", _HINT) from error
+
+
+def _run(python: str, script: str, environ: Mapping[str, str], cwd: str) -> CompletedProcess[bytes]:
+    import subprocess
+
+    try:
+        return subprocess.run(
             [python, "-c", script],
             cwd=cwd,
             env=dict(environ),
@@ -107,18 +129,9 @@ def probe(python: str, environ: Mapping[str, str], cwd: str) -> Probe:
             check=False,
         )
     except OSError as error:
-        raise BrokenInterpreter(f"{python} cannot be executed: {error.strerror}", hint) from error
+        raise BrokenInterpreter(f"{python} cannot be executed: {error.strerror}", _HINT) from error
     except subprocess.TimeoutExpired:
-        raise BrokenInterpreter(f"{python} did not answer within {_TIMEOUT_S} s", hint) from None
-    if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise BrokenInterpreter(f"{python} failed: {said[-1] if said else f'exit code {done.returncode}'}", hint)
-    # The last line: what sitecustomize or a .pth file may print comes before it.
-    answer = done.stdout.decode("utf-8", "replace").rpartition(_MARK)[2]
-    try:
-        return _read_answer(json.loads(answer))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BrokenInterpreter(f"{python} does not answer as a Python does: {error}", hint) from error
+        raise BrokenInterpreter(f"{python} did not answer within {_TIMEOUT_S} s", _HINT) from None
 
 
 def _read_answer(answer: Any) -> Probe:

@@ -1,10 +1,8 @@
 """Says what the interpreter that runs this file is, and what is installed in it, as JSON on the last line of stdout.
 
-This file is not imported: its text is passed to another interpreter with `-c`. So it is Python 3.8 and the standard
+This file is not imported: its text is passed to another interpreter with `-c`. So it is Python 3.6 and the standard
 library alone, and it reads metadata files by hand: `importlib.metadata` costs as much as all the rest together.
 """
-
-from __future__ import annotations
 
 import sys
 
@@ -20,7 +18,7 @@ from typing import Any  # noqa: E402
 MARK = "@repro-probe@"
 
 
-def text_of(path: str) -> str | None:
+def text_of(path: str) -> "str | None":
     """Return a file's text, None where it cannot be read."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
@@ -29,7 +27,7 @@ def text_of(path: str) -> str | None:
         return None
 
 
-def header_of(path: str) -> dict[str, str] | None:
+def header_of(path: str) -> "dict[str, str] | None":
     """Return name and version from a metadata file's header, None where it cannot be read."""
     fields: dict[str, str] = {}
     try:
@@ -45,7 +43,7 @@ def header_of(path: str) -> dict[str, str] | None:
     return fields
 
 
-def distribution(location: str, entry: str) -> dict[str, object] | None:
+def distribution(location: str, entry: str) -> "dict[str, object] | None":
     """Return one distribution, None where its metadata is broken."""
     info = os.path.join(location, entry)
     if entry.endswith(".dist-info"):
@@ -68,7 +66,7 @@ def distribution(location: str, entry: str) -> dict[str, object] | None:
     }
 
 
-def installed() -> list[dict[str, object]]:
+def installed() -> "list[dict[str, object]]":
     """Return every distribution on `sys.path`, in its order, doubles included."""
     found = []
     for location in dict.fromkeys(os.path.abspath(entry) for entry in sys.path):

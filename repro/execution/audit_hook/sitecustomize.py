@@ -1,14 +1,13 @@
 """Python's audit hook, put before a user's own `sitecustomize`: writes down what Python code opens.
 
 This file is not imported by repro: it is found by the interpreters of a watched run, by PYTHONPATH, and must do without
-repro and with any Python from 3.8 on. It writes one line per event, escaped, with absolute paths:
+repro and with any Python from 3.6 on: audit hooks came with 3.8, an older one is not watched. It writes one line per
+event, escaped, with absolute paths:
 
     r PATH   opened for reading          w FLAGS PATH  opened for writing, FLAGS as a decimal number
     l PATH   a directory was listed      x PATH        a program was started
     d PATH   a directory was made        c HOST PORT  connected to
 """
-
-from __future__ import annotations
 
 import os
 import sys
@@ -95,6 +94,6 @@ def _find_the_users_own() -> None:
             sys.modules["sitecustomize"] = ours
 
 
-if os.environ.get("REPRO_WATCH_LOG"):
+if os.environ.get("REPRO_WATCH_LOG") and hasattr(sys, "addaudithook"):
     _install(_Log(os.environ["REPRO_WATCH_LOG"]))
 _find_the_users_own()

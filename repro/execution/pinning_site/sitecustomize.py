@@ -1,11 +1,10 @@
 """Runs at the start of every Python process of a pinned command, and makes its libraries deterministic.
 
-It stands alone: the command's Python has no repro, and may be older. Nothing is imported that the program does not
-import itself: a library is set up in the moment in which it has been loaded. What is set, and why, is documented
-in `docs/explanation/what-makes-bytes-differ.md`. Another `sitecustomize`, which this one hides, is executed after it.
+It stands alone: the command's Python has no repro, and may be any from 3.6 on. Nothing is imported that the program
+does not import itself: a library is set up in the moment in which it has been loaded. What is set, and why, is
+documented in `docs/explanation/what-makes-bytes-differ.md`. Another `sitecustomize`, which this one hides, is executed
+after it.
 """
-
-from __future__ import annotations
 
 import os
 import sys
@@ -13,8 +12,9 @@ from types import ModuleType
 from typing import Any
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
-_OLD = "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR"
-_NEW = "X86_V4 AVX512_ICL AVX512_SPR"
+_OLD = "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL"
+_SINCE_1_25 = _OLD + " AVX512_SPR"
+_SINCE_2_4 = "X86_V4 AVX512_ICL AVX512_SPR"
 
 
 def _before_numpy() -> None:
@@ -23,14 +23,18 @@ def _before_numpy() -> None:
         return
     if os.environ.get("ATEN_CPU_CAPABILITY") != "avx2":
         return  # the variables of the run are for another level
-    from importlib.metadata import PackageNotFoundError, version
-
+    try:
+        from importlib.metadata import PackageNotFoundError, version
+    except ImportError:
+        os.environ["NPY_DISABLE_CPU_FEATURES"] = _OLD  # before Python 3.8, which no NumPy after 1.21 runs on
+        return
     try:
         parts = version("numpy").split(".")[:2]
     except PackageNotFoundError:
         return
-    renamed = all(part.isdigit() for part in parts) and tuple(map(int, parts)) >= (2, 4)
-    os.environ["NPY_DISABLE_CPU_FEATURES"] = _NEW if renamed else _OLD
+    numbers = tuple(map(int, parts)) if all(part.isdigit() for part in parts) else ()
+    names = _SINCE_2_4 if numbers >= (2, 4) else _SINCE_1_25 if numbers >= (1, 25) else _OLD
+    os.environ["NPY_DISABLE_CPU_FEATURES"] = names
 
 
 def _after_torch(torch: Any) -> None:

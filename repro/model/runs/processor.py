@@ -64,7 +64,7 @@ _ASK: dict[Level, dict[str, str]] = {
 }
 
 # NumPy wants to be told what it must not use, and warns of names that its build does not know. NumPy 2.4 replaced
-# the names of the first group by those of the second.
+# the names of the first group by those of the second; the last one came with 1.25.
 _NUMPY_OFF: dict[Level, tuple[tuple[str, ...], tuple[str, ...]]] = {
     Level.V2: (
         (
@@ -79,6 +79,7 @@ _NUMPY_OFF: dict[Level, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
 }
 _NUMPY_RENAMED = (2, 4)
+_NUMPY_WITH_SPR = (1, 25)
 
 
 def features_of(flags: str) -> tuple[str, ...]:
@@ -123,10 +124,12 @@ def at_most(level: Level, numpy: str | None) -> dict[str, str]:
     """Return the variables that ask libraries for a level, on a processor that is above it."""
     asked = dict(_ASK.get(level, {}))
     if asked and numpy is not None:
-        asked["NPY_DISABLE_CPU_FEATURES"] = " ".join(_NUMPY_OFF[level][_is_renamed(numpy)])
+        asked["NPY_DISABLE_CPU_FEATURES"] = " ".join(_numpy_off(level, numpy))
     return asked
 
 
-def _is_renamed(numpy: str) -> bool:
+def _numpy_off(level: Level, numpy: str) -> tuple[str, ...]:
     parts = numpy.split(".")[:2]
-    return all(part.isdigit() for part in parts) and tuple(int(part) for part in parts) >= _NUMPY_RENAMED
+    version = tuple(int(part) for part in parts) if all(part.isdigit() for part in parts) else ()
+    names = _NUMPY_OFF[level][version >= _NUMPY_RENAMED]
+    return names if version >= _NUMPY_WITH_SPR else names[:-1]
