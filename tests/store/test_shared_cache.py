@@ -212,6 +212,27 @@ def test_a_project_that_one_may_not_look_at_is_not_taken_for_gone(shared: Path) 
     assert done.stdout.strip() == f"[b'{shared}/no-such'] ['{hidden}/p']", done.stderr
 
 
+_PUSH = """
+data = os.urandom(300_000)
+push_objects(cache, open_remote(sys.argv[2]), [cache.add_bytes(data), cache.add_bytes(data[:9])])
+"""
+
+
+def test_all_of_a_group_push_to_a_directory_that_is_theirs_whatever_their_umask(shared: Path) -> None:
+    far = shared / "far"
+    far.mkdir()
+    far.chmod(0o2775)
+    for user in (ANN, BEN):
+        own = shared / str(user)
+        own.mkdir()
+        os.chown(own, user, user)
+        done = run_as(user, GROUP, _PUSH, str(own), str(far))
+        assert done.returncode == 0, done.stderr
+    found = [path.stat() for path in far.rglob("*")]
+    assert {stat.S_IMODE(one.st_mode) for one in found} == {0o2775, 0o444}
+    assert {one.st_uid for one in found} == {ANN, BEN}
+
+
 _FETCH = """
 from pathlib import Path
 for path in Path(cache.root).joinpath("partial").glob("*"):

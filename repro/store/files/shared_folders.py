@@ -1,4 +1,4 @@
-"""Folders of a store that several users share: like git's `core.sharedRepository`, the folder itself says so."""
+"""Folders of a store, or of a remote, that users share: as with git's `core.sharedRepository`, the folder says so."""
 
 from __future__ import annotations
 
@@ -25,5 +25,10 @@ def make_folder(path: str) -> None:
         make_folder(parent)
         make_folder(path)
         return
-    if os.stat(os.path.dirname(path) or ".").st_mode & _SHARED == _SHARED:
+    if is_shared(os.path.dirname(path) or "."):
         os.chmod(path, 0o2775)
+
+
+def is_shared(folder: str) -> bool:
+    """Whether a group may write to a folder, and is handed on to what is made in it."""
+    return os.stat(folder).st_mode & _SHARED == _SHARED

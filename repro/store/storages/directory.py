@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from repro.store.files.file_copy import copy_rest
 from repro.store.files.flushing import flush_file, flush_files
+from repro.store.files.shared_folders import is_shared, make_folder
 from repro.store.files.temp_files import sweep, write_all
 from repro.store.storages.storage import StoredFile, Unfinished
 
@@ -128,7 +129,7 @@ class DirectoryStorage:
     def workshop(self) -> str | None:
         """Return a folder within the directory; None where somebody else made it and one may not write there."""
         folder = self._path(_WORKSHOP)
-        os.makedirs(folder, exist_ok=True)
+        make_folder(folder)
         if not os.access(folder, os.W_OK | os.X_OK):
             return None
         sweep(folder)
@@ -145,7 +146,7 @@ class DirectoryStorage:
     def _renamed(self, source: str, name: str) -> bool:
         """Whether a file could be renamed to its name, with the mode and the time of a file written there."""
         target = self._path(name)
-        os.makedirs(os.path.dirname(target), exist_ok=True)
+        make_folder(os.path.dirname(target))
         try:
             os.chmod(source, self._new_mode())
             os.utime(source)
@@ -171,7 +172,7 @@ class DirectoryStorage:
         """Yield a descriptor to write to; the file has its name afterwards, or is gone."""
         path = self._path(name)
         folder = os.path.dirname(path)
-        os.makedirs(folder, exist_ok=True)
+        make_folder(folder)
         with self._new_file(folder) as (descriptor, temp):
             yield descriptor
             os.rename(temp, path)
@@ -183,6 +184,8 @@ class DirectoryStorage:
         temp = f"{folder}/{TEMP_PREFIX}{os.urandom(8).hex()}"
         descriptor = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
         try:
+            if is_shared(self._root):
+                os.fchmod(descriptor, 0o444)
             yield descriptor, temp
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
