@@ -80,7 +80,7 @@ def test_numpy_is_told_of_no_feature_that_it_does_not_know(site: Path, version: 
     metadata = site / "numpy-1.19.dist-info/METADATA"
     metadata.write_text(metadata.read_text().replace("1.19", version))
     said = said_by(sys.executable, "pinning_site", site, "import numpy", ATEN_CPU_CAPABILITY="avx2")
-    assert said.split()[1::5] == ["AVX512F", last]
+    assert said.split()[-1] == last
 
 
 @pytest.mark.parametrize("python", pythons())
