@@ -123,3 +123,35 @@ def test_a_changed_file_is_drift(ann: Person, channel: Path, wheels: SmallIndex)
     assert finding["detail"] == "environment.yml or requirements.txt has changed since conda-lock.yml was made from it"
     ann.repro("env", "lock")
     assert ann.repro_json("env", "check")["findings"] == []
+
+
+def test_a_constraint_that_conda_breaks_is_told_where_pip_needs_the_package(
+    channel: Path, wheels: SmallIndex, tmp_path: Path
+) -> None:
+    """conda installs words 1.1, which `gamma` needs; an index has it too, as one does."""
+    wheels.add("words", "1.0")
+    wheels.add("gamma", "3.0", requires=["words"])
+    told = r"^pins\.txt, line 2: 'words <1\.1' constrains what pip may use, and conda installs words 1\.1$"
+    for lines in (["gamma"], ["words"], ["alpha", "words"]):
+        asked = with_words(tmp_path, channel, *lines, pins="# what we use\nwords <1.1\n")
+        with pytest.raises(BadPipPart, match=told):
+            locked(asked, tmp_path, wheels)
+    for lines, pins in (
+        (["gamma"], "words <2\n"),
+        (["gamma"], "words <1.1 ; python_version < '3.2'\n"),
+        (["alpha"], "words <1.1\n"),  # as with pip: nothing that it installs needs that
+    ):
+        made = locked(with_words(tmp_path, channel, *lines, pins=pins), tmp_path, wheels)
+        assert by_pip(made).keys() == set(lines)
+    wheels.remove("words", "1.0")
+    with pytest.raises(BadPipPart, match=told):
+        locked(with_words(tmp_path, channel, "gamma", pins="\nwords <1.1\n"), tmp_path, wheels)
+
+
+def with_words(root: Path, channel: Path, *lines: str, pins: str) -> CondaWish:
+    """What is asked of pip with these constraints, where conda installs `words`."""
+    (root / "pins.txt").write_text(pins)
+    part = ["-c pins.txt", *lines]
+    (root / "environment.yml").write_text(wish(channel, "python", "words", f"{{pip: {part!r}}}"))
+    (root / "env").mkdir(exist_ok=True)
+    return read_wish(str(root), "environment.yml", EnvironmentSettings())

@@ -30,8 +30,13 @@ def create_from_lock(project: Project, *, offline: bool) -> str | None:
     name = find_lock(project.root, settings) if may_be_conda(settings) else None
     if name is None:
         return None
-    with open(os.path.join(project.root, name), "rb") as file:
-        data = file.read()
+    try:
+        with open(os.path.join(project.root, name), "rb") as file:
+            data = file.read()
+    except IsADirectoryError:
+        from repro.env.conda.project_files import is_a_directory
+
+        raise is_a_directory(name) from None
     # With packages of the project's own folders in it (docs/reference/format.md), an environment is this checkout's.
     decisive = data + os.fsencode(project.root) if b"project-install." in data else data
     standing = remembered(project.places, "conda-lock", decisive)

@@ -9,7 +9,7 @@ from repro.env.conda.channels import need_rattler
 from repro.env.conda.file_names import LOCKS, cache_dir, find_lock, find_wish, may_be_conda
 from repro.env.conda.lock_maker import LockTask, make_lock
 from repro.env.conda.platform import platform_here
-from repro.env.conda.project_files import read_wish
+from repro.env.conda.project_files import is_a_directory, read_wish
 from repro.errors import UsageError
 from repro.model.dataclass import dataclass
 from repro.model.environments.conda_environment_yml import PLATFORM_EXAMPLES, PLATFORMS
@@ -56,10 +56,15 @@ def lock_wish(
 
     Raises:
         as `repro.env.conda.lock_maker.make_lock`, and BadEnvironmentYml.
+        NoCondaFile: a directory has the name of one of the two files.
         UsageError: a platform is none.
     """
     settings = project.settings.environment
     wish = read_wish(project.root, source, settings)  # what is wrong in it is said first: nothing else would mend it
+    own = os.path.join(project.root, settings.lock or find_lock(project.root, settings) or LOCKS[0])
+    target = os.path.join(project.cwd, output) if output else own
+    if output != "-" and os.path.isdir(target):
+        raise is_a_directory(os.path.relpath(target, project.root))
     need_rattler()
     chosen = tuple(dict.fromkeys(platforms or wish.platforms or (platform_here(),)))
     folder = os.path.dirname(os.path.join(project.root, source))
@@ -70,8 +75,7 @@ def lock_wish(
     lock = make_lock(wish, chosen, [source, *wish.files], task)
     text = dump_conda_lock(lock).decode()
     if output != "-":
-        own = os.path.join(project.root, settings.lock or find_lock(project.root, settings) or LOCKS[0])
-        replace_text(os.path.join(project.cwd, output) if output else own, text)
+        replace_text(target, text)
     findings = (*wish.findings, *_not_named(settings, source))
     return CondaLocked(source, lock.platforms, len(lock.packages), text, findings)
 

@@ -12,18 +12,21 @@ LOCKS = ("conda-lock.yml", "conda-lock.yaml")
 
 
 def find_wish(root: str, settings: EnvironmentSettings) -> str | None:
-    """Return the name of the project's environment.yml, relative to its root; None where there is none."""
+    """Return the name of the project's environment.yml, relative to its root; None where there is none.
+
+    What stands under the name and is no file is found as well: who reads it says so.
+    """
     if settings.file is not None and not _is_lock(settings.file):
         return settings.file
-    return next((name for name in WISHES if os.path.isfile(os.path.join(root, name))), None)
+    return next((name for name in WISHES if os.path.lexists(os.path.join(root, name))), None)
 
 
 def find_lock(root: str, settings: EnvironmentSettings) -> str | None:
-    """Return the name of the project's conda-lock.yml, relative to its root; None where there is none."""
+    """Return the name of the project's conda-lock.yml, relative to its root; None without; as `find_wish`."""
     named = settings.lock or (settings.file if settings.file is not None and _is_lock(settings.file) else None)
     if named is not None:
-        return named if os.path.isfile(os.path.join(root, named)) else None
-    return next((name for name in LOCKS if os.path.isfile(os.path.join(root, name))), None)
+        return named if os.path.lexists(os.path.join(root, named)) else None
+    return next((name for name in LOCKS if os.path.lexists(os.path.join(root, name))), None)
 
 
 def _is_lock(name: str) -> bool:

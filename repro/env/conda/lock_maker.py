@@ -79,7 +79,10 @@ def make_lock(wish: CondaWish, platforms: Sequence[str], sources: Sequence[str],
         platform: solve(gateway, channels, _specs(wish, platform), platform, virtual[platform])
         for platform in platforms
     }
-    pip = {platform: _pip_part(wish, platform, solved[platform], virtual[platform], task) for platform in platforms}
+    pip = {
+        platform: _pip_part(wish, platform, solved[platform], virtual[platform], task, sources[0])
+        for platform in platforms
+    }
     packages = [package for one in solved.values() for package in one.packages]
     packages += [package for part in pip.values() if part for package in part.packages]
     return CondaLock(
@@ -125,13 +128,14 @@ def _specs(wish: CondaWish, platform: str) -> list[str]:
 
 
 def _pip_part(
-    wish: CondaWish, platform: str, solved: Solved, virtual: tuple[str, ...], task: LockTask
+    wish: CondaWish, platform: str, solved: Solved, virtual: tuple[str, ...], task: LockTask, source: str
 ) -> PipPart | None:
     requirements = wish.pip_for(platform)
     if not requirements:
         return None
+    from repro.env.conda.pip_constraints import normalised
     from repro.env.conda.pip_files import PipQuestion, PipTarget
-    from repro.env.conda.pip_part import normalised, pin_pip_part, without_hashes
+    from repro.env.conda.pip_part import BadPipPart, ConstraintNotMet, pin_pip_part, without_hashes
 
     python = next(package for package in solved.packages if package.name == "python")
     provided = {normalised(package.name): package.version for package in solved.packages}
@@ -143,4 +147,8 @@ def _pip_part(
         offline=task.offline,
         constraints=[without_hashes(line) for line in wish.constraints_for(platform)],
     )
-    return pin_pip_part(question, target, provided, task.root or task.cwd)
+    try:
+        return pin_pip_part(question, target, provided, task.root or task.cwd)
+    except ConstraintNotMet as error:
+        one = next(one for one in wish.constraints if without_hashes(one.spec) == error.line)
+        raise BadPipPart(f"{one.place(source)}: {error.message}", error.hint) from None

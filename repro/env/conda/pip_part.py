@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from repro.env.conda.pip_constraints import contradicted, normalised
 from repro.env.conda.pip_files import NoWheel, PipQuestion, PipTarget, best_file, locked_file, resolve
 from repro.env.pip.installed import without_credentials
 from repro.errors import UsageError
@@ -31,6 +32,18 @@ class BadPipPart(UsageError):
     id = "bad-pip-part"
 
 
+class ConstraintNotMet(BadPipPart):
+    """A constraint holds for something that pip needs, and conda installs it otherwise. `line` is the constraint."""
+
+    def __init__(self, line: str, name: str, version: str) -> None:
+        """Take the constraint, and what conda installs."""
+        super().__init__(
+            f"{line!r} constrains what pip may use, and conda installs {name} {version}",
+            "ask conda for a version that the constraint allows, or change the constraint",
+        )
+        self.line = line
+
+
 @dataclass(frozen=True, slots=True)
 class PipPart:
     """What pip has to add, pinned; both sorted by name."""
@@ -53,16 +66,21 @@ def pin_pip_part(question: PipQuestion, target: PipTarget, provided: Mapping[str
 
     Raises:
         BadPipPart: something is asked for that no lock can hold, or that conda contradicts.
+        ConstraintNotMet: conda contradicts a constraint of something that pip needs.
         NoWheel: there is no solution, or a package has no file for the platform.
         IndexUnreachable, EnvironmentOffline and their siblings: an index or a git host cannot be asked.
     """
     hashes = _hashes(question.requirements)
-    lines = [line for text in question.requirements if (line := as_uv_takes_it(text, provided)) is not None]
-    if not lines:
-        return PipPart()
+    taken = {text: as_uv_takes_it(text, provided) for text in question.requirements}
+    lines = [line for line in taken.values() if line is not None]
     asked = replace(question, requirements=lines, provided=tuple(provided))
     unnamed = [line for line in lines if line.startswith("-e ") or _UNNAMED.match(line)]
-    packages = _resolve(asked, target, build=bool(unnamed) or any(" @ " in line for line in lines))
+    build = bool(unnamed) or any(" @ " in line for line in lines)
+    packages = _resolve(asked, target, build=build) if lines else []
+    by_conda = [text for text, line in taken.items() if line is None]
+    _check_constraints(asked, by_conda, target, provided, build=build)
+    if not lines:
+        return PipPart()
     elsewhere = [package for package in packages if package.keys() & {"vcs", "archive", "directory"}]
     if len(elsewhere) < len([line for line in unnamed if ";" not in line]):
         raise BadPipPart(
@@ -77,6 +95,37 @@ def pin_pip_part(question: PipQuestion, target: PipTarget, provided: Mapping[str
         tuple(sorted(pinned, key=lambda one: one.name)),
         tuple(sorted(folders, key=lambda folder: folder.name)),
     )
+
+
+def _check_constraints(
+    asked: PipQuestion, by_conda: Sequence[str], target: PipTarget, provided: Mapping[str, str], *, build: bool
+) -> None:
+    """Compare what conda installs with the constraints of what pip needs; as with pip, others say nothing.
+
+    Args:
+        asked: what is looked for, without what conda installs.
+        by_conda: requirements that conda meets.
+        target, provided: as of `pin_pip_part`.
+        build: whether packages may be built to learn what they need.
+
+    Raises:
+        ConstraintNotMet: there is one.
+    """
+    against = contradicted(asked.constraints, provided, target)
+    if not against:
+        return
+    needed = {normalised(found[0]) for text in by_conda if (found := _NAME.match(text))}
+    if asked.requirements and not needed.intersection(against):
+        others = [line for line in asked.constraints if line not in against.values()]
+        left = tuple(name for name in provided if name not in against)
+        try:
+            packages = _resolve(replace(asked, provided=left, constraints=others), target, build=build)
+        except NoWheel:  # it was found without these: pip needs one of them, and the index does not have it
+            needed.update(against)
+        else:
+            needed.update(package["name"] for package in packages)
+    for name in sorted(needed.intersection(against)):
+        raise ConstraintNotMet(against[name], name, provided[name])
 
 
 def without_hashes(text: str) -> str:
@@ -166,11 +215,6 @@ def _is_provided(text: str, provided: Mapping[str, str]) -> bool:
             "ask conda for the version that is needed, or leave it to pip alone",
         )
     return True
-
-
-def normalised(name: str) -> str:
-    """Return a name as pip normalises it (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _pinned(package: Mapping[str, Any], target: PipTarget, tags: Sequence[Any], cwd: str) -> LockedFile:

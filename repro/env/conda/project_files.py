@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # a lock that is made knows neither
 
 
 class NoCondaFile(CannotProceed):
-    """A file that settings name is not there."""
+    """A file that settings name is not there, or what stands under a file's name is none."""
 
     id = "no-conda-file"
 
@@ -53,8 +53,18 @@ def _read(root: str, name: str) -> bytes:
     try:
         with open(os.path.join(root, name), "rb") as file:
             return file.read()
+    except IsADirectoryError:
+        raise is_a_directory(name) from None
     except FileNotFoundError:
         raise NoCondaFile(f"{name} is not there", "correct environment.file in repro.yaml") from None
+
+
+def is_a_directory(name: str) -> NoCondaFile:
+    """Return the error that says of a file's name that a directory has it."""
+    return NoCondaFile(
+        f"{name} is a directory",
+        "give it another name; `environment.file` in repro.yaml names an environment.yml or a lock of another name",
+    )
 
 
 def known_channels(
@@ -88,6 +98,9 @@ def drift_findings(
         lock = read_lock(root, name)
     except BadCondaLock as error:
         yield Finding("unreadable-lock", error.message, path=name, hint="`repro env lock` writes it anew")
+        return
+    except NoCondaFile as error:
+        yield Finding("unreadable-lock", error.message, path=name, hint=error.hint)
         return
     yield from _outdated(lock, name, platform, request)
     if platform not in lock.platforms:

@@ -51,7 +51,7 @@ def read_text(path: str, shown: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise NoDockerfile(
-            f"the Dockerfile {shown} cannot be read: {reason}", "`environment.dockerfile` in repro.yaml names it"
+            f"the Dockerfile {shown} cannot be read: {reason}", "`environment.file` in repro.yaml names it"
         ) from error
 
 

@@ -40,11 +40,14 @@ def locked_image(request: LockRequest) -> ImageEnvironment | None:
 
     Raises:
         BadYaml, BadRecord: it cannot be read.
+        NoImage: a file that the settings name is not there, or it is a directory.
     """
     path = os.path.join(request.project_root, request.settings.lock or LOCK_FILE)
     try:
         with open(path, "rb") as file:
             return parse_image_lock(file.read(), os.path.relpath(path, request.project_root))
+    except IsADirectoryError:
+        raise NoImage(f"{request.settings.lock or LOCK_FILE} is a directory", "give it another name") from None
     except FileNotFoundError:
         if request.settings.lock:
             raise NoImage(
@@ -107,9 +110,12 @@ def drift(locked: ImageEnvironment, request: LockRequest) -> tuple[Finding, ...]
         return ()
     built = locked.built_from
     file = request.settings.file or DOCKERFILE
-    if built is None or not os.path.isfile(os.path.join(request.project_root, file)):
+    if built is None or not os.path.lexists(os.path.join(request.project_root, file)):
         return ()  # an image that was taken as it is, and no Dockerfile beside it
-    plan = _plan(request)
+    try:
+        plan = _plan(request)
+    except NoDockerfile as error:
+        return (Finding("environment-drift", error.message, path=file, hint=error.hint),)
     if _stored(request, plan.text) != built.file:
         return (Finding("environment-drift", f"{file} is not what {lock} was built from", path=file, hint=hint),)
     if (built.arguments, built.target) != (request.settings.build_args, request.settings.target):
@@ -178,7 +184,7 @@ def pull_exactly(engine: Engine, environment: ImageEnvironment) -> list[ReproErr
 
 def _plan(request: LockRequest) -> Any:
     file = request.settings.file or DOCKERFILE
-    if request.settings.file is None and not os.path.isfile(os.path.join(request.project_root, file)):
+    if request.settings.file is None and not os.path.lexists(os.path.join(request.project_root, file)):
         raise NoImage(
             "the environment is of kind image, and nothing says which",
             "`environment.image` in repro.yaml names an image, `environment.file` a Dockerfile",

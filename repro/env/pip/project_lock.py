@@ -58,13 +58,15 @@ def find_project_lock(project_root: str, configured: str | None = None) -> str |
     """Return the path of the project's lock relative to its root, None where there is none.
 
     `configured` wins; then `uv.lock`, `pylock.toml`, `requirements.lock`, `requirements*.txt` in that order. A
-    requirements file without a hash is no lock.
+    requirements file without a hash is no lock. A directory of one of these names is found: who reads it says so.
     """
     if configured is not None:
         return os.path.relpath(os.path.join(project_root, configured), project_root)
     names = [name for name in os.listdir(project_root) if re.fullmatch(r"requirements.+\.txt", name)]
     for name in (*_NAMES, *sorted(names)):
         path = os.path.join(project_root, name)
+        if os.path.isdir(path) and name in _NAMES:
+            return name
         if os.path.isfile(path) and (not name.startswith("requirements") or _has_hashes(path)):
             return name
     return None
