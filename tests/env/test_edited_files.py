@@ -72,6 +72,19 @@ def test_a_run_is_told_before_it_starts_and_the_reinstalled_is_good_again(two: D
     assert two.capture().findings == ()
 
 
+def test_a_systems_package_is_compared_also_with_hashes_as_flit_once_wrote_them(two: Desk) -> None:
+    """As Debian's python3-distro has it: no `INSTALLER`, and hexadecimal digits."""
+    info = installed(two, "alpha-1.0.dist-info")
+    (info / "INSTALLER").unlink()
+    sha256 = hashlib.sha256(installed(two, "alpha.py").read_bytes()).hexdigest()
+    replace_file(info / "RECORD", f"alpha.py,sha256={sha256},14\n")
+    assert edited(two) == ()
+    replace_file(installed(two, "alpha.py"), "WHO = 'edited'\n")
+    [finding] = edited(two)
+    assert "alpha.py was edited" in finding.detail
+    assert "virtual environment" in (finding.hint or "")
+
+
 def test_unchanged_files_are_not_read_again(two: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     edited(two)
     hashed: list[str] = []

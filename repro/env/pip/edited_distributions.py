@@ -12,6 +12,7 @@ from repro.env.edited_files import Edited, InstalledPackage, find_edited
 from repro.env.installed_files_memo import FilesMemo, RecordedFile, signature
 from repro.env.pip.probe import InstalledDistribution
 
+_HEX_DIGITS = 64  # base64url of a SHA-256 has 43 characters
 _PASSED_OVER = (".pyc", ".dist-info/direct_url.json")  # where it came from is looked at by what reads it
 
 
@@ -24,10 +25,7 @@ def edited_distributions(distributions: Sequence[InstalledDistribution], prefix:
         memo_dir: where what was found is remembered; made when needed.
     """
     own = (one for one in distributions if one.info.startswith(prefix + os.sep) and one.in_site)
-    packages = (
-        InstalledPackage(one.info, one.name, one.version, list(_recorded(one)), _hint(one.name, one.version))
-        for one in own
-    )
+    packages = (InstalledPackage(one.info, one.name, one.version, list(_recorded(one)), _hint(one)) for one in own)
     memo = FilesMemo(memo_dir, prefix)
     return find_edited(packages, memo, follow_symlinks=True, sha256_of_expected=_sha256_of_record)
 
@@ -49,16 +47,23 @@ def _recorded(distribution: InstalledDistribution) -> Iterator[RecordedFile]:
 
 
 def _sha256_of_record(written: str) -> str:
-    """Return the digits of `sha256=` and unpadded base64url; of what is none, nothing, which no file has."""
+    """Return the digits of `sha256=` and unpadded base64url; of what is none, nothing, which no file has.
+
+    Debian's packages that were made by flit have the hexadecimal digits there.
+    """
     text = written.removeprefix("sha256=").rstrip("=")
+    if len(text) == _HEX_DIGITS:
+        return text.lower()
     try:
         return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).hex()
     except (binascii.Error, ValueError):
         return ""
 
 
-def _hint(name: str, version: str) -> str:
+def _hint(one: InstalledDistribution) -> str:
+    if not one.installer:  # pip, uv and their like say that it was they; Debian and others change what they ship
+        return "it is the system's package: in a virtual environment it is as the index has it"
     return (
-        f"`uv pip install --reinstall {name}=={version}` takes the edit back; to keep it, "
+        f"`uv pip install --reinstall {one.name}=={one.version}` takes the edit back; to keep it, "
         "install the package from a folder of the project"
     )
