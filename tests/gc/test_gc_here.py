@@ -63,6 +63,16 @@ def test_what_nothing_needs_goes_when_it_is_older_than_the_grace_period(project:
     assert project.repro("fsck").returncode == 0
 
 
+def test_an_old_file_that_was_just_linked_into_the_store_is_young(project: Person) -> None:
+    project.write("repro.yaml", "link: [hardlink]\n")
+    project.write("large.bin", os.urandom(LARGE))
+    os.utime(project.cwd / "large.bin", (1_000_000_000, 1_000_000_000))
+    project.repro("add", "large.bin")
+    assert (project.cwd / "large.bin").stat().st_nlink == 2
+    (project.cwd / "large.bin.repro").unlink()
+    assert project.repro_json("gc", "--delete")["deletable_bytes"] == 0
+
+
 def test_a_pack_that_is_mostly_garbage_is_written_again_without_it(project: Person) -> None:
     fill(project, "many", 300)
     project.repro("add", "many")
@@ -70,6 +80,10 @@ def test_a_pack_that_is_mostly_garbage_is_written_again_without_it(project: Pers
         (project.cwd / f"many/f{number:04}").unlink()
     project.repro("add", "many")
     before = stored_bytes(project)
+    young = project.repro_json("gc", "--delete")
+    assert young["garbage_bytes"] > 0
+    assert young["deletable_bytes"] == young["deleted_bytes"] == 0
+    assert stored_bytes(project) == before
     done = project.repro_json("gc", "--grace", "0", "--delete")
     assert done["deleted_bytes"] > 0
     assert stored_bytes(project) <= before - done["deleted_bytes"]

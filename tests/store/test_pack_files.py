@@ -251,6 +251,18 @@ def test_several_may_merge_at_once(tmp_path: Path) -> None:
     assert len(os.listdir(tmp_path / "indexes")) == 1
 
 
+def test_a_merge_forgets_no_pack_that_a_gc_has_in_hand_and_may_put_back(tmp_path: Path) -> None:
+    for data in (b"one", b"two"):
+        _published(tmp_path, [data])
+    held, _ = (tmp_path / "packs").iterdir()
+    (tmp_path / "condemned/packs").mkdir(parents=True)
+    held.rename(tmp_path / "condemned/packs" / held.name)
+    merge_many(str(tmp_path), PackIndexes(str(tmp_path / "indexes")), 0)
+    [index] = PackIndexes(str(tmp_path / "indexes")).current().values()
+    assert {pack.digest[3:] for pack in index.packs} == {path.name for path in tmp_path.rglob("packs/*")}
+    assert index.count == 2
+
+
 def test_a_chunk_list_is_a_record_under_the_digest_of_the_whole() -> None:
     packed = pack_chunk_list(ObjectRef(digest_of(b"whole"), 5_000_000), b"the list")
     head, payload = split_record(packed.head + bytes(packed.payload), digest_of(b"whole"))

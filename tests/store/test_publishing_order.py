@@ -23,12 +23,25 @@ cache.trust_packs()
 """
 
 
-def _calls(store: Path) -> list[tuple[str, str]]:
+_COLLECT = """
+import os, sys
+from repro.actions.gc.here import collect_here
+from repro.actions.gc.roots import Roots
+from repro.store.cache.cache import Cache
+cache = Cache(sys.argv[1])
+with cache.batch() as batch:
+    refs = [batch.add_bytes(os.urandom(6_000)) for _ in range(200)]
+found = collect_here(cache, Roots(set(refs[:9])), 9e9, 0, delete=True)
+assert found.needed_objects == 9 and found.deleted_bytes > 0
+"""
+
+
+def _calls(store: Path, script: str = _STORE) -> list[tuple[str, str]]:
     """What was flushed, renamed (by its new name) and removed, in order, as paths in the store."""
     log = store.with_name("log")
     names = "trace=fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat"
     strace = ["strace", "-f", "-y", "-qq", "-s", "4096", "-o", str(log), "-e", names]
-    subprocess.run([*strace, sys.executable, "-c", _STORE, str(store)], check=True)
+    subprocess.run([*strace, sys.executable, "-c", script, str(store)], check=True)
     found = []
     for line in log.read_text().splitlines():
         call = re.match(r"\d+ +(\w+)\((.*)\) += 0$", line)
@@ -52,3 +65,14 @@ def test_nothing_is_named_or_removed_before_what_it_rests_on_is_on_the_disk(tmp_
     gone = [number for number, (kind, path) in enumerate(calls) if kind == "remove" and path.startswith("indexes/")]
     assert len(gone) == 2
     assert ("flush", "indexes") in calls[indexes[-1] : gone[0]]
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not shutil.which("strace"), reason="needs strace")
+def test_what_a_gc_writes_again_is_on_the_disk_before_the_pack_that_it_stands_for_goes(tmp_path: Path) -> None:
+    calls = _calls(tmp_path / "store", _COLLECT)
+    _, new = [number for number, (kind, path) in enumerate(calls) if kind == "name" and path.startswith("packs/")]
+    [gone] = [number for number, (kind, path) in enumerate(calls) if kind == "leave" and path.startswith("packs/")]
+    assert ("flush", calls[new - 1][1]) in calls[:new]
+    assert new < gone
+    assert ("flush", "packs") in calls[new:gone]
+    assert any(kind == "name" and path.startswith("indexes/") for kind, path in calls[new:gone])
