@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 
+from repro.store.cache import freshness
+
 NEVER_FRESH = (
     sys.executable,
     "-P",
     "-c",
-    "import sys\nfrom repro.store import freshness\nfreshness.FRESH = 0.0\n"
+    f"import sys\nimport {freshness.__name__} as freshness\nfreshness.FRESH = 0.0\n"
     "from repro.__main__ import main\nsys.exit(main())",
 )

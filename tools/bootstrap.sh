@@ -12,7 +12,8 @@ programs=(
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 venv=${REPRO_VENV:-$root/.venv}
-case $venv in /*) ;; *) venv=$PWD/$venv ;; esac
+# What is started from here, in whichever folder, is to find the same.
+case $venv in /*) ;; *) venv=$PWD/$venv REPRO_VENV=$venv ;; esac
 
 say() { printf '%s\n' "$*" >&2; }
 

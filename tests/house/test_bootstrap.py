@@ -88,6 +88,12 @@ def test_a_directory_that_it_did_not_make_is_never_removed(clone: Path, tmp_path
     assert (tmp_path / "mine" / "file").read_text() == "mine"
 
 
+def test_what_is_started_elsewhere_finds_the_environment_that_was_named_from_here(clone: Path) -> None:
+    script = '. "a clone/tools/bootstrap.sh"; cd /; bash -c \'. "$1"; echo "$venv"\' - "$root/tools/bootstrap.sh"'
+    done = bash(clone, script, REPRO_VENV=".venv-of-another")
+    assert done.stdout.strip() == str(clone.parent / ".venv-of-another")
+
+
 def test_a_python_that_does_not_fit_is_refused(clone: Path, tmp_path: Path) -> None:
     program(tmp_path / "python2", "exit 1")
     done = bash(clone, '. "a clone/tools/bootstrap.sh"; bootstrap', PYTHON=str(tmp_path / "python2"))
