@@ -106,9 +106,11 @@ class SmallIndex:
         self.list_wheels(name)
         return wheel
 
-    def add_source(self, name: str, version: str) -> Path:
-        """Make a source distribution that builds itself, without the network, and list it."""
+    def add_source(self, name: str, version: str, more: str = "") -> Path:
+        """Make a source distribution that builds itself, without the network, and list it; `more` is added to the code
+        that builds it."""
         stem, members = f"{name}-{version}", source_files(name, version)
+        members["backend.py"] += more
         (self.root / "files").mkdir(exist_ok=True)
         path = self.root / "files" / f"{stem}.tar.gz"
         with tarfile.open(path, "w:gz") as archive:
