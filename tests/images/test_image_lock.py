@@ -31,6 +31,16 @@ def lock_of(person: Person) -> dict[str, object]:
     return found
 
 
+def pushed(client: docker.DockerClient, name: str) -> str:
+    """Build an image, and push it as `NAME:1`; its id. It is another each time: the engine keeps digests of what other
+    tests push."""
+    dockerfile = io.BytesIO(f"FROM {BASE}\nLABEL one={secrets.token_hex(8)}\n".encode())
+    image, _ = client.images.build(fileobj=dockerfile)
+    image.tag(name, "1")
+    client.images.push(name, tag="1")
+    return str(image.id)
+
+
 def test_two_builds_without_the_engines_cache_give_one_image(engine: TestEngine, tmp_path: Path) -> None:
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib" / "greet.py").write_text("x = 1\n")
@@ -115,15 +125,12 @@ def test_an_image_by_reference_is_pinned_with_its_registrys_digest(
     imaged: Person, client: docker.DockerClient, registry_at: str
 ) -> None:
     name = f"{registry_at}/pinned"
-    dockerfile = io.BytesIO(f"FROM {BASE}\nLABEL one={secrets.token_hex(8)}\n".encode())
-    image, _ = client.images.build(fileobj=dockerfile)  # the engine keeps the digests of what other tests push
-    image.tag(name, "1")
-    client.images.push(name, tag="1")
+    image = pushed(client, name)
     client.images.remove(f"{name}:1")
     imaged.write("repro.yaml", f"environment:\n  image: {name}:1\n")
     imaged.repro("env", "lock")
     lock = lock_of(imaged)
-    assert lock["image"] == str(image.id).removeprefix("sha256:")
+    assert lock["image"] == image.removeprefix("sha256:")
     references = lock["references"]
     assert isinstance(references, list)
     assert [reference.partition("@")[0] for reference in references] == [name]
@@ -162,12 +169,9 @@ def test_a_registry_that_fails_in_the_middle_of_an_image_is_not_taken_for_one_wi
 ) -> None:
     with registry(tmp_path / "registry") as address:
         name = f"{address}/half"
-        dockerfile = io.BytesIO(f"FROM {BASE}\nLABEL one={secrets.token_hex(8)}\n".encode())
-        image, _ = client.images.build(fileobj=dockerfile)
-        image.tag(name, "1")
-        client.images.push(name, tag="1")
-        client.images.remove(str(image.id), force=True)
-        hexadecimal = str(image.id).removeprefix("sha256:")
+        image = pushed(client, name)
+        client.images.remove(image, force=True)
+        hexadecimal = image.removeprefix("sha256:")
         blobs = tmp_path / "registry" / "data" / "docker" / "registry" / "v2" / "blobs" / "sha256"
         (blobs / hexadecimal[:2] / hexadecimal / "data").unlink()
         imaged.write("repro.yaml", f"environment:\n  image: {name}:1\n")
@@ -181,18 +185,15 @@ def test_a_locked_image_that_nobody_has_any_more_is_named_before_a_run(
 ) -> None:
     with registry(tmp_path / "registry") as address:
         name = f"{address}/pinned"
-        dockerfile = io.BytesIO(f"FROM {BASE}\nLABEL one={secrets.token_hex(8)}\n".encode())
-        image, _ = client.images.build(fileobj=dockerfile)
-        image.tag(name, "1")
-        client.images.push(name, tag="1")
+        image = pushed(client, name)
         imaged.write("repro.yaml", f"environment:\n  image: {name}:1\n")
         imaged.repro("env", "lock")
         imaged.repro("run", "--", "true")
-        client.images.remove(str(image.id), force=True)
+        client.images.remove(image, force=True)
         shutil.rmtree(tmp_path / "registry" / "data" / "docker")
         error = imaged.repro_json("env", "show", expect=3)["error"]
         assert error["id"] == "no-such-image"
-        assert f"the engine does not have the locked image {str(image.id)[:19]}: " in error["message"]
+        assert f"the engine does not have the locked image {image[:19]}: " in error["message"]
         assert f"{name}@sha256:" in error["message"]
         assert "`repro env create RUN` brings it from an archive" in error["hint"]
         done = imaged.repro("run", "--", "true", expect=125)
