@@ -21,6 +21,7 @@ from repro.store.storages.errors import (
     RemoteUnreachable,
     UnsupportedRemote,
 )
+from repro.store.storages.s3 import S3Storage
 from repro.store.transfer.transfer import Fetch, RemoteObjects, fetch_objects, push_objects
 from tests.faulty_servers import FaultyProxy, faulty_proxy
 
@@ -59,6 +60,18 @@ def test_a_server_whose_tags_are_no_checksums_is_asked_for_the_length(
     proxy.spoil("PUT", "no tag")
     assert spoiled.put_file(OBJECT, str(local))
     assert proxy.seen == ["HEAD", "PUT", "HEAD"]
+
+
+def test_what_arrived_stays_where_the_answer_about_its_length_is_lost(
+    spoiled: Remote, proxy: FaultyProxy, bucket: str, local: Path
+) -> None:
+    """Another may have sent the same pack, and named it."""
+    storage = S3Storage(f"s3://{bucket}/p?endpoint=http://127.0.0.1:{proxy.port}")
+    proxy.plan = [("PUT", "no tag"), ("HEAD", "reset")]
+    with pytest.raises(ConnectionError):
+        storage.put_file(OBJECT, str(local))
+    assert proxy.seen[-2:] == ["PUT", "HEAD"]
+    assert storage.size(OBJECT) == 300_000
 
 
 @pytest.mark.parametrize("fault", ["flip"])  # a range that is short is asked for again

@@ -19,6 +19,7 @@ from xml.etree import ElementTree
 
 from repro.store.storages.errors import UnsupportedRemote
 from repro.store.storages.rest import RestStorage, need, no_answer
+from repro.store.storages.retries import SpoiledUpload
 from repro.store.storages.storage import PlaceRefuses, StoredFile, read_all
 from repro.store.storages.upload_sums import base64_text
 
@@ -124,7 +125,7 @@ class AzureStorage(RestStorage):
             stored = answer.headers.get("Content-MD5")
         with self._removed_if_wrong(name):
             if stored != sum_ and (stored is not None or self.size(name) != size):
-                raise ConnectionError(f"{size} bytes with the checksum {sum_} were sent, and others are stored")
+                raise SpoiledUpload(f"{size} bytes with the checksum {sum_} were sent, and others are stored")
 
     def _path(self, name: str) -> str:
         return f"/{self._container}/{quote(self._prefix + name)}"

@@ -19,6 +19,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from repro.store.storages.errors import UnsupportedRemote
 from repro.store.storages.rest import RestStorage, need, no_answer
+from repro.store.storages.retries import SpoiledUpload
 from repro.store.storages.storage import PlaceRefuses, StoredFile, read_all
 from repro.store.storages.upload_sums import base64_text
 
@@ -124,7 +125,7 @@ class GoogleStorage(RestStorage):
         stored = self._upload(headers, _parts(start, body, end))
         with self._removed_if_wrong(name):
             if (stored.get("size"), stored.get("md5Hash")) != (str(size), sum_):
-                raise ConnectionError(f"{size} bytes with the checksum {sum_} were sent, and others are stored")
+                raise SpoiledUpload(f"{size} bytes with the checksum {sum_} were sent, and others are stored")
 
     def _upload(self, headers: dict[str, str], body: Iterator[bytes]) -> dict[str, Any]:
         query = {"uploadType": "multipart", "fields": "size,md5Hash"}

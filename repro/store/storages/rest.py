@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from repro.store.storages.http_connections import PASSING, http_errors, make_pool
 from repro.store.storages.http_reads import HttpReads
 from repro.store.storages.leaves_nothing import LeavesNothing
+from repro.store.storages.retries import SpoiledUpload
 from repro.store.storages.storage import NothingMore, PlaceRefuses, Stream, check_range, read_all
 from repro.store.storages.upload_sums import md5_of
 
@@ -156,7 +157,7 @@ class RestStorage(HttpReads, LeavesNothing, ABC):
         """Leave nothing under a name that a server took and spoiled: the next push would believe it by its length."""
         try:
             yield
-        except ConnectionError:
+        except SpoiledUpload:
             with contextlib.suppress(OSError):
                 self.delete(name)
             raise

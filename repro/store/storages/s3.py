@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 from repro.store.storages import storage
 from repro.store.storages.errors import UnsupportedRemote
 from repro.store.storages.file_part import FilePart
-from repro.store.storages.retries import TRANSIENT, GaveUp, with_retries
+from repro.store.storages.retries import TRANSIENT, GaveUp, SpoiledUpload, with_retries
 from repro.store.storages.s3_checksums import Crc32Sum, Md5Sum, UploadSum, compares_crc32, says_other_bytes
 from repro.store.storages.s3_errors import s3_errors
 from repro.store.storages.s3_unfinished import end_upload, unfinished_uploads
@@ -229,7 +229,7 @@ class S3Storage:
         """Leave nothing under a name that a server took and spoiled: the next push would believe it by its length."""
         try:
             yield
-        except ConnectionError:
+        except SpoiledUpload:
             with contextlib.suppress(OSError):
                 self.delete(name)
             raise
@@ -237,7 +237,7 @@ class S3Storage:
     def _require_length(self, name: str, size: int) -> None:
         found = self.size(name)
         if found != size:
-            raise ConnectionError(f"{size} bytes were sent, and {found} are stored")
+            raise SpoiledUpload(f"{size} bytes were sent, and {found} are stored")
 
 
 def _parts_of(url: str) -> tuple[str, str, dict[str, str]]:

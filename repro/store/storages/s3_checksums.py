@@ -11,6 +11,7 @@ import re
 import zlib
 from typing import Any, Protocol
 
+from repro.store.storages.retries import SpoiledUpload
 from repro.store.storages.s3_errors import error_code, s3_errors
 from repro.store.storages.storage import PlaceRefuses
 from repro.store.storages.upload_sums import Readable, base64_text, crc32_of, md5_of
@@ -30,7 +31,7 @@ class UploadSum(Protocol):
         """Whether the answer says that what is stored has it; false where it tells nothing.
 
         Raises:
-            ConnectionError: it says that it has another.
+            SpoiledUpload: it says that it has another.
         """
         ...
 
@@ -52,7 +53,7 @@ class Md5Sum:
         if not tells or "SSECustomerAlgorithm" in answer:
             return False
         if tag != self._value.hex():
-            raise ConnectionError(f"what is stored has the checksum {tag}, and {self._value.hex()} was sent")
+            raise SpoiledUpload(f"what is stored has the checksum {tag}, and {self._value.hex()} was sent")
         return True
 
 
@@ -71,7 +72,7 @@ class Crc32Sum:
         """As `UploadSum`."""
         told = answer.get("ChecksumCRC32")
         if told not in (None, self._value):
-            raise ConnectionError(f"what is stored has the checksum {told}, and {self._value} was sent")
+            raise SpoiledUpload(f"what is stored has the checksum {told}, and {self._value} was sent")
         return told is not None
 
 
