@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -164,23 +165,33 @@ def test_without_prune_what_is_not_wanted_stays(tmp_path: Path, cache: Cache) ->
     assert os.listdir(tmp_path / "data") == []
 
 
-_PLACE = (
-    "import sys\nfrom repro.store.cache.cache import Cache\nfrom repro.data.checkout import place\n"
-    "from repro.model.data.content import Content, Kind\nprint('ready', flush=True)\n"
-    "place(Content(Kind.DIRECTORY, int(sys.argv[2]), digest=sys.argv[3]), sys.argv[1], b'back',"
-    " Cache(sys.argv[1] + '/cache'), staging=sys.argv[4] or None)\n"
-)
+_PLACE_AND_DIE = """
+import os, signal, sys
+from repro.store.cache.cache import Cache
+from repro.data.checkout import place
+from repro.model.data.content import Content, Kind
+
+made = 0
 
 
-def _killed_half_way(tmp_path: Path, content: Content, staging: str, where: Path) -> None:
-    """Kill a checkout of `back` that has made 20 names in a directory at `where`."""
-    command = [sys.executable, "-c", _PLACE, str(tmp_path), str(content.size), str(content.digest), staging]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
-        deadline = time.monotonic() + 30
-        while not any(len(os.listdir(found)) >= 20 for found in where.glob(".repro-tmp-*") if found.is_dir()):
-            assert time.monotonic() < deadline
-            assert child.poll() is None
-        child.kill()
+def die(event, arguments):
+    global made
+    if event == "open" and arguments[2] & os.O_CREAT:
+        made += 1
+        if made == 20:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+content, cache = Content(Kind.DIRECTORY, int(sys.argv[2]), digest=sys.argv[3]), Cache(sys.argv[1] + "/cache")
+sys.addaudithook(die)
+place(content, sys.argv[1], b"back", cache, staging=sys.argv[4] or None)
+"""
+
+
+def _killed_half_way(tmp_path: Path, content: Content, staging: str = "") -> None:
+    """A checkout of `back`, killed at the twentieth file that it makes."""
+    command = [sys.executable, "-c", _PLACE_AND_DIE, str(tmp_path), str(content.size), str(content.digest), staging]
+    assert subprocess.run(command).returncode == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("staging", ["", "staging"])
@@ -188,12 +199,12 @@ def test_of_a_checkout_that_was_killed_a_new_directory_is_not_there_and_what_is_
     tmp_path: Path, cache: Cache, staging: str
 ) -> None:
     (tmp_path / "data").mkdir()
-    for number in range(600):
+    for number in range(60):
         (tmp_path / "data" / str(number)).write_bytes(b"%d" % number * 20_000)
     content = capture(str(tmp_path), DATA, cache).content
     where = tmp_path / staging
     where.mkdir(exist_ok=True)
-    _killed_half_way(tmp_path, content, staging and str(where), where)
+    _killed_half_way(tmp_path, content, staging and str(where))
     assert not (tmp_path / "back").exists()
     assert len(list(where.glob(".repro-tmp-*"))) == 1
     place(content, str(tmp_path), RelPath(b"back"), cache, staging=str(where) if staging else None)
@@ -203,16 +214,11 @@ def test_of_a_checkout_that_was_killed_a_new_directory_is_not_there_and_what_is_
 
 def test_a_checkout_that_was_killed_leaves_whole_files_and_can_be_repeated(tmp_path: Path, cache: Cache) -> None:
     (tmp_path / "data").mkdir()
-    for number in range(300):
+    for number in range(60):
         (tmp_path / "data" / str(number)).write_bytes(b"%d" % number * 20_000)
     content = capture(str(tmp_path), DATA, cache).content
     (tmp_path / "back").mkdir()  # so that its files are replaced one by one
-    command = [sys.executable, "-c", _PLACE, str(tmp_path), str(content.size), str(content.digest), ""]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
-        deadline = time.monotonic() + 30
-        while len(os.listdir(tmp_path / "back")) < 20:
-            assert time.monotonic() < deadline
-        child.kill()
+    _killed_half_way(tmp_path, content)
     left = {name for name in os.listdir(tmp_path / "back") if not name.startswith(".repro-tmp-")}
     assert all((tmp_path / "back" / name).read_bytes() == name.encode() * 20_000 for name in left)
     (tmp_path / "back" / (".repro-tmp-" + "0" * 16)).write_bytes(b"half")  # in case the kill left none
