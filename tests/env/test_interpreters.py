@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import os
+import sys
+import sysconfig
 from dataclasses import replace
 from pathlib import Path
 
@@ -149,3 +151,10 @@ def test_a_kind_answers_the_protocol() -> None:
 
     kind: EnvironmentKind = pip
     assert callable(kind.realise)
+
+
+def test_the_interpreter_that_repro_runs_on_is_known_without_asking_what_sysconfig_says() -> None:
+    """Which says the same."""
+    abi, platform = str(sysconfig.get_config_var("SOABI")), sysconfig.get_platform()
+    wanted = Interpreter(sys.implementation.name, sys.version.split()[0], abi, platform)
+    assert find_interpreter(wanted, {"PATH": "/nowhere"}) == (os.path.realpath(sys._base_executable), wanted)  # type: ignore[attr-defined]

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
+from uv import find_uv_bin
 
 from repro.env.pip.install_failures import failure_of
-from repro.env.pip.uv_process import UvFailure, UvResult, index_arguments, index_settings, run_uv, uv_environ
+from repro.env.pip.uv_process import UvFailure, UvResult, find_uv, index_arguments, index_settings, run_uv, uv_environ
 
 WORDINGS = {
     UvFailure.HASH: "error: Failed to download `six==1.16.0`\n  cause: Hash mismatch for `six==1.16.0`\n",
@@ -98,3 +100,9 @@ def test_pips_settings_are_passed_on_where_uv_has_none_of_its_own() -> None:
     assert kept["UV_FIND_LINKS"] == "/c"
     assert index_arguments({"PIP_NO_INDEX": "1"}, True) == ["--offline", "--no-index"]
     assert index_settings({"PIP_INDEX_URL": "https://i", "HOME": "/"}) == (("PIP_INDEX_URL", "https://i"),)
+
+
+def test_the_uv_that_repro_was_installed_with_wins_over_one_on_path(tmp_path: Path) -> None:
+    (tmp_path / "uv").write_text("#!/bin/sh\n")
+    (tmp_path / "uv").chmod(0o755)
+    assert find_uv({"PATH": str(tmp_path)}) == find_uv_bin()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
@@ -160,6 +161,9 @@ def find_uv(environ: Mapping[str, str]) -> str:
     Raises:
         NoUv: neither is there.
     """
+    beside = os.path.join(sys.prefix, "bin", "uv")
+    if sys.prefix != sys.base_prefix and os.path.isfile(beside):
+        return beside  # where uv's own package looks first, in a virtual environment
     try:
         from uv import find_uv_bin
 
