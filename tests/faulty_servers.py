@@ -12,6 +12,7 @@ import socket
 import stat
 import struct
 import threading
+import time
 import urllib.parse
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -19,6 +20,9 @@ from dataclasses import dataclass, field
 import asyncssh
 
 from tests.remote_servers import SftpServer, serving, sftp_server
+
+_PATIENCE_S = 20.0
+"""For how long a server stalls: far longer than any client here waits."""
 
 
 @dataclass
@@ -35,6 +39,7 @@ class Faults:
     down: int = 0
     """Bytes of bodies that went down."""
     over: threading.Event = field(default_factory=threading.Event)
+    outwaited: int = 0  # clients that were still there when a server had stalled for `_PATIENCE_S`
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def spoil(self, method: str, fault: str, times: int = 1) -> None:
@@ -120,9 +125,18 @@ class _Proxying(http.server.BaseHTTPRequestHandler):
         asked = re.match(r"bytes=(\d+)-", self.headers.get("Range", ""))
         return self.proxy.take(self.command, int(asked[1]) if asked else None)
 
+    def _say_nothing(self) -> None:
+        if self.proxy.over.wait(_PATIENCE_S):
+            return
+        try:
+            gone = self.connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+        except OSError as error:
+            gone = not isinstance(error, BlockingIOError)
+        self.proxy.outwaited += not gone
+
     def _hang_up(self, stall: bool) -> None:
         if stall:
-            self.proxy.over.wait(20)
+            self._say_nothing()
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.shutdown(socket.SHUT_RDWR) if stall else self.connection.close()
         self.close_connection = True
@@ -157,7 +171,7 @@ class _Proxying(http.server.BaseHTTPRequestHandler):
             kept = [(n, "A" + v if n.lower() in _CHECKSUMS else v) for n, v in kept]
         self._send(answer.status, kept, data, length)
         if fault == "stop":
-            self.proxy.over.wait(20)
+            self._say_nothing()
 
     def _ask(self, body: bytes, fault: str | None) -> tuple[http.client.HTTPResponse, bytes]:
         dropped = {"half": "content-md5", "no range": "range"}.get(fault or "")
@@ -249,9 +263,10 @@ class _FaultySftp(asyncssh.SFTPServer):
         if fault == "reset":
             self.channel.get_connection().abort()
         if fault == "stall":
-            over = self.faults.over
-            while not over.is_set() and not self.channel.is_closing():
+            over, until = self.faults.over, time.monotonic() + _PATIENCE_S
+            while not over.is_set() and not self.channel.is_closing() and time.monotonic() < until:
                 await asyncio.sleep(0.05)
+            self.faults.outwaited += time.monotonic() >= until
         if fault in ("reset", "stall"):
             raise asyncssh.SFTPConnectionLost("gone")  # and what was asked is not done
         return fault

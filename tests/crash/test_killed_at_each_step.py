@@ -100,7 +100,6 @@ def test_run(project: Person) -> None:
     for point in chosen(points, "run"):
         place.restore()
         run_killed(project, run, point)
-        time.sleep(0.1)  # for the command that lost its parent
         nothing_is_lost_here(project)
         done = project.repro(*run, expect=None)
         assert done.returncode == 0, (point, done.stderr)

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -86,9 +85,7 @@ def test_the_same_packages_give_the_same_environment_and_ask_nobody(desk: Desk) 
     desk.install("alpha")
     first = desk.capture()
     desk.index.requests.clear()
-    started = time.perf_counter()
     assert desk.capture() == first
-    assert time.perf_counter() - started < 2
     assert desk.index.requests == []
     desk.index.stop()
     assert desk.capture(UV_CACHE_DIR=str(desk.folder / "empty")) == first

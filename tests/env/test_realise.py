@@ -83,9 +83,7 @@ def test_the_second_time_starts_no_process(desk: Desk) -> None:
     first = desk.realise(environment)
     started = []
     sys.addaudithook(lambda event, _: started.append(event) if event == "subprocess.Popen" else None)
-    begun = time.perf_counter()
     assert desk.realise(environment, PATH="/nowhere") == first
-    assert time.perf_counter() - begun < 0.5
     assert started == []
 
 

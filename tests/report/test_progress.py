@@ -17,6 +17,7 @@ from tests.terminal_screen import Terminal
 
 PROGRAM = """\
 import sys, time
+{clock}
 from repro.report import terminal
 from repro.report.progress import ProgressLine
 terminal.set_talk({talk}, redraws=True)
@@ -25,12 +26,25 @@ with ProgressLine("add") as progress:
 terminal.say("done")
 """
 
+OWN_CLOCK = """
+now = 0.0
+def monotonic():
+    global now
+    now += 1e-6
+    return now
+def sleep(seconds):
+    global now
+    now += seconds
+time.monotonic, time.sleep = monotonic, sleep
+"""
+"""Not the system's clock: what is drawn depends on the time, which a busy machine takes where no work is done."""
 
-def on_terminal(body: str, tmp_path: Path, *, talk: int = 0, columns: int = 100) -> Terminal:
-    """A program that tells its progress, with `body` as the work."""
+
+def on_terminal(body: str, tmp_path: Path, *, talk: int = 0, columns: int = 100, clock: str = OWN_CLOCK) -> Terminal:
+    """A program that tells its progress, with `body` as the work. With an empty `clock`, it has the system's."""
     lines = "".join(f"    {line}\n" for line in body.splitlines())
     environ = {"PATH": os.defpath, "PYTHONPATH": str(Path(__file__).parents[2])}
-    program = PROGRAM.format(talk=talk, body=lines)
+    program = PROGRAM.format(clock=clock, talk=talk, body=lines)
     return Terminal(sys.executable, "-c", program, cwd=tmp_path, environ=environ, columns=columns)
 
 
@@ -114,7 +128,7 @@ progress.begin("push", 10**12, 10**9)
 while True:
     progress.advance(10**6, 10**3)
     time.sleep(0.01)"""
-    terminal = on_terminal(body, tmp_path, columns=100)
+    terminal = on_terminal(body, tmp_path, columns=100, clock="")
     terminal.read_until(b" left\x1b[K", times=2)
     terminal.resize(24)
     terminal.read_until(b"\x1b[K", times=8)
@@ -132,7 +146,7 @@ try:
         time.sleep(0.01)
 except KeyboardInterrupt:
     raise SystemExit(130) from None"""
-    terminal = on_terminal(body, tmp_path)
+    terminal = on_terminal(body, tmp_path, clock="")
     terminal.read_until(b"MB/s")
     terminal.type(b"\x03")
     assert terminal.wait() == 130
@@ -142,7 +156,7 @@ except KeyboardInterrupt:
 def test_work_in_the_background_does_not_draw_on_the_terminal(tmp_path: Path) -> None:
     body = "import os\nos.setpgid(0, 0)\nfor _ in range(10):\n    progress.advance(1, 1)\n    time.sleep(0.1)"
     environ = {"PATH": os.defpath, "PYTHONPATH": str(Path(__file__).parents[2])}
-    program = PROGRAM.format(talk=0, body="".join(f"    {line}\n" for line in body.splitlines()))
+    program = PROGRAM.format(clock=OWN_CLOCK, talk=0, body="".join(f"    {line}\n" for line in body.splitlines()))
     terminal = Terminal("sh", "-c", '"$@"; exit 0', "sh", sys.executable, "-c", program, cwd=tmp_path, environ=environ)
     terminal.wait()
     assert terminal.written == b"repro: done\r\n"
