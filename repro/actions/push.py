@@ -183,7 +183,8 @@ def _not_all_pushed(held: Mapping[str, MissingObject]) -> NotAllPushed:
     detail = error.message if len(names) == 1 else f"of {names[0]}, {error.message}"
     return NotAllPushed(
         f"all was pushed but {', '.join(names[:_SHOWN])}{more}: {detail}",
-        "get them from where they are: repro fetch, or repro fetch RUN, with --remote; then push again",
+        "`repro fsck --repair` takes them from the work tree or from a remote that has them, `repro fetch RUN` what a "
+        "run needs; then push again",
     )
 
 

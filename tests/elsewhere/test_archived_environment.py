@@ -221,6 +221,10 @@ def test_verify_says_what_a_rebuild_depends_on_and_looks_at_the_archive(desk: De
     verified = desk.ann.repro_json("verify", run)
     assert verified["outside"] is None
     (record,) = desk.archives()
+    [file] = parse_archive(record.read_bytes(), "").files
+    digits = file.object.digest[3:]
+    (desk.ann.home / ".local/share/repro/objects" / digits[:2] / digits[2:]).unlink()
+    assert "alpha-1.0-py3-none-any.whl (archived environment)" in desk.ann.repro("fsck", expect=1).stderr
     record.write_text(record.read_text().replace("sha256: ", "sha256: 0"))
     assert desk.ann.repro_json("verify", run, expect=4)["error"]
 

@@ -108,6 +108,8 @@ def test_a_trouble_names_the_first_who_need_it_and_counts_the_others() -> None:
     found = trouble.finding()
     assert (found.path, found.run) == ("a\\xff", "run0")
     assert found.detail.endswith("it is part of a\\xff (tracked), out (run run0), out (run run1) and 3 more")
+    archived = Trouble("missing-object", "it is not here", "objects/x", uses=[Use(b"a.whl", None, is_archived=True)])
+    assert archived.finding().detail.endswith("it is part of a.whl (archived environment)")
 
 
 @pytest.mark.parametrize(

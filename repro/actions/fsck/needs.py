@@ -80,7 +80,7 @@ class NeedsCheck:
         below = [self._look(need, path + b"/" + entry.name, entry.content, depth + 1) for entry in entries]
         if not self._fits(need, path, digest, size, total_size(entries)) or not all(below):
             if late:
-                self._trouble(digest).note(Use(path, need.run))
+                self._trouble(digest).note(Use(path, need.run, need.is_archived))
             return False
         if late and not self._mend(need, path, digest, None):
             return False
@@ -121,7 +121,7 @@ class NeedsCheck:
     def _mend(self, need: Need, path: bytes, digest: Digest, size: int | None) -> bool:
         """Note who needs an object that is missing or corrupt, and try to bring it back."""
         trouble = self._trouble(digest)
-        trouble.note(Use(path, need.run))
+        trouble.note(Use(path, need.run, need.is_archived))
         return self._is_brought(trouble, digest, size, need, path)
 
     def mend_the_rest(self) -> None:

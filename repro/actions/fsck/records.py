@@ -151,7 +151,7 @@ def _archive(name: str, read: Callable[[], bytes], shown: str) -> RecordRead:
     found = _tried(lambda: checked_archive(name, read(), shown), "bad-archive", shown, None, hint)
     if found is None or isinstance(found, Finding):
         return RecordRead(finding=found)
-    return RecordRead(tuple(Need(file.name.encode(), file.object) for file in found.files))
+    return RecordRead(tuple(Need(file.name.encode(), file.object, is_archived=True) for file in found.files))
 
 
 def _pointer(root: str, path: bytes) -> RecordRead:

@@ -58,8 +58,9 @@ class LookedAt:
 class Need:
     """One object, or a directory's tree with everything below it, that a record needs.
 
-    `path` is relative to the project; `run` is None for tracked data. Where `is_data`, the path may stand in the
-    work tree; `commit` is the commit that a code pack holds.
+    `path` is relative to the project, or a file's name in an archived environment (`is_archived`); `run` is None for
+    these files and for tracked data. Where `is_data`, the path may stand in the work tree; `commit` is the commit that
+    a code pack holds.
     """
 
     path: bytes
@@ -67,14 +68,21 @@ class Need:
     run: RunId | None = None
     is_data: bool = False
     commit: str | None = None
+    is_archived: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """Where an object stands: a path, of a run or (None) of the tracked data."""
+    """Where an object stands: a path, of a run, or (None) of the tracked data or of an archived environment."""
 
     path: bytes
     run: RunId | None
+    is_archived: bool = False
+
+    def shown(self) -> str:
+        """Return it for people."""
+        where = f"run {self.run}" if self.run else "archived environment" if self.is_archived else "tracked"
+        return f"{name_to_text(self.path)} ({where})"
 
 
 @dataclass(slots=True)
@@ -107,7 +115,7 @@ class Trouble:
     def _concern(self) -> str:
         if not self.uses:
             return "no record that was read needs it"
-        shown = [f"{name_to_text(use.path)} ({f'run {use.run}' if use.run else 'tracked'})" for use in self.uses]
+        shown = [use.shown() for use in self.uses]
         more = f" and {self.count - len(self.uses)} more" if self.count > len(self.uses) else ""
         return f"it is part of {', '.join(shown)}{more}"
 
