@@ -150,7 +150,7 @@ for digest in some:
     live.mark(digest)
 assert index.without(b"".join(bytes.fromhex(digest[3:]) for digest in some), lambda pack: True) == b""
 del some
-assert sum(1 for pack, tell in marks.by_pack() for one in tell()) == live.count() == sum(
+assert sum(1 for pack in marks.by_pack() for one in pack.records()) == live.count() == sum(
     use.records for use in live.uses().values()
 )
 check_order(index)

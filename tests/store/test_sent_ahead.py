@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import random
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -16,12 +18,15 @@ from repro.errors import RemoteError
 from repro.model.data.content import Content, Kind, ObjectRef
 from repro.model.data.tree import Entry, encode_tree, total_size
 from repro.model.digest import Digest, digest_of
+from repro.model.packs.pack import RecordKind
 from repro.model.packs.pack_index import PackFile, PackIndex
-from repro.store.cache.cache import Cache, MissingObject
+from repro.model.packs.pack_places import place_bytes
+from repro.store.cache.cache import Cache, CorruptObject, MissingObject
 from repro.store.open_remote import open_remote
+from repro.store.remote.objects import RemoteObjects
 from repro.store.remote.remote import Remote
 from repro.store.storages.directory import DirectoryStorage
-from repro.store.transfer import outgoing
+from repro.store.transfer import looked_up, outgoing
 from repro.store.transfer.sent_packs import SentAhead
 from repro.store.transfer.transfer import Push, fetch_objects, push_objects
 
@@ -79,6 +84,13 @@ class Broken(DirectoryStorage):
 
     def put_file(self, name: str, path: str, move: bool = False) -> None:
         raise OSError(5, "Input/output error")
+
+
+@pytest.fixture(autouse=True)
+def _one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are looked up as they are met: how many together is about speed alone."""
+    monkeypatch.setattr(looked_up, "_FIRST_BATCH", 1)
+    monkeypatch.setattr(looked_up, "BATCH", 1)
 
 
 @pytest.fixture
@@ -192,3 +204,57 @@ def test_no_more_packs_wait_than_soon_have_their_turn() -> None:
         go_on.set()
         assert [arrives and arrives.result() for arrives in arrivals] == [*packs[:2], None]
     assert seen == ["0", "1"]
+
+
+class Damaged(Cache):
+    """A store in which one object is damaged."""
+
+    broken: Digest | None = None
+
+    def read(self, ref: ObjectRef) -> bytes:
+        if ref.digest == self.broken:
+            raise CorruptObject(f"{ref.digest} is damaged")
+        return super().read(ref)
+
+
+def test_a_tree_of_which_a_file_could_not_be_sent_is_not_taken_for_sent(tmp_path: Path) -> None:
+    cache, remote = Damaged(str(tmp_path / "cache")), open_remote(str(tmp_path / "remote"))
+    ref = cache.add_bytes(b"damaged")
+    content = Content(Kind.FILE, ref.size, digest=ref.digest)
+    tree = _directory(cache, some=_in_a_pack(cache, "x"), file=content)
+    with Push(cache, remote) as pushing:
+        cache.broken = ref.digest
+        with pytest.raises(CorruptObject):
+            pushing.send([tree])
+        pushing.send([cache.add_bytes(b"other")])
+        pushing.flush()
+        here = RemoteObjects(remote, str(tmp_path / "looking"))
+        assert tree.digest is not None
+        assert not here.has(tree.digest), "a tree is named, and its file is not there"
+        cache.broken = None
+        pushing.send([tree])
+        pushing.flush()
+    assert fetch_objects(Cache(str(tmp_path / "elsewhere")), remote, [tree]).objects == 100 + 3
+
+
+def test_what_waits_for_an_index_takes_little_memory(tmp_path: Path) -> None:
+    storage = Blocked(str(tmp_path / "remote"))
+    remote = Remote(storage, "blocked")
+    remote.prepare()
+    objects = RemoteObjects(remote, str(tmp_path / "cache"))
+    objects.indexes()
+    sending = outgoing.Outgoing(objects, None, str(tmp_path / "tmp"), 8)
+    draw, count, path = random.Random(1), 8000, tmp_path / "pack"
+    path.write_bytes(b"a pack")
+    try:
+        tracemalloc.start()
+        for number in range(4):
+            rows = b"".join(draw.randbytes(32) + place_bytes(0, 16, 8, 8, RecordKind.RAW) for _ in range(count))
+            sending.send_pack(PackFile(digest_of(b"%d" % number), 10**6), str(path), rows, b"", lambda: None)
+        del rows
+        held, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert held < 4 * count * 240, f"{held / 4 / count} bytes for each"
+    finally:
+        storage.go_on.set()
+        sending.close()

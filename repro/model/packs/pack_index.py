@@ -6,23 +6,30 @@ An index is used where it lies, in memory or in a file: but for its fan-out tabl
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from repro.errors import IntegrityError
-from repro.model.dataclass import dataclass
 from repro.model.digest import Digest
-from repro.model.packs.pack import HEAD_BYTES, MAX_PACK, MAX_RECORD, PACK_HEADER, RecordKind
+from repro.model.packs.pack import HEAD_BYTES, MAX_RECORD, PACK_HEADER, RecordKind
+from repro.model.packs.pack_index_format import DIGEST_BYTES as DIGEST_BYTES
+from repro.model.packs.pack_index_format import ENTRY_BYTES as ENTRY_BYTES
+from repro.model.packs.pack_index_format import (
+    INDEX_COUNTS,
+    INDEX_PACK,
+    PACK_AND_KIND,
+    PACK_AT,
+    PACK_IN_ENTRY,
+    PLACE_BYTES,
+    IndexBytes,
+    header_problem,
+    pack_file,
+)
+from repro.model.packs.pack_index_format import INDEX_HEADER as INDEX_HEADER
+from repro.model.packs.pack_index_format import KINDS as KINDS
+from repro.model.packs.pack_index_format import PLACE as PLACE
+from repro.model.packs.pack_index_format import BadIndex as BadIndex
+from repro.model.packs.pack_index_format import PackFile as PackFile
+from repro.model.packs.pack_index_format import Place as Place
 
-INDEX_HEADER = b"repro-index 1\0\0\0"
-
-INDEX_COUNTS = struct.Struct("<IIQ32x")  # packs, fan-out bits, entries
-INDEX_PACK = struct.Struct("<32sQ")
-PLACE = struct.Struct("<QQIIB3x")
-"""Of an entry: offset, size, stored, pack, kind."""
-
-_PACK_AND_KIND = struct.Struct("<IB")  # of a place
-_PACK_AT = 20  # where they are in it
 _PREFIX = struct.Struct(">I28x")  # of a digest
 _ENDS = struct.Struct("<II")  # of one fan-out entry and the next
 _READ_AT_ONCE = 2_048  # entries, an eighth of a megabyte
@@ -32,54 +39,9 @@ _LOOKED_THROUGH = 256
 _MAX_BITS = 24
 _HELD_BITS = 16
 """As many as a writer has at the most: then the fan-out table is held, a quarter of a megabyte."""
-DIGEST_BYTES = 32
-_PLACE_BYTES = PLACE.size
-ENTRY_BYTES = DIGEST_BYTES + _PLACE_BYTES
-"""Of a digest joined with its place: what `encode_entries` takes."""
-
-PACK_IN_ENTRY = DIGEST_BYTES + _PACK_AT
-"""Where the four bytes of the pack's position are in it."""
 
 _FIRST_OFFSET = len(PACK_HEADER)
-KINDS = tuple(RecordKind)
-"""By their numbers; calling the class takes ten times as long."""
-
 _RAW, _CHUNKS = int(RecordKind.RAW), int(RecordKind.CHUNKS)
-
-
-class BadIndex(IntegrityError):
-    """Bytes that should be a pack index are not."""
-
-    id = "bad-index"
-
-
-@dataclass(frozen=True, slots=True)
-class PackFile:
-    """A pack by its digest and its length in bytes."""
-
-    digest: Digest
-    length: int
-
-
-class Place(NamedTuple):
-    """Where a record is: `offset` is where its head begins, `stored` its payload's bytes, `size` the object's.
-
-    A tuple, which is made in a third of a dataclass's time: a push or a fetch makes one for each object.
-    """
-
-    pack: PackFile
-    offset: int
-    size: int
-    stored: int
-    kind: RecordKind
-
-
-class IndexBytes(Protocol):
-    """The bytes of an index: of a `bytes`, a memory map, or a file, of which a part is read when it is asked for."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, part: slice, /) -> bytes: ...
 
 
 class PackIndex:
@@ -93,7 +55,7 @@ class PackIndex:
         """
         self._data = data
         if data[: len(INDEX_HEADER)] != INDEX_HEADER:
-            raise BadIndex(_header_problem(data[:16]))
+            raise BadIndex(header_problem(data[:16]))
         start = len(INDEX_HEADER) + INDEX_COUNTS.size
         if len(data) < start:
             raise BadIndex("the index is cut off")
@@ -108,7 +70,7 @@ class PackIndex:
         self._places = self._digests + self.count * DIGEST_BYTES
         if len(data) != self._places + self.count * PLACE.size:
             raise BadIndex(f"the index has {len(data)} bytes, and declares another number of entries")
-        self.packs = tuple(_pack_file(*pack) for pack in INDEX_PACK.iter_unpack(data[start : self._fan_out]))
+        self.packs = tuple(pack_file(*pack) for pack in INDEX_PACK.iter_unpack(data[start : self._fan_out]))
 
     def find(self, digest: Digest) -> Place | None:
         """Return where the object is, None where this index does not name it.
@@ -133,7 +95,7 @@ class PackIndex:
         Raises:
             BadIndex: it says what cannot be.
         """
-        data, digest_at, pack_at = self._data, self._digests, self._places + _PACK_AT
+        data, digest_at, pack_at = self._data, self._digests, self._places + PACK_AT
         left, answers = bytearray(), dict[bytes, bool]()
         # As `position_of`, without a call for each: every `add` asks for all files of the directories it looks at.
         fan_out, shift, unpack = self._fan_out_table(), self._shift, _ENDS.unpack_from
@@ -149,7 +111,7 @@ class PackIndex:
                 found = self.position_of(digest)  # a table out of order, or the same bytes across two digests
             if found is not None:
                 where = pack_at + found * PLACE.size
-                answer = data[where : where + _PACK_AND_KIND.size]
+                answer = data[where : where + PACK_AND_KIND.size]
                 if answer not in answers:
                     answers[answer] = self._is_object_in(answer, keeps)
                 if answers[answer]:
@@ -159,7 +121,7 @@ class PackIndex:
 
     def _is_object_in(self, answer: bytes, keeps: Callable[[PackFile], bool]) -> bool:
         """Whether pack and kind, as a place has them, are an object's in a pack that is there."""
-        pack, kind = _PACK_AND_KIND.unpack(answer)
+        pack, kind = PACK_AND_KIND.unpack(answer)
         return pack < len(self.packs) and kind != RecordKind.CHUNKS and keeps(self.packs[pack])
 
     def raw_entries(self, at_once: int = _READ_AT_ONCE) -> Iterator[tuple[bytes, bytes]]:
@@ -168,14 +130,14 @@ class PackIndex:
         for start in range(0, self.count, at_once):
             digests, places = self._entries(start, at_once)
             for number in range(len(digests) // DIGEST_BYTES):
-                at, where = number * DIGEST_BYTES, number * _PLACE_BYTES
-                yield digests[at : at + DIGEST_BYTES], places[where : where + _PLACE_BYTES]
+                at, where = number * DIGEST_BYTES, number * PLACE_BYTES
+                yield digests[at : at + DIGEST_BYTES], places[where : where + PLACE_BYTES]
 
     def _entries(self, start: int, at_once: int = _READ_AT_ONCE) -> tuple[bytes, bytes]:
         """Return the digests and the places of some entries."""
         end = min(self.count, start + at_once)
-        digests = self._data[self._digests + start * DIGEST_BYTES : self._digests + end * DIGEST_BYTES]
-        return digests, self._data[self._places + start * _PLACE_BYTES : self._places + end * _PLACE_BYTES]
+        places = self._data[self._places + start * PLACE_BYTES : self._places + end * PLACE_BYTES]
+        return self.digests_between(start, end), places
 
     def position(self, digest: Digest) -> int | None:
         """Return which of the sorted entries (from 0) is the object's, None where this index does not name it.
@@ -201,6 +163,33 @@ class PackIndex:
         while at > 0 and at % DIGEST_BYTES:
             at = digests.find(wanted, at + 1)  # those were the same bytes across two digests
         return None if at < 0 else first + at // DIGEST_BYTES
+
+    def bounds(self, digest: bytes) -> tuple[int, int]:
+        """Return the first of the entries among which a digest is, and the first after them.
+
+        Raises:
+            BadIndex: it says what cannot be.
+        """
+        first, end = self._ends(int.from_bytes(digest[:4], "big") >> self._shift)
+        if not first <= end <= self.count:
+            raise BadIndex("the index's fan-out table is not in order")
+        return first, end
+
+    def digests_between(self, first: int, end: int) -> bytes:
+        """Return the digests of some entries, joined."""
+        return self._data[self._digests + first * DIGEST_BYTES : self._digests + end * DIGEST_BYTES]
+
+    def places_at(self, positions: Sequence[int]) -> list[Place]:
+        """Return where the objects of entries are, which are given in their order, and are read at once.
+
+        Raises:
+            BadIndex: it says what cannot be.
+        """
+        if not positions:
+            return []
+        first, place, unpack = positions[0], self._place, PLACE.unpack_from
+        places = self._data[self._places + first * PLACE_BYTES : self._places + (positions[-1] + 1) * PLACE_BYTES]
+        return [place(*unpack(places, (position - first) * PLACE_BYTES)) for position in positions]
 
     def _ends(self, bucket: int) -> tuple[int, int]:
         """Return the first entry that the fan-out says is in a bucket, and the first that is not."""
@@ -231,9 +220,9 @@ class PackIndex:
         """
         start, places = 0, b""
         for position in positions:
-            if not 0 <= (position - start) * _PLACE_BYTES < len(places):
+            if not 0 <= (position - start) * PLACE_BYTES < len(places):
                 start, (_, places) = position, self._entries(position)
-            pack, _ = _PACK_AND_KIND.unpack_from(places, (position - start) * _PLACE_BYTES + _PACK_AT)
+            pack, _ = PACK_AND_KIND.unpack_from(places, (position - start) * PLACE_BYTES + PACK_AT)
             if pack >= len(self.packs):
                 raise BadIndex("the index names a pack that there is not")
             yield position, self.packs[pack]
@@ -267,8 +256,23 @@ class PackIndex:
                 digests, places = self._entries(position)
             yield (
                 Digest("b3:" + digests[at : at + DIGEST_BYTES].hex()),
-                place(*unpack(places, (position - start) * _PLACE_BYTES)),
+                place(*unpack(places, (position - start) * PLACE_BYTES)),
             )
+
+    def rows(self, positions: Sequence[int]) -> bytes:
+        """Return entries, which are given in their order, as digests joined with their places, `ENTRY_BYTES` each, the
+        packs' positions left out (0); places are unchecked."""
+        start, digests, places, rows = 0, b"", b"", bytearray()
+        for position in positions:
+            at, where = (position - start) * DIGEST_BYTES, (position - start) * PLACE_BYTES
+            if not 0 <= at < len(digests):
+                start, at, where = position, 0, 0
+                digests, places = self._entries(position)
+            rows += digests[at : at + DIGEST_BYTES]
+            rows += places[where : where + PLACE_BYTES]
+        for byte in range(PACK_IN_ENTRY, PACK_IN_ENTRY + 4):
+            rows[byte::ENTRY_BYTES] = bytes(len(positions))
+        return bytes(rows)
 
     def _place(self, offset: int, size: int, stored: int, pack: int, kind: int) -> Place:
         if pack >= len(self.packs) or kind >= len(KINDS):
@@ -280,15 +284,3 @@ class PackIndex:
         if too_long or (kind == _RAW and size != stored):
             raise BadIndex(f"the index names a record of {size} bytes in {stored}, which cannot be")
         return Place(file, offset, size, stored, KINDS[kind])
-
-
-def _pack_file(digest: bytes, length: int) -> PackFile:
-    if length > MAX_PACK:
-        raise BadIndex(f"the index names a pack of {length} bytes, more than one has")
-    return PackFile(Digest("b3:" + digest.hex()), length)
-
-
-def _header_problem(start: bytes) -> str:
-    if start.startswith(b"repro-index "):
-        return "the index has another format version than this repro reads (1)"
-    return "the file is not an index"

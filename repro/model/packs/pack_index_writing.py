@@ -7,7 +7,7 @@ import struct
 from array import array
 from collections.abc import Iterable, Sequence
 
-from repro.model.packs.pack_index import DIGEST_BYTES, INDEX_COUNTS, INDEX_HEADER, INDEX_PACK, PackFile
+from repro.model.packs.pack_index_format import DIGEST_BYTES, INDEX_COUNTS, INDEX_HEADER, INDEX_PACK, PackFile
 
 PREFIXES = 1 << 16
 """How many prefixes a writer counts digests by: their first two bytes."""

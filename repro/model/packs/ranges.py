@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Generic, Protocol, TypeVar
 
 from repro.model.dataclass import dataclass
@@ -54,6 +54,6 @@ def joined(extents: Iterable[E]) -> Iterator[Range[E]]:
         yield Range(held[0].start, end, tuple(held))
 
 
-def is_mostly(extents: Sequence[Extent], length: int) -> bool:
-    """Whether more than half of a file of `length` bytes is wanted."""
-    return 2 * sum(extent.end - extent.start for extent in extents) > length
+def is_mostly(wanted: int, length: int) -> bool:
+    """Whether `wanted` bytes are more than half of a file of `length` bytes."""
+    return 2 * wanted > length

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterable, Iterator
 
 from repro.model.data.content import Content, Kind, ObjectRef
 from repro.model.data.tree import MAX_DEPTH, BadTree, Entry, total_size
 from repro.model.data.tree_objects import WrongSize
 from repro.model.digest import Digest
+from repro.model.packs.digest_table import DigestTable
 
 Root = Content | ObjectRef
 
 
 class Walk:
-    """One walk through trees, depth first. It remembers the trees, which are few, and not the files."""
+    """One walk through trees, depth first. It remembers the trees, in little room, and not the files."""
 
     def __init__(self, roots: Iterable[Root], open_tree: Callable[[Digest], tuple[Entry, ...] | None]) -> None:
         """Begin at `roots`; `open_tree` reads a tree, or answers None where nothing below it is to be looked at."""
         self._roots = roots
         self._open = open_tree
-        self._sizes: dict[Digest, int] = {}
+        self._sizes = DigestTable()
 
     def files(self) -> Iterator[ObjectRef]:
         """Yield every file and every plain object, as often as it is met.
@@ -28,7 +30,7 @@ class Walk:
             BadTree: trees are nested too deeply.
             WrongSize: a directory's declared size is not the sum of its entries', or it is declared with two.
         """
-        waiting: list[tuple[Digest, int]] = []
+        waiting = _Waiting()
         for root in self._roots:
             if isinstance(root, ObjectRef):
                 yield root
@@ -37,26 +39,58 @@ class Walk:
             elif root.digest is not None:
                 yield ObjectRef(root.digest, root.size)
             while waiting:
-                digest, depth = waiting.pop()
+                digest, size, depth = waiting.pop()
                 if depth > MAX_DEPTH:
                     raise BadTree(f"the directory {digest} is nested deeper than {MAX_DEPTH} levels")
                 entries = self._open(digest)
                 if entries is None:
                     continue
-                check_size(digest, self._sizes[digest], entries)
+                check_size(digest, size, entries)
                 for _, content in entries:
                     if content.kind is Kind.DIRECTORY:
                         self._take(content, depth + 1, waiting)
                     elif content.digest is not None:
                         yield ObjectRef(content.digest, content.size)
 
-    def _take(self, tree: Content, depth: int, waiting: list[tuple[Digest, int]]) -> None:
+    def _take(self, tree: Content, depth: int, waiting: _Waiting) -> None:
         assert tree.digest is not None  # a directory has one
-        if tree.digest not in self._sizes:
-            self._sizes[tree.digest] = tree.size
-            waiting.append((tree.digest, depth))
-        elif self._sizes[tree.digest] != tree.size:
-            raise WrongSize(f"the directory {tree.digest} is declared with two sizes")
+        if is_first(self._sizes, tree.digest, tree.size):
+            waiting.add(tree.digest, tree.size, depth)
+
+
+class _Waiting:
+    """Trees that are to be looked at, the last first, in one piece of memory: there are as many as a directory has."""
+
+    _ROW = struct.Struct("<32sQI")
+
+    def __init__(self) -> None:
+        self._rows = bytearray()
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, digest: Digest, size: int, depth: int) -> None:
+        self._rows += self._ROW.pack(bytes.fromhex(digest[3:]), size, depth)
+
+    def pop(self) -> tuple[Digest, int, int]:
+        digest, size, depth = self._ROW.unpack_from(self._rows, len(self._rows) - self._ROW.size)
+        del self._rows[-self._ROW.size :]
+        return Digest("b3:" + digest.hex()), size, depth
+
+
+def is_first(sizes: DigestTable, digest: Digest, size: int) -> bool:
+    """Whether a directory was not met before; its size is remembered then, and compared later.
+
+    Raises:
+        WrongSize: it is declared with two.
+    """
+    raw = bytes.fromhex(digest[3:])
+    known = sizes.get(raw)
+    if known is None:
+        sizes.set(raw, size)
+    elif known != size:
+        raise WrongSize(f"the directory {digest} is declared with two sizes")
+    return known is None
 
 
 def check_size(digest: Digest, declared: int, entries: tuple[Entry, ...]) -> None:

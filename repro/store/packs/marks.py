@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import bisect
 import itertools
-from array import array
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from operator import attrgetter
 from typing import NamedTuple
 
+from repro.model.dataclass import dataclass
 from repro.model.digest import Digest
 from repro.model.packs.pack import HEAD_BYTES
 from repro.model.packs.pack_index import PackFile, PackIndex, Place
+from repro.model.packs.pack_index_batches import look_up
+from repro.store.packs.kept_numbers import KeptNumbers
 
 _WANTED, _TREE = 1, 2
 
@@ -63,36 +64,71 @@ class Marks:
                 return place, fresh
         return None
 
-    def by_pack(self) -> Iterator[tuple[PackFile, Callable[[], list[Marked]]]]:
-        """Yield each pack that something is wanted from, and what tells what that is, in the order of the pack: whoever
-        has several packs in hand asks when he begins with one."""
-        for pack, entries in self._packs().items():
-            yield pack, partial(self._in_order, entries)
+    def mark_all(self, wanted: Sequence[bytes], usable: Callable[[Place], bool]) -> Iterator[tuple[bytes, Place, bool]]:
+        """As `mark`, of many objects in less time; yield those that have a usable place, in any order.
 
-    def _in_order(self, entries: Sequence[int]) -> list[Marked]:
-        return sorted(self._marked(entries), key=attrgetter("place.offset"))
+        Args:
+            wanted: the 32 bytes of each digest, sorted, none twice.
+            usable: whether a place may be taken.
 
-    def _packs(self) -> dict[PackFile, array[int]]:
-        """Return the entries that are marked, by their packs: four bytes for each."""
-        packs: dict[PackFile, array[int]] = {}
-        number = "I" if sum(index.count for index in self._indexes) < 2**32 else "Q"
+        Raises:
+            BadIndex: an index says what cannot be.
+        """
+        for index, marks in self._both:
+            found = set[bytes]()
+            for digest, position, place in look_up(index, wanted):
+                if usable(place):
+                    found.add(digest)
+                    fresh = not marks[position]
+                    marks[position] |= _WANTED
+                    yield digest, place, fresh
+            if found:
+                wanted = [digest for digest in wanted if digest not in found]
+
+    def by_pack(self) -> Iterator[MarkedPack]:
+        """Yield each pack that something is wanted from: whoever has several in hand asks what that is when he begins
+        with one."""
+        entries = KeptNumbers()
+        packs: dict[PackFile, int] = {}
         for index, marks, base in zip(self._indexes, self._marks, self._bases, strict=True):
             for position, file in index.packs_of(_set_positions(marks)):
-                entries = packs.get(file)
-                if entries is None:
-                    entries = packs[file] = array(number)
-                entries.append(base + position)
-        return packs
+                entries.add(packs.setdefault(file, len(packs)), base + position)
+        for file, number in packs.items():
+            yield MarkedPack(file, self, entries, number)
 
-    def _marked(self, entries: Sequence[int]) -> list[Marked]:
-        marked: list[Marked] = []
+    def by_index(self, entries: Sequence[int]) -> Iterator[tuple[PackIndex, bytearray, list[int]]]:
+        """Yield the indexes that entries are in, the marks on it, and which of its entries they are."""
         for number, group in itertools.groupby(entries, lambda entry: bisect.bisect_right(self._bases, entry)):
             # Of several indexes with one base all but the last are empty.
-            index, marks, base = self._indexes[number - 1], self._marks[number - 1], self._bases[number - 1]
-            positions = [entry - base for entry in group]
+            base = self._bases[number - 1]
+            yield self._indexes[number - 1], self._marks[number - 1], [entry - base for entry in group]
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedPack:
+    """A pack, and what is wanted of it, which is read when it is asked for."""
+
+    pack: PackFile
+    _marks: Marks
+    _entries: KeptNumbers
+    _number: int
+
+    def records(self) -> list[Marked]:
+        """Return what is wanted, in the order of the pack."""
+        marked: list[Marked] = []
+        for index, marks, positions in self._marks.by_index(self._entries.of(self._number)):
             found = zip(index.objects(positions), positions, strict=True)
             marked += [Marked(digest, place, bool(marks[at] & _TREE)) for (digest, place), at in found]
-        return marked
+        return sorted(marked, key=attrgetter("place.offset"))
+
+    def entries(self) -> tuple[bytes, bytes]:
+        """Return what is wanted, as `decode_spots` takes it: what is no directory's tree, and the trees. It takes a
+        tenth of the memory of `records`."""
+        files, trees = [], []
+        for index, marks, positions in self._marks.by_index(self._entries.of(self._number)):
+            files.append(index.rows([at for at in positions if not marks[at] & _TREE]))
+            trees.append(index.rows([at for at in positions if marks[at] & _TREE]))
+        return b"".join(files), b"".join(trees)
 
 
 def _set_positions(marks: bytearray) -> Iterator[int]:

@@ -5,22 +5,18 @@ So a pack's records travel from one process to another, and into an index, witho
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import struct
+from collections.abc import Iterator
 
 from repro.model.digest import Digest
-from repro.model.packs.pack import RecordKind
-from repro.model.packs.pack_index import ENTRY_BYTES, PACK_IN_ENTRY
-from repro.model.packs.pack_places import parse_place, place_bytes
+from repro.model.packs.pack import HEAD_BYTES, RecordKind
+from repro.model.packs.pack_index_format import ENTRY_BYTES, PACK_IN_ENTRY
+from repro.model.packs.pack_places import parse_place
 
 Spot = tuple[int, int, int, RecordKind]
 """Of a record in a pack being written: offset, the object's size, the payload's length, kind."""
 
 _DIGEST = 32
-
-
-def encode_spots(spots: Mapping[Digest, Spot]) -> bytes:
-    """Return the entries of a pack's records."""
-    return b"".join([bytes.fromhex(digest[3:]) + place_bytes(0, *spot) for digest, spot in spots.items()])
 
 
 def decode_spots(entries: bytes) -> Iterator[tuple[Digest, Spot]]:
@@ -32,6 +28,34 @@ def decode_spots(entries: bytes) -> Iterator[tuple[Digest, Spot]]:
     for entry in split_entries(entries):
         _, offset, size, stored, kind = parse_place(entry[_DIGEST:])
         yield Digest("b3:" + entry[:_DIGEST].hex()), (offset, size, stored, kind)
+
+
+_ROW = struct.Struct("<32xQQIIB3x")  # offset, size, stored, pack, kind
+
+
+def bytes_of(entries: bytes) -> tuple[int, int, int]:
+    """Return how many bytes the objects of some records have, how many the records, and the longest object's."""
+    size = longest = 0
+    stored = HEAD_BYTES * (len(entries) // ENTRY_BYTES)
+    for _, one, payload, _, _ in _ROW.iter_unpack(entries):
+        size += one
+        stored += payload
+        longest = max(longest, one)
+    return size, stored, longest
+
+
+def digests_of(entries: bytes) -> list[bytes]:
+    """Return the 32 bytes of each record's digest."""
+    return [entries[start : start + _DIGEST] for start in range(0, len(entries), ENTRY_BYTES)]
+
+
+def kind_of(entry: bytes) -> RecordKind:
+    """Return the kind of a record by its entry.
+
+    Raises:
+        BadIndex: there is no such kind.
+    """
+    return parse_place(entry[_DIGEST:])[4]
 
 
 def split_entries(entries: bytes, position: int = 0) -> list[bytes]:

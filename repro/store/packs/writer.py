@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from repro.model.dataclass import dataclass
 from repro.model.digest import Digest
 from repro.model.packs.pack import HEAD_BYTES, PACK_HEADER, pack_header
-from repro.model.packs.pack_index import PackFile
+from repro.model.packs.pack_index import ENTRY_BYTES, PackFile
+from repro.model.packs.pack_places import place_bytes
 from repro.store.files.hashing import BLOCK, finish, new_hasher
 from repro.store.files.temp_files import naming_the_disk, open_temp, write_parts
 from repro.store.packs.records import Packed
-from repro.store.packs.spots import Spot, decode_spots, encode_spots, split_entries
+from repro.store.packs.spots import Spot, decode_spots, split_entries
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -27,7 +28,7 @@ _FEW_PARTS = 16  # so few make a block only if they are large: to join them woul
 
 @dataclass(frozen=True, slots=True)
 class WrittenPack:
-    """A complete pack in a temporary file: what it is called, where it lies, and what is in it (`encode_spots`)."""
+    """A complete pack in a temporary file: what it is called, where it lies, and what is in it (`decode_spots`)."""
 
     file: PackFile
     path: str
@@ -60,12 +61,13 @@ class PackWriter:
         self._parts: list[bytes | memoryview] = [pack_header(os.urandom(4))]
         self._buffered = self.length = len(PACK_HEADER)
         self._ended = False
-        self.spots: dict[Digest, Spot] = {}
+        self.entries = bytearray()
+        """As `decode_spots` takes it, of what was added."""
 
     @property
     def records(self) -> int:
         """How many were added."""
-        return len(self.spots)
+        return len(self.entries) // ENTRY_BYTES
 
     def add(self, digest: Digest, packed: Packed) -> None:
         """Append a record, whose payload may be kept until `close`. One digest is added once.
@@ -73,7 +75,8 @@ class PackWriter:
         Raises:
             OSError: the disk is full, or refuses.
         """
-        self.spots[digest] = (self.length, packed.size, len(packed.payload), packed.kind)
+        self.entries += bytes.fromhex(digest[3:])
+        self.entries += place_bytes(0, self.length, packed.size, len(packed.payload), packed.kind)
         self._parts += (packed.head, packed.payload)
         added = HEAD_BYTES + len(packed.payload)
         self.length += added
@@ -108,7 +111,7 @@ class PackWriter:
             self.abandon()
             raise
         os.close(self._descriptor)
-        return WrittenPack(PackFile(finish(self._hasher), self.length), self._path, encode_spots(self.spots))
+        return WrittenPack(PackFile(finish(self._hasher), self.length), self._path, bytes(self.entries))
 
     def abandon(self) -> None:
         """Remove what was written."""

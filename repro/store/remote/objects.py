@@ -43,7 +43,7 @@ class RemoteObjects:
         self._indexes: tuple[PackIndex, ...] | None = None
         self._packs: dict[Digest, int] | None = None
         self._gone: set[Digest] = set()
-        self._distrusted: set[Digest] = set()
+        self.distrusted: set[Digest] = set()
         self.condemned: frozenset[str] = frozenset()
 
     # what is there
@@ -81,7 +81,7 @@ class RemoteObjects:
         """
         for index in self.indexes():
             position = index.position(digest)
-            if position is not None and digest not in self._distrusted:
+            if position is not None and digest not in self.distrusted:
                 place = index.place(position)
                 if self.is_there(place.pack):
                     yield place
@@ -113,7 +113,7 @@ class RemoteObjects:
 
     def distrust(self, digests: Iterable[Digest]) -> None:
         """Take these objects for absent, until they are published again: their records are damaged."""
-        self._distrusted.update(digests)
+        self.distrusted.update(digests)
 
     def heed_condemned(self) -> bool:
         """Look which files are to be deleted, and no longer rely on them; return whether there are new ones.
@@ -135,7 +135,7 @@ class RemoteObjects:
             if self._packs is not None:
                 self._packs |= {pack.digest: pack.length for pack in packs}
             self._gone -= {pack.digest for pack in packs}
-            self._distrusted = {digest for digest in self._distrusted if not index.has(digest)}
+            self.distrusted = {digest for digest in self.distrusted if not index.has(digest)}
 
     # reading
 

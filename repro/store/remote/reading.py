@@ -12,9 +12,10 @@ from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest
 from repro.model.packs.pack import HEAD_BYTES, BadPack, RecordKind
 from repro.model.packs.pack_index import PackFile, Place
+from repro.model.packs.pack_index_batches import BATCH
 from repro.model.packs.ranges import Range, joined
 from repro.store.object_faults import SizeLie
-from repro.store.packs.marks import Marked, Marks
+from repro.store.packs.marks import Marked, MarkedPack, Marks
 from repro.store.packs.records import checked_head, unpack_object
 from repro.store.parallel import Stop, run_in_order
 from repro.store.remote.names import pack_name
@@ -22,7 +23,7 @@ from repro.store.remote.objects import RemoteObjects
 from repro.store.storages.errors import CorruptRemoteObject, NotOnRemote
 
 Take = Callable[[Digest, bytes], None]
-TakePack = Callable[[PackFile, Callable[[], list[Marked]], Stop], bool]
+TakePack = Callable[[MarkedPack, Stop], bool]
 
 
 @dataclass(slots=True)
@@ -103,20 +104,34 @@ class _Reading:
     def marked(self, wanted: Iterable[tuple[Digest, int | None]]) -> Marks:
         """Find where the objects are."""
         marks = Marks(self.objects.indexes())
+        sizes = dict[bytes, int | None]()
         for digest, size in wanted:
-            found = marks.mark(digest, self._is_usable)
-            place = found[0] if found else self.objects.find(digest)
-            if place is None or (found is None and place.kind is not RecordKind.CHUNKS):
+            raw = bytes.fromhex(digest[3:])
+            if len(sizes) >= BATCH or sizes.get(raw, size) != size:
+                self._mark(marks, sizes)
+                sizes = {}
+            sizes[raw] = size
+        self._mark(marks, sizes)
+        return marks
+
+    def _mark(self, marks: Marks, sizes: dict[bytes, int | None]) -> None:
+        for raw, place, _ in marks.mark_all(sorted(sizes), self._is_usable):
+            self._compare(raw, place, sizes.pop(raw))
+        for raw, size in sizes.items():
+            digest = Digest("b3:" + raw.hex())
+            place_of_list = self.objects.find(digest)
+            if place_of_list is None or place_of_list.kind is not RecordKind.CHUNKS:
                 if digest not in self.unread.faults:
                     self.unread.missing[digest] = None
                 continue
-            if size not in (None, place.size):
-                raise SizeLie(
-                    f"{self.objects.shown}: the object {digest} has {place.size} bytes where {size} were declared"
-                )
-            if found is None:
-                self.unread.large[digest] = place.size
-        return marks
+            self._compare(raw, place_of_list, size)
+            self.unread.large[digest] = place_of_list.size
+
+    def _compare(self, raw: bytes, place: Place, size: int | None) -> None:
+        if size not in (None, place.size):
+            raise SizeLie(
+                f"{self.objects.shown}: the object b3:{raw.hex()} has {place.size} bytes where {size} were declared"
+            )
 
     def note(self, one: Marked, error: IntegrityError) -> tuple[Digest, int | None]:
         """Note a broken record; return what is to be looked for elsewhere on the remote."""
@@ -125,20 +140,20 @@ class _Reading:
         return one.digest, one.place.size
 
     def pieces(self, marks: Marks) -> Iterator[_Piece]:
-        for pack, tell in marks.by_pack():
+        for marked in marks.by_pack():
             if self.take_pack is not None and not self.bad:
-                yield functools.partial(self._pack, pack, tell)
+                yield functools.partial(self._pack, marked)
             else:
-                yield from self._ranges(pack, tell())
+                yield from self._ranges(marked.pack, marked.records())
 
-    def _pack(self, pack: PackFile, tell: Callable[[], list[Marked]], stop: Stop) -> _Done:
+    def _pack(self, marked: MarkedPack, stop: Stop) -> _Done:
         try:
-            if self.take_pack is not None and self.take_pack(pack, tell, stop):
+            if self.take_pack is not None and self.take_pack(marked, stop):
                 return _Done()
         except NotOnRemote:
-            return _Done(lost=tell())
+            return _Done(lost=marked.records())
         done = _Done()
-        for piece in self._ranges(pack, tell()):
+        for piece in self._ranges(marked.pack, marked.records()):
             stop.check()
             part = piece(stop)
             done.lost += part.lost

@@ -6,22 +6,23 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 
 from repro.errors import IntegrityError
 from repro.model.data.tree import HEADER
 from repro.model.digest import Digest
 from repro.model.packs.pack import SMALL_LIMIT, BadPack, RecordKind
 from repro.model.packs.pack_index import PackFile
+from repro.model.packs.pack_places import place_bytes
 from repro.model.packs.ranges import is_mostly
 from repro.model.progress import Progress
 from repro.store.cache.cache import Cache
 from repro.store.files.hashing import BLOCK, hash_descriptor
 from repro.store.files.temp_files import naming_the_disk, open_temp
-from repro.store.packs.marks import Marked
+from repro.store.packs.marks import MarkedPack
 from repro.store.packs.records import unpack_object
 from repro.store.packs.scan import scan_heads
-from repro.store.packs.spots import encode_spots
+from repro.store.packs.spots import bytes_of, digests_of
 from repro.store.packs.writer import WrittenPack
 from repro.store.parallel import Stop
 from repro.store.remote.names import pack_name
@@ -72,7 +73,7 @@ class FetchedPacks:
         self.objects = 0
         self.bytes = 0
 
-    def take(self, pack: PackFile, tell: Callable[[], list[Marked]], stop: Stop) -> bool:
+    def take(self, marked: MarkedPack, stop: Stop) -> bool:
         """Fetch the pack, if most of it is wanted, and all that is are small objects; else return False, as of a pack
         that is not what its name says.
 
@@ -81,13 +82,16 @@ class FetchedPacks:
             RemoteError: the remote cannot be reached, or refuses.
             OSError: the disk is full, or refuses.
         """
+        pack = marked.pack
         if pack.length < _WORTH_KEEPING:
             return False
-        marked = tell()
-        if not is_mostly(marked, pack.length) or any(one.place.size > SMALL_LIMIT for one in marked):
+        entries = b"".join(marked.entries())
+        size, stored, longest = bytes_of(entries)
+        if not is_mostly(stored, pack.length) or longest > SMALL_LIMIT:
             return False
-        wanted, count, size = {one.digest for one in marked}, len(marked), sum(one.place.size for one in marked)
-        del marked  # while the pack comes, its notes need not fill memory
+        wanted = set(digests_of(entries))
+        count = len(wanted)
+        del entries  # while the pack comes, its notes need not fill memory
         written = self._fetch(pack, wanted, stop)
         if written is None:
             return False
@@ -114,7 +118,7 @@ class FetchedPacks:
         if packs:
             self._cache.publish(packs)
 
-    def _fetch(self, pack: PackFile, wanted: set[Digest], stop: Stop) -> WrittenPack | None:
+    def _fetch(self, pack: PackFile, wanted: set[bytes], stop: Stop) -> WrittenPack | None:
         folder = os.path.join(self._cache.root, "tmp")
         descriptor, path = open_temp(folder)
         try:
@@ -135,7 +139,7 @@ class FetchedPacks:
         return WrittenPack(pack, path, entries)
 
     def _verified(
-        self, descriptor: int, pack: PackFile, wanted: set[Digest], stop: Stop
+        self, descriptor: int, pack: PackFile, wanted: set[bytes], stop: Stop
     ) -> tuple[bytes, Collection[Digest]]:
         """Compare the pack with its name, and each record with its own. Nothing of `wanted` is left then.
 
@@ -149,7 +153,7 @@ class FetchedPacks:
         found = hash_descriptor(descriptor, on_all_cores=False)  # several packs come at a time
         if (found.digest, found.size) != (pack.digest, pack.length):
             raise BadPack("it is not what its name says")
-        entries, known, others = bytearray(), set[Digest](), dict[Digest, None]()
+        entries, known, others = bytearray(), set[bytes](), dict[Digest, None]()
         with open(descriptor, "rb", buffering=BLOCK, closefd=False) as file:
             file.seek(0)
             for record in scan_heads(file, pack.length):
@@ -158,16 +162,17 @@ class FetchedPacks:
                 if head.kind is RecordKind.CHUNKS or head.size > SMALL_LIMIT:
                     continue
                 data = unpack_object(head, file.read(head.stored))
-                if head.digest in wanted:
-                    wanted.remove(head.digest)
+                raw = bytes.fromhex(head.digest[3:])
+                if raw in wanted:
+                    wanted.remove(raw)
                     self._told.advance(head.size, 1)
                 # A tree that was not asked for may have come without what is below it.
-                elif head.digest in known or data.startswith(HEADER):
+                elif raw in known or data.startswith(HEADER):
                     continue
                 else:
                     others[head.digest] = None
-                known.add(head.digest)
-                entries += encode_spots({head.digest: (record.offset, head.size, head.stored, head.kind)})
+                known.add(raw)
+                entries += raw + place_bytes(0, record.offset, head.size, head.stored, head.kind)
         if wanted:
             raise BadPack("it lacks what an index says of it")
         return bytes(entries), others

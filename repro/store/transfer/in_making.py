@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 
 from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest
+from repro.model.packs.pack_index import DIGEST_BYTES
 from repro.store.packs.records import Packed
+from repro.store.packs.spots import split_entries
 from repro.store.packs.write_behind import PackThread
 from repro.store.packs.writer import PackWriter, WrittenPack
 from repro.store.remote.reaching import reaching
@@ -15,10 +18,25 @@ from repro.store.remote.reaching import reaching
 
 @dataclass(slots=True, eq=False)
 class PackInMaking:
-    """A pack, and which objects in it are trees."""
+    """A pack, and which objects in it are trees, by the 32 bytes of their digests: those of which all that they need
+    was added, those of which that is not known yet, and those that are never to be named."""
 
     writer: PackWriter
-    trees: set[Digest] = field(default_factory=set)
+    trees: set[bytes] = field(default_factory=set)
+    begun: set[bytes] = field(default_factory=set)
+    never: set[bytes] = field(default_factory=set)
+
+    def take_entries(self) -> tuple[bytes, bytes, bytes]:
+        """Return what an index may name at once, what when it is known to be complete, and what is; as `decode_spots`
+        takes it. The writer no longer has it."""
+        entries, self.writer.entries = bytes(self.writer.entries), bytearray()
+        trees = self.trees | self.begun | self.never
+        if not trees:
+            return entries, b"", b""
+        rows = split_entries(entries)
+        records = b"".join([row for row in rows if row[:DIGEST_BYTES] not in trees])
+        begun = b"".join([row for row in rows if row[:DIGEST_BYTES] in self.begun])
+        return records, begun, b"".join([row for row in rows if row[:DIGEST_BYTES] in self.trees])
 
 
 class PacksInMaking:
@@ -44,8 +62,21 @@ class PacksInMaking:
                 pack = self._open[of_large] = self._begin(of_large)
             pack.writer.add(digest, packed)
         if is_tree:
-            pack.trees.add(digest)
+            pack.begun.add(bytes.fromhex(digest[3:]))
         return pack
+
+    def complete(self) -> Iterator[bytes]:
+        """Note that everything was added that the trees in the packs need; yield those of which that was not known."""
+        for pack in self._open.values():
+            yield from pack.begun
+            pack.trees |= pack.begun
+            pack.begun.clear()
+
+    def forget_begun(self) -> None:
+        """Let no index name the trees of which it is not known that everything that they need was added."""
+        for pack in self._open.values():
+            pack.never |= pack.begun
+            pack.begun.clear()
 
     def take(self, of_large: bool) -> PackInMaking | None:
         """Return the pack of a kind, if there is one: it is the caller's, and what is left of it is being written.

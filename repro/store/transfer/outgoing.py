@@ -14,12 +14,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from repro.errors import RemoteError
 from repro.model.digest import Digest, digest_of
+from repro.model.packs.digest_table import DigestTable
 from repro.model.packs.pack import PACK_RECORDS, PACK_SIZE, RecordKind
 from repro.model.packs.pack_index import PackFile
 from repro.model.packs.pack_index_writing import encode_entries
-from repro.model.packs.pack_places import place_bytes
 from repro.store.packs.records import Packed
-from repro.store.packs.spots import Spot
+from repro.store.packs.spots import digests_of, kind_of, split_entries
 from repro.store.remote.names import index_name, pack_name
 from repro.store.remote.objects import RemoteObjects
 from repro.store.transfer.in_making import PackInMaking, PacksInMaking
@@ -53,12 +53,11 @@ class Outgoing:
         self._slots = threading.BoundedSemaphore(jobs + 1)  # packs on the disk that wait
         self._ahead = SentAhead(self._uploads, self._put_pack, 2 * jobs)
         self._packs = PacksInMaking(workshop or folder, None if workshop is None else objects.remote.shown)
-        self._pending: dict[Digest, RecordKind] = {}
+        self._pending: dict[bytes, RecordKind] = {}
+        self._trees = DigestTable()  # those that are on their way with all that they need
         self._unpublished: list[SentPack] = []
         self._batch: list[SentPack] = []
         self._with_trees: list[SentPack] = []
-        self._complete: set[Digest] = set()
-        self._begun: list[Digest] = []
         self._published: list[Future[None]] = []
         self._since = time.monotonic()
         self.indexes = 0
@@ -70,15 +69,19 @@ class Outgoing:
 
     def kind_of(self, digest: Digest) -> RecordKind | None:
         """Return what an object's record is, on the remote or on its way there; None where it is neither."""
-        kind = self._pending.get(digest)  # first: what leaves here is on the remote by then
+        kind = self._pending.get(bytes.fromhex(digest[3:]))  # first: what leaves here is on the remote by then
         if kind is None:
             place = self._objects.find(digest)
             kind = None if place is None else place.kind
         return kind
 
     def is_pending(self, digest: Digest) -> bool:
-        """Whether an object is on its way, and no index names it yet."""
-        return digest in self._pending
+        """Whether an object is on its way, and no index names it yet; a tree, with all that it needs."""
+        return self.has_pending(bytes.fromhex(digest[3:]))
+
+    def has_pending(self, digest: bytes) -> bool:
+        """As `is_pending`, by the 32 bytes of the digest."""
+        return digest in self._pending or self._trees.get(digest) is not None
 
     def add(self, digest: Digest, packed: Packed, *, is_tree: bool = False, of_large: bool = False) -> None:
         """Send a record that is neither on the remote nor on its way.
@@ -95,30 +98,26 @@ class Outgoing:
             OSError: the disk is full, or refuses.
         """
         pack = self._packs.add(digest, packed, is_tree=is_tree, of_large=of_large)
-        self._pending[digest] = packed.kind
-        if is_tree:
-            self._begun.append(digest)
+        if not is_tree:
+            self._pending[bytes.fromhex(digest[3:])] = packed.kind
         if pack.writer.length >= PACK_SIZE or pack.writer.records >= PACK_RECORDS:
             self._close_pack(of_large)
 
-    def send_pack(
-        self, pack: PackFile, path: str, spots: Mapping[Digest, Spot], trees: set[Digest], told: Callable[[], None]
-    ) -> None:
+    def send_pack(self, pack: PackFile, path: str, records: bytes, trees: bytes, told: Callable[[], None]) -> None:
         """Send a pack of this machine as it is; errors as `add`.
 
         Args:
             pack: what the file is, compared just now.
             path: where it is.
-            spots: what in it is wanted.
-            trees: those of them that are trees.
+            records: what in it is wanted, as `decode_spots` takes it.
+            trees: what else is wanted, which are trees.
             told: called when it has arrived.
         """
-        self._pending.update((digest, spot[3]) for digest, spot in spots.items())
-        self._begun += trees
+        self._pending.update(dict.fromkeys(digests_of(records), RecordKind.RAW))  # or packed: it is no list of chunks
         arrives = self._ahead.take(pack, told)
         if arrives is not None:
             self._raise_failures()
-            self._note(SentPack(spots, trees, arrives))
+            self._note(SentPack(records, trees, arrives))
             return
 
         def upload() -> PackFile:
@@ -126,7 +125,7 @@ class Outgoing:
             told()
             return pack
 
-        self._send(upload, spots, trees)
+        self._send(upload, records, trees)
 
     def send_ahead(self, pack: PackFile, path: str) -> None:
         """Begin to send a pack of this machine of which all is wanted, while the rest is still looked for.
@@ -142,8 +141,18 @@ class Outgoing:
 
     def complete(self) -> None:
         """Say that everything was added that the trees which were added need."""
-        self._complete.update(self._begun)
-        self._begun = []
+        for sent in self._with_trees:
+            for digest in digests_of(sent.begun):
+                self._trees.set(digest, 0)
+            sent.trees, sent.begun = sent.trees + sent.begun, b""
+        for digest in self._packs.complete():
+            self._trees.set(digest, 0)
+
+    def forget_begun(self) -> None:
+        """Never name the trees that were added since the last `complete`: what they need will not come."""
+        for sent in self._with_trees:
+            sent.begun = b""
+        self._packs.forget_begun()
 
     def flush(self) -> None:
         """Return when everything has arrived, and indexes name it.
@@ -158,20 +167,19 @@ class Outgoing:
         for published in self._published:
             published.result()
         self._published = []
+        self._trees = DigestTable()
 
     def give_up(self) -> None:
         """Let an index name those packs that have arrived, as far as that is possible."""
         self._uploads.shutdown(wait=True, cancel_futures=True)
         self._publisher.shutdown(wait=True, cancel_futures=True)
         arrived = [sent for sent in self._unpublished if sent.has_arrived]
-        spots = {
-            sent.arrives.result(): {
-                d: spot for d, spot in sent.spots.items() if d not in sent.trees and spot[3] is not _LIST
-            }
+        named = {
+            sent.arrives.result(): [row for row in split_entries(sent.records) if kind_of(row) is not RecordKind.CHUNKS]
             for sent in arrived
         }
         with contextlib.suppress(RemoteError):  # that may be why: the first error is the one to hear of
-            self._write_index(spots)
+            self._write_index({pack: b"".join(rows) for pack, rows in named.items()})
 
     def close(self) -> None:
         """End the threads, and remove what is left on the disk."""
@@ -196,14 +204,16 @@ class Outgoing:
                     os.unlink(written.path)
             return written.file
 
-        self._send(upload, made.writer.spots, made.trees, made)
+        records, begun, trees = made.take_entries()
+        self._send(upload, records, begun, made, trees)
 
     def _send(
         self,
         upload: Callable[[], PackFile],
-        spots: Mapping[Digest, Spot],
-        trees: set[Digest],
+        records: bytes,
+        begun: bytes,
         made: PackInMaking | None = None,
+        trees: bytes = b"",
     ) -> None:
         try:
             self._raise_failures()
@@ -213,17 +223,17 @@ class Outgoing:
             if made is not None:
                 made.writer.abandon()
             raise
-        self._note(SentPack(spots, trees, arrives, made))
+        self._note(SentPack(records, begun, arrives, made, trees))
 
     def _note(self, sent: SentPack) -> None:
         """Remember what an index will name, and let one be written where that is enough."""
         self._unpublished.append(sent)
         self._batch.append(sent)
-        if sent.trees:
+        if sent.begun or sent.trees:
             self._with_trees.append(sent)
         if (
             len(self._batch) >= _PACKS_AT_ONCE
-            or sum(len(one.spots) for one in self._batch) >= _RECORDS_AT_ONCE
+            or sum(one.count for one in self._batch) >= _RECORDS_AT_ONCE
             or time.monotonic() - self._since >= _SECONDS_AT_MOST
         ):
             self._cut()
@@ -262,35 +272,25 @@ class Outgoing:
         for before in self._published:
             if before.done():
                 before.result()  # what comes after it may need what could not be named
-        spots = {sent.arrives.result(): {d: s for d, s in sent.spots.items() if d not in sent.trees} for sent in batch}
+        named = {sent.arrives.result(): sent.records for sent in batch}
         for sent in with_trees:
-            ready = {digest: sent.spots[digest] for digest in sent.trees if digest in self._complete}
             pack = sent.arrives.result()
-            spots[pack] = spots.get(pack, {}) | ready
-        self._write_index(spots)
+            named[pack] = named.get(pack, b"") + sent.trees
+        self._write_index(named)
         for sent in batch:
             self._unpublished.remove(sent)
-            # What is left to be named; the rest would only fill memory.
-            sent.spots, sent.made = {digest: sent.spots[digest] for digest in sent.trees}, None
-        for named in spots.values():
-            for digest in named:
+            for digest in digests_of(sent.records):
                 self._pending.pop(digest, None)
+            sent.records, sent.made = b"", None  # its trees are left to be named; the rest would only fill memory
 
-    def _write_index(self, spots: Mapping[PackFile, Mapping[Digest, Spot]]) -> None:
-        packs = [pack for pack, named in spots.items() if named]
-        entries = [
-            bytes.fromhex(digest[3:]) + place_bytes(position, *spot)
-            for position, pack in enumerate(packs)
-            for digest, spot in spots[pack].items()
-        ]
-        if not entries:
+    def _write_index(self, named: Mapping[PackFile, bytes]) -> None:
+        packs = [pack for pack, entries in named.items() if entries]
+        if not packs:
             return
+        entries = [entry for position, pack in enumerate(packs) for entry in split_entries(named[pack], position)]
         data = encode_entries(packs, entries)
         digest = digest_of(data)
         self._remote.flush()  # an index must not survive a power cut that its packs do not
         self._remote.put_bytes(index_name(digest), data)
         self._objects.published(digest, data, packs)
         self.indexes += 1
-
-
-_LIST = RecordKind.CHUNKS

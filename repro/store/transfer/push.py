@@ -9,25 +9,19 @@ from collections.abc import Iterable, Sequence
 from types import TracebackType
 
 from repro.model.data.content import ObjectRef
-from repro.model.data.tree import Entry, decode_tree
-from repro.model.data.tree_objects import MAX_TREE_BYTES
 from repro.model.digest import Digest
-from repro.model.packs.pack import RecordKind
-from repro.model.packs.pack_index import PackFile, Place
+from repro.model.packs.pack_index import PackFile
 from repro.model.progress import SILENT, Progress
-from repro.store.cache.cache import Cache, MissingObject, SizeLie
-from repro.store.cache.reached import Root, Walk
-from repro.store.packs.marks import Marks
+from repro.store.cache.cache import Cache, MissingObject
+from repro.store.cache.reached import Root
 from repro.store.remote.indexes import mend_index_list, write_index_list
 from repro.store.remote.objects import JOBS, RemoteObjects
 from repro.store.remote.remote import Remote
 from repro.store.transfer.compared_packs import ComparedPacks
+from repro.store.transfer.looked_up import LookUp, Wanted
 from repro.store.transfer.outgoing import Outgoing
-from repro.store.transfer.sending import Sending, Wanted
+from repro.store.transfer.sending import Sending
 from repro.store.transfer.transferred import Transferred
-
-_TELL_EVERY = 1000
-"""Files after which is told how many are to be sent."""
 
 
 class Push:
@@ -169,8 +163,12 @@ class Push:
         self._total += Transferred(wanted.objects, wanted.bytes)
         self._told.total(self._total.bytes, self._total.objects)
         sending = Sending(self._cache, outgoing, wanted, compared, self._told)
-        sending.packs()
-        sending.files()
+        try:
+            sending.packs()
+            sending.files()
+        except BaseException:
+            outgoing.forget_begun()
+            raise
         outgoing.complete()
         return Transferred(sending.objects, sending.bytes)
 
@@ -184,59 +182,12 @@ class Push:
         return bool(refs) and Fetch(self._cache, there, self._jobs).bring(refs).objects > 0
 
     def _look(self, roots: Iterable[Root], compared: ComparedPacks) -> Wanted:
-        """Find what is to be sent. A tree that is there is there with all that is below it, as a rule."""
-        wanted = Wanted(Marks(self._cache.pack_indexes()))
-        is_first = self._outgoing is None and not self._objects.indexes()  # nothing is there, or on its way
+        """Find what is to be sent."""
+        looking = LookUp(self._cache, self._objects, self._outgoing, compared, self._tell_found, implied=self._implied)
+        looking.roots(roots)
+        return looking.wanted
 
-        def open_tree(digest: Digest) -> tuple[Entry, ...] | None:
-            there = self._is_sent(digest)
-            if there and self._implied:
-                return None
-            size = self._cache.size(digest)
-            if size is None and there:
-                return decode_tree(self._objects.read(digest, MAX_TREE_BYTES))
-            if size is None:
-                wanted.missing.append(digest)
-                return None
-            if not there:
-                self._want(wanted, compared, ObjectRef(digest, size), is_tree=True)
-            return self._cache.read_tree(digest)
-
-        for number, ref in enumerate(Walk(roots, open_tree).files()):
-            if is_first or not self._is_sent(ref.digest, ref.size):
-                self._want(wanted, compared, ref)
-            if not number % _TELL_EVERY:
-                # As far as it was looked for: with a million files that takes a while.
-                self._told.total(self._total.bytes + wanted.bytes, self._total.objects + wanted.objects)
-                self._told.advance(0)
-        return wanted
-
-    def _is_sent(self, digest: Digest, size: int | None = None) -> bool:
-        if self._outgoing is not None and self._outgoing.is_pending(digest):
-            return True
-        place = self._objects.find(digest)
-        return place is not None and size in (None, place.size)
-
-    def _want(self, wanted: Wanted, compared: ComparedPacks, ref: ObjectRef, is_tree: bool = False) -> None:
-        found = wanted.marks.mark(ref.digest, self._is_here, is_tree)
-        if found is not None:
-            place, fresh = found
-            size = place.size
-            if fresh:
-                compared.want(place)
-        else:
-            here = self._cache.size(ref.digest)
-            if here is None:
-                wanted.missing.append(ref.digest)
-                return
-            size, fresh = here, ref.digest not in wanted.alone
-            wanted.alone[ref.digest] = size
-            if is_tree:
-                wanted.trees.add(ref.digest)
-        if size != ref.size:
-            raise SizeLie(f"the object {ref.digest} is declared with {ref.size} bytes and has {size}")
-        wanted.objects += fresh
-        wanted.bytes += size * fresh
-
-    def _is_here(self, place: Place) -> bool:
-        return place.kind is not RecordKind.CHUNKS
+    def _tell_found(self, wanted: Wanted) -> None:
+        """Say how much is to be sent as far as it was looked for: with a million files that takes a while."""
+        self._told.total(self._total.bytes + wanted.bytes, self._total.objects + wanted.objects)
+        self._told.advance(0)

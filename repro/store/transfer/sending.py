@@ -3,51 +3,40 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 
 from repro.errors import IntegrityError
 from repro.model.data.content import ObjectRef
-from repro.model.dataclass import dataclass, field
+from repro.model.dataclass import dataclass
 from repro.model.digest import Digest, hex_of
 from repro.model.packs.pack import HEAD_BYTES, PACK_HEADER, SMALL_LIMIT
-from repro.model.packs.pack_index import PackFile
+from repro.model.packs.pack_index_format import ENTRY_BYTES
 from repro.model.progress import Progress
 from repro.store.cache.cache import Cache, CorruptObject
-from repro.store.packs.marks import Marked, Marks
+from repro.store.packs.marks import Marked, MarkedPack
 from repro.store.packs.records import Packed, checked_head, pack_object, unpack_object
+from repro.store.packs.spots import bytes_of
 from repro.store.parallel import Stop, run_in_order
 from repro.store.transfer.compared_packs import ComparedPacks
 from repro.store.transfer.large_objects import send_large
+from repro.store.transfer.looked_up import Wanted
 from repro.store.transfer.outgoing import Outgoing
 
 _STEP = 4 * 1024 * 1024
 """Bytes of a pack of the cache that are read at a time."""
 
 
-_PackAndMarked = tuple[PackFile, Callable[[], Sequence[Marked]]]
-
-
-@dataclass(slots=True)
-class Wanted:
-    """What the remote lacks of some roots, by where it is here."""
-
-    marks: Marks
-    alone: dict[Digest, int] = field(default_factory=dict)
-    trees: set[Digest] = field(default_factory=set)
-    """Those of `alone` that are trees."""
-    missing: list[Digest] = field(default_factory=list)
-    objects: int = 0
-    bytes: int = 0
-
-
 @dataclass(frozen=True, slots=True)
 class _PackToSend:
     """What is wanted of a pack here, and whether its file goes as it is: all of it is wanted, and it is intact."""
 
-    pack: PackFile
+    marked: MarkedPack
     path: str
-    marked: Sequence[Marked]
+    records: bytes
+    trees: bytes
+    size: int
     is_whole: bool
 
 
@@ -75,9 +64,9 @@ class Sending:
             for one in packs:
                 self._pack(one)
 
-    def _packs_in_order(self) -> list[_PackAndMarked]:
+    def _packs_in_order(self) -> list[MarkedPack]:
         order = {digest: number for number, digest in enumerate(self._intact.begun())}
-        return sorted(self._wanted.marks.by_pack(), key=lambda one: order.get(one[0].digest, len(order)))
+        return sorted(self._wanted.marks.by_pack(), key=lambda one: order.get(one.pack.digest, len(order)))
 
     def files(self) -> None:
         """Send what are files of their own here: the small ones as records, the large ones cut."""
@@ -95,32 +84,33 @@ class Sending:
             self.objects += 1
             self.bytes += sent
 
-    def _compared(self, wanted: _PackAndMarked, stop: Stop) -> _PackToSend:
-        pack, marked = wanted[0], wanted[1]()
+    def _compared(self, marked: MarkedPack, stop: Stop) -> _PackToSend:
+        pack = marked.pack
         path = f"{self._cache.root}/packs/{hex_of(pack.digest)}"
-        may_go = _is_all_of(pack, marked) and self._outgoing.may_name(pack)
-        return _PackToSend(pack, path, marked, may_go and self._intact.is_intact(pack))
+        records, trees = marked.entries()
+        size, stored, _ = bytes_of(records + trees)
+        is_whole = len(PACK_HEADER) + stored == pack.length and self._outgoing.may_name(pack)
+        return _PackToSend(marked, path, records, trees, size, is_whole and self._intact.is_intact(pack))
 
     def _pack(self, one: _PackToSend) -> None:
         if one.is_whole:
-            self._as_it_is(one.pack, one.path, one.marked)
+            self._as_it_is(one)
             return
         try:
             descriptor = os.open(one.path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:  # collected by now: what it had may be somewhere else
             descriptor = -1
         try:
-            self._records(descriptor, one.marked)
+            self._records(descriptor, one.marked.records())
         finally:
             if descriptor >= 0:
                 os.close(descriptor)
 
-    def _as_it_is(self, pack: PackFile, path: str, marked: Sequence[Marked]) -> None:
-        spots = {m.digest: (m.place.offset, m.place.size, m.place.stored, m.place.kind) for m in marked}
-        size = sum(m.place.size for m in marked)
-        trees = {m.digest for m in marked if m.is_tree}
-        self._outgoing.send_pack(pack, path, spots, trees, lambda: self._told.advance(size, len(marked)))
-        self.objects += len(marked)
+    def _as_it_is(self, one: _PackToSend) -> None:
+        count, size = (len(one.records) + len(one.trees)) // ENTRY_BYTES, one.size
+        told = partial(self._told.advance, size, count)
+        self._outgoing.send_pack(one.marked.pack, one.path, one.records, one.trees, told)
+        self.objects += count
         self.bytes += size
 
     def _records(self, descriptor: int, marked: Sequence[Marked]) -> None:
@@ -147,7 +137,3 @@ class Sending:
         self.objects += 1
         self.bytes += packed.size
         self._told.advance(packed.size, 1)
-
-
-def _is_all_of(pack: PackFile, marked: Sequence[Marked]) -> bool:
-    return len(PACK_HEADER) + sum(HEAD_BYTES + one.place.stored for one in marked) == pack.length

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
 
 from repro.model.dataclass import dataclass
 from repro.model.digest import Digest
-from repro.model.packs.pack_index import PackFile
-from repro.store.packs.spots import Spot
+from repro.model.packs.pack_index import ENTRY_BYTES, PackFile
 from repro.store.transfer.in_making import PackInMaking
 
 
 @dataclass(slots=True, eq=False)
 class SentPack:
-    """A pack on its way, what in it is wanted, and which of that are trees; its name is known when it has arrived."""
+    """A pack on its way, and what an index will name of it; its name is known when it has arrived.
 
-    spots: Mapping[Digest, Spot]
-    trees: set[Digest]
+    What an index names is as `decode_spots` takes it. `begun` are trees of which it is not known yet whether all that
+    they need was added.
+    """
+
+    records: bytes
+    begun: bytes
     arrives: Future[PackFile]
     made: PackInMaking | None = None
+    trees: bytes = b""
+
+    @property
+    def count(self) -> int:
+        """How many records an index will name."""
+        return (len(self.records) + len(self.begun) + len(self.trees)) // ENTRY_BYTES
 
     @property
     def has_arrived(self) -> bool:
