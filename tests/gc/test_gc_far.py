@@ -220,3 +220,17 @@ def test_a_damaged_condemned_file_stops_a_gc(project: Person, remote: Path) -> N
     refused = project.repro("gc", "--remote", "store", "--delete", expect=None)
     assert refused.returncode in (3, 4)
     assert "condemned" in refused.stderr
+
+
+def test_nothing_is_condemned_while_a_record_of_the_remote_cannot_be_read(project: Person, remote: Path) -> None:
+    fill(project, "many", 200)
+    project.repro("add", "many")
+    project.repro("push")
+    [pointer] = [path for path in (remote / "pointers").iterdir() if "path: many\n" in path.read_text()]
+    pointer.chmod(0o644)
+    pointer.write_text("nonsense\n")
+    (project.cwd / "many.repro").unlink()
+    age(remote, 20)
+    refused = project.repro_json("gc", "--remote", "store", "--delete", expect=3)
+    assert refused["error"]["id"] == "unread-record"
+    assert not list((remote / "condemned").glob("*"))

@@ -25,10 +25,11 @@ from repro.model.digest import digest_of
 from repro.model.packs.gc_plan import Garbage
 from repro.store.cache.cache import Cache
 from repro.store.open_remote import open_remote
-from repro.store.remote.names import pointer_name
+from repro.store.remote.garbage import condemn, packs_there
+from repro.store.remote.names import pack_name, pointer_name
 from repro.store.remote.remote import Remote
 from repro.store.storages.directory import DirectoryStorage
-from repro.store.transfer.transfer import push_objects
+from repro.store.transfer.transfer import Push, fetch_objects, push_objects
 from tests.crash_points import SEEDS, noise, nothing_is_lost_there
 from tests.packed_remotes import lose
 
@@ -176,3 +177,22 @@ def test_a_tree_that_is_lost_there_stops_the_gc_of_who_tracks_it_and_does_not_ha
         with pytest.raises(NeedsUnknown, match="in no pack there"):
             collect_far(Cache(str(tmp_path / "empty")), remote, mine, 14 * DAY, delete=True, sure=lambda: None)
     assert list((far.folder / "condemned").iterdir()) == []
+
+
+@pytest.mark.parametrize("when", ["before it begins", "after it looked"])
+def test_a_push_sends_again_what_it_finds_there_and_is_condemned(tmp_path: Path, when: str) -> None:
+    here, far = Cache(str(tmp_path / "here")), str(tmp_path / "far")
+    refs = [here.add_bytes(os.urandom(size)) for size in (9, 5_000, 400_000)]
+    push_objects(here, open_remote(far), refs)
+    old = packs_there(open_remote(far)).written
+    if when == "before it begins":
+        condemn(open_remote(far), old)
+    with Push(here, open_remote(far)) as push:
+        sent = push.send(refs)
+        if when == "after it looked":
+            assert sent.objects == 0
+            condemn(open_remote(far), old)
+        push.flush()
+    for pack in old:
+        open_remote(far).delete(pack_name(pack.digest))
+    assert fetch_objects(Cache(str(tmp_path / "there")), open_remote(far), refs).objects == len(refs)

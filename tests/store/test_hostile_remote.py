@@ -1,5 +1,6 @@
 """Indexes, packs and chunk lists that lie, by name: each is refused with exit code 4, and nothing of it is seen."""
 
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from repro.errors import CannotProceed, IntegrityError
 from repro.model.data.content import ObjectRef
 from repro.model.digest import Digest, digest_of
 from repro.model.packs.chunk_list import chunk_bytes, list_start
-from repro.model.packs.pack import RecordKind, check_bytes, head_start
+from repro.model.packs.pack import HEAD_BYTES, RecordKind, check_bytes, head_start
 from repro.model.packs.pack_index import PackFile
 from repro.model.packs.pack_index_writing import encode_index
 from repro.model.packs.pack_places import place_bytes
@@ -20,7 +21,7 @@ from repro.store.remote.names import index_name, pack_name
 from repro.store.remote.objects import RemoteObjects
 from repro.store.remote.remote import Remote
 from repro.store.transfer.transfer import fetch_objects
-from tests.packed_remotes import pack_bytes, put_index, put_objects, put_records
+from tests.packed_remotes import pack_bytes, put_index, put_objects, put_records, spoil
 
 ONE, TWO = b"1" * 200_000, b"2" * 200_000
 WHOLE = ONE + TWO
@@ -149,3 +150,15 @@ def test_what_an_index_says_of_a_pack_that_is_not_there_is_unsaid(tmp_path: Path
         fetch_objects(Cache(str(tmp_path / "cache")), remote, [ref])
     put_objects(remote, [b"hello"])
     assert fetch_objects(Cache(str(tmp_path / "cache")), remote, [ref]).objects == 1
+
+
+def test_a_whole_pack_becomes_the_stores_own_only_if_its_name_is_that_of_its_bytes(tmp_path: Path) -> None:
+    objects = [bytes([number]) * 9 + random.Random(number).randbytes(60_000) for number in range(40)]
+    remote, cache = open_remote(str(tmp_path / "far")), Cache(str(tmp_path / "cache"))
+    put_objects(remote, objects)
+    spoil(tmp_path / "far", digest_of(objects[7]), at=HEAD_BYTES - 1)  # a byte that no object's digest depends on
+    refs = [ObjectRef(digest_of(data), len(data)) for data in objects]
+    fetch_objects(cache, remote, refs)
+    for pack in (tmp_path / "cache/packs").iterdir():
+        assert digest_of(pack.read_bytes()) == f"b3:{pack.name}"
+    assert [cache.read(ref) for ref in refs] == objects
