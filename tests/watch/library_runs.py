@@ -112,6 +112,8 @@ RUNS = (
         {"nbconvert": ("notebook.ignored.csv", ("result.ipynb",))},
         command=(
             *("jupyter", "nbconvert", "--to", "notebook", "--execute", "--ExecutePreprocessor.record_timing=False"),
+            # A kernel on a busy machine may take more than a minute to start, or seconds to hand over what was printed.
+            *("--ExecutePreprocessor.startup_timeout=300", "--ExecutePreprocessor.iopub_timeout=60"),
             *("--output", "result.ipynb", "job.py"),  # what a notebook is called does not matter
         ),
     ),
