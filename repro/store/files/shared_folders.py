@@ -15,18 +15,23 @@ def make_folder(path: str) -> None:
     whatever the umask says: the next user writes there too.
     """
     try:
-        os.mkdir(path)
-    except FileExistsError:
-        return
+        made = _made(path)
     except FileNotFoundError:
         parent = os.path.dirname(path)
         if not parent or parent == path:
             raise
         make_folder(parent)
-        make_folder(path)
-        return
-    if is_shared(os.path.dirname(path) or "."):
+        made = _made(path)  # not by itself: in a folder that takes nothing, as /proc, nothing is ever found
+    if made and is_shared(os.path.dirname(path) or "."):
         os.chmod(path, 0o2775)
+
+
+def _made(path: str) -> bool:
+    try:
+        os.mkdir(path)
+    except FileExistsError:
+        return False
+    return True
 
 
 def is_shared(folder: str) -> bool:
