@@ -20,6 +20,7 @@ from repro.store.packs.records import Packed, check_of, pack_chunk_list, pack_ob
 from repro.store.remote.names import index_name, pack_name
 from repro.store.remote.objects import RemoteObjects
 from repro.store.remote.remote import Remote
+from repro.store.storages.errors import CorruptRemoteObject
 from repro.store.transfer.transfer import fetch_objects
 from tests.packed_remotes import pack_bytes, put_index, put_objects, put_records, spoil
 
@@ -162,3 +163,16 @@ def test_a_whole_pack_becomes_the_stores_own_only_if_its_name_is_that_of_its_byt
     for pack in (tmp_path / "cache/packs").iterdir():
         assert digest_of(pack.read_bytes()) == f"b3:{pack.name}"
     assert [cache.read(ref) for ref in refs] == objects
+
+
+@pytest.mark.parametrize("others", [0, 40], ids=["a few records", "a whole pack"])
+def test_a_record_of_other_bytes_than_its_head_says_is_never_an_object_here(tmp_path: Path, others: int) -> None:
+    remote, cache = open_remote(str(tmp_path / "far")), Cache(str(tmp_path / "cache"))
+    objects = [random.Random(number).randbytes(60_000) for number in range(others)]
+    wanted, wrong = b"wanted" * 99, b"wr0ng!" * 99
+    put_records(remote, [*map(_record, objects), (digest_of(wanted), pack_object(digest_of(wanted), wrong))])
+    refs = [ObjectRef(digest_of(data), len(data)) for data in (*objects, wanted)]
+    with pytest.raises(CorruptRemoteObject, match=digest_of(wanted)):
+        fetch_objects(cache, remote, refs)
+    assert [cache.has(ref.digest) for ref in refs] == [True] * others + [False]
+    assert not cache.has(digest_of(wrong))

@@ -36,6 +36,19 @@ assert found.needed_objects == 9 and found.deleted_bytes > 0
 """
 
 
+_FETCH = """
+import os, sys
+from repro.store.cache.cache import Cache
+from repro.store.open_remote import open_remote
+from repro.store.transfer.transfer import fetch_objects, push_objects
+own, far = Cache(sys.argv[1] + "-own"), open_remote(sys.argv[1] + "-far")
+with own.batch() as batch:
+    refs = [batch.add_bytes(os.urandom(60_000)) for _ in range(40)]
+push_objects(own, far, refs)
+fetch_objects(Cache(sys.argv[1]), far, refs)
+"""
+
+
 def _calls(store: Path, script: str = _STORE) -> list[tuple[str, str]]:
     """What was flushed, renamed (by its new name) and removed, in order, as paths in the store."""
     log = store.with_name("log")
@@ -76,3 +89,10 @@ def test_what_a_gc_writes_again_is_on_the_disk_before_the_pack_that_it_stands_fo
     assert new < gone
     assert ("flush", "packs") in calls[new:gone]
     assert any(kind == "name" and path.startswith("indexes/") for kind, path in calls[new:gone])
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not shutil.which("strace"), reason="needs strace")
+def test_a_pack_that_was_fetched_is_on_the_disk_before_it_has_its_name(tmp_path: Path) -> None:
+    calls = _calls(tmp_path / "store", _FETCH)
+    [named] = [number for number, (kind, path) in enumerate(calls) if kind == "name" and path.startswith("packs/")]
+    assert ("flush", calls[named - 1][1]) in calls[:named]

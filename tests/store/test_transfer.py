@@ -27,7 +27,7 @@ from repro.store.storages.directory import DirectoryStorage
 from repro.store.storages.errors import MissingOnRemote
 from repro.store.transfer import outgoing
 from repro.store.transfer.transfer import Push, Transferred, fetch_objects, push_objects
-from tests.packed_remotes import digests_in, indexes_in, spoil
+from tests.packed_remotes import digests_in, indexes_in, put_objects, spoil
 
 LINK = Content(Kind.SYMLINK, 1, target=b"x")
 LARGE = b"".join(digest_of(b"%d" % number).encode() for number in range(50_000))
@@ -511,6 +511,20 @@ def test_a_broken_off_download_of_a_large_file_is_gone_on_with(
     spoil_at.write_bytes(sound)
     assert 0 < fetch_objects(elsewhere, remote, [ref]).bytes < 3_000_000
     elsewhere.verify(ref)
+
+
+def test_a_tree_that_only_came_along_in_a_pack_is_not_taken_for_whole(
+    elsewhere: Cache, remote: Remote, tmp_path: Path
+) -> None:
+    below = Content(Kind.FILE, 5, digest_of(b"below"))
+    tree = encode_tree([Entry(b"file", below)])
+    files = [os.urandom(60_000) for _ in range(40)]
+    put_objects(remote, [*files, tree])
+    put_objects(remote, [b"below"])
+    fetch_objects(elsewhere, remote, [ObjectRef(digest_of(data), len(data)) for data in files])
+    assert not elsewhere.has(digest_of(tree))
+    fetch_objects(elsewhere, remote, [Content(Kind.DIRECTORY, 5, digest_of(tree))])
+    assert elsewhere.has(digest_of(b"below"))
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 16])
