@@ -289,7 +289,7 @@ class Waiting(DirectoryStorage):
 
     def put_bytes(self, name: str, data: bytes) -> None:
         if name.startswith("indexes/"):
-            assert self.go_on.wait(30)
+            assert self.go_on.wait(90)
         super().put_bytes(name, data)
 
 
@@ -301,8 +301,9 @@ def test_what_waits_to_be_named_does_not_pile_up(cache: Cache, elsewhere: Cache,
     with ThreadPoolExecutor(1) as thread:
         push = thread.submit(push_objects, cache, remote, refs)
         packs, most = tmp_path / "remote" / "packs", 2 * (outgoing._INDEXES_AHEAD + 1)
-        until = time.monotonic() + 30
-        while not packs.exists() or (len(list(packs.iterdir())) < most and time.monotonic() < until):
+        until = time.monotonic() + 60
+        while not (packs.exists() and len(list(packs.iterdir())) >= most) and not push.done():
+            assert time.monotonic() < until, "the push sends no more"
             time.sleep(0.02)
         time.sleep(0.5)  # in which the others would come
         there = len(list(packs.iterdir()))
