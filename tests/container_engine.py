@@ -72,7 +72,7 @@ class Dockerd:
             environ = {**os.environ, "PATH": str(self._path)}
             self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, env=environ)
         deadline = time.monotonic() + _READY_S
-        while not _answers(self.folder / "docker.sock"):
+        while not answers(self.folder / "docker.sock"):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError("dockerd does not start: " + (self.folder / "log").read_text()[-2000:])
             time.sleep(0.05)
@@ -110,7 +110,7 @@ class Dockerd:
 def private_engine() -> Iterator[tuple[TestEngine, Dockerd]]:
     """An engine that a test may kill; it has no image."""
     _require()
-    dockerd = Dockerd(_short_folder())
+    dockerd = Dockerd(short_folder())
     try:
         yield TestEngine(dockerd.folder), dockerd
     finally:
@@ -126,7 +126,7 @@ def shared_engine(shared: Path) -> TestEngine:
 def shared_engine_with_containerds_store(shared: Path, other: TestEngine) -> TestEngine:
     """Another, which keeps images as new installations of Docker do; it has the base image of the `other`."""
     if _path_of_two_stores() is None:
-        _missing(f"neither is dockerd {_TWO_STORES} or later, nor is there one in {_NEWER} (tests/run puts it there)")
+        missing(f"neither is dockerd {_TWO_STORES} or later, nor is there one in {_NEWER} (tests/run puts it there)")
     return _shared(shared / "engine-with-containerds-store", str(other.base_archive))
 
 
@@ -134,7 +134,7 @@ def _shared(place: Path, *base: str) -> TestEngine:
     with place.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not place.exists():
-            folder = _short_folder()
+            folder = short_folder()
             watched = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
             command = [sys.executable, "-m", "tests.container_engine", str(folder), str(watched), *base]
             root = Path(__file__).parents[1]
@@ -153,7 +153,7 @@ def registry(folder: Path) -> Iterator[str]:
     """Debian's registry; its address, `127.0.0.1:PORT`."""
     program = shutil.which("docker-registry")
     if program is None:
-        _missing("docker-registry is not installed")
+        missing("docker-registry is not installed")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
@@ -183,7 +183,7 @@ def _require() -> None:
         pytest.skip("an engine of the tests' own needs root")
     for program in ("dockerd", "apt-get", "dpkg-deb"):
         if shutil.which(program) is None:
-            _missing(f"{program} is not installed")
+            missing(f"{program} is not installed")
 
 
 def _path_of_two_stores() -> str | None:
@@ -200,18 +200,20 @@ def _path_of_two_stores() -> str | None:
     return None
 
 
-def _missing(what: str) -> None:
+def missing(what: str) -> None:
+    """Say what a test lacks: it is skipped, or fails where everything has to be there."""
     if os.environ.get("CI") == "true":
         pytest.fail(what)
     pytest.skip(what)
 
 
-def _short_folder() -> Path:
+def short_folder() -> Path:
     """A path short enough for sockets below it."""
     return Path(tempfile.mkdtemp(prefix="rpe-", dir="/tmp"))
 
 
-def _answers(path: Path) -> bool:
+def answers(path: Path) -> bool:
+    """Whether an engine answers at a socket."""
     with socket.socket(socket.AF_UNIX) as asking:
         try:
             asking.connect(str(path))
