@@ -181,21 +181,25 @@ def test_a_kill_while_storing_leaves_no_object_by_half(cache: Cache, tmp_path: P
             assert digest_of(file.read_bytes())[3:] == folder.name + file.name
 
 
-def test_what_is_lacking_is_what_no_pack_and_no_file_has_also_of_what_was_stored_just_now(tmp_path: Path) -> None:
+def test_of_many_it_is_known_what_packs_and_files_have_also_of_what_was_stored_just_now(tmp_path: Path) -> None:
     cache, other = Cache(str(tmp_path)), Cache(str(tmp_path))
-    packed = [b"packed %d" % number for number in range(100)]
-    alone, gone = other.add_bytes(b"alone").digest, digest_of(b"never seen")
-    everything = [*map(digest_of, packed), alone, gone]
-    assert cache.lacking(everything) == {*map(digest_of, packed), gone}
+    packed = {digest_of(b"packed %d" % number): len(b"packed %d" % number) for number in range(100)}
+    alone = {other.add_bytes(b"alone").digest: 5}
+    everything = sorted(bytes.fromhex(one[3:]) for one in [*packed, *alone, digest_of(b"never seen")])
+
+    def sizes(cache: Cache) -> dict[str, int]:
+        return {f"b3:{raw.hex()}": size for raw, size in cache.sizes_of(everything)}
+
+    assert sizes(cache) == alone
     with other.batch() as batch:
-        for data in packed:
-            batch.add_bytes(data)
+        for number in range(100):
+            batch.add_bytes(b"packed %d" % number)
     assert len(os.listdir(tmp_path / "packs")) == 1
-    assert cache.lacking(everything) == {gone}
-    assert cache.lacking([]) == set()
+    assert sizes(cache) == packed | alone
+    assert list(cache.sizes_of([])) == []
     for path in (tmp_path / "packs").iterdir():
         path.unlink()
-    assert Cache(str(tmp_path)).lacking(everything) == {*map(digest_of, packed), gone}
+    assert sizes(Cache(str(tmp_path))) == alone
 
 
 def test_what_comes_from_elsewhere_is_not_seen_before_it_is_verified(cache: Cache, tmp_path: Path) -> None:

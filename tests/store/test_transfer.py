@@ -1,3 +1,4 @@
+import itertools
 import os
 import random
 import shutil
@@ -6,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,7 +17,10 @@ from repro.errors import IntegrityError, RemoteError
 from repro.model.data.content import Content, Kind, ObjectRef
 from repro.model.data.tree import Entry, encode_tree, total_size
 from repro.model.digest import Digest, digest_of
-from repro.model.packs.pack import SMALL_LIMIT
+from repro.model.packs.pack import SMALL_LIMIT, RecordKind
+from repro.model.packs.pack_index import PackFile, PackIndex
+from repro.model.packs.pack_index_writing import encode_entries
+from repro.model.packs.pack_places import place_bytes
 from repro.model.progress import Silent
 from repro.store.cache.cache import Cache, CorruptObject, MissingObject
 from repro.store.cache.missing import missing_here
@@ -26,6 +31,7 @@ from repro.store.remote.remote import Remote
 from repro.store.storages.directory import DirectoryStorage
 from repro.store.storages.errors import MissingOnRemote
 from repro.store.transfer import outgoing
+from repro.store.transfer.fetched_packs import CameAlong
 from repro.store.transfer.transfer import Push, Transferred, fetch_objects, push_objects
 from tests.packed_remotes import digests_in, indexes_in, put_objects, spoil
 
@@ -195,6 +201,30 @@ def test_files_that_come_in_one_pack_with_trees_are_counted_once_and_only_where_
     assert brought.objects == sent.objects - 2
     assert brought.bytes == sent.bytes - 2 * len(b"file 0")
     assert fetch_objects(elsewhere, remote, [root]) == Transferred()
+
+
+def test_many_that_come_along_are_all_counted_and_take_a_mark_each() -> None:
+    draw = random.Random(1)
+    named = [sorted(draw.randbytes(32) for _ in range(60_000)) for _ in range(2)]
+    packs = [PackFile(digest_of(b"pack"), 10**9)]
+    indexes = tuple(
+        PackIndex(encode_entries(packs, [raw + place_bytes(0, 16, 8, 8, RecordKind.RAW) for raw in some]))
+        for some in named
+    )
+    unnamed = sorted(draw.randbytes(32) for _ in range(10))
+    tracemalloc.start()
+    along = CameAlong()
+    for start in range(0, 60_000, 6000):
+        for some in named:
+            along.note(some[start : start + 6000], indexes)
+    along.note(unnamed, indexes)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 200_000
+    for raw in itertools.chain(*named, unnamed):
+        assert along.is_asked_for(raw)
+        assert not along.is_asked_for(raw), "it is counted from now on"
+    assert not along.is_asked_for(bytes(32))
 
 
 def test_of_a_pack_that_is_there_in_part_only_the_rest_goes(cache: Cache, remote: Remote, tmp_path: Path) -> None:

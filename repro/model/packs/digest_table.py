@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterator
 
 _ROW = struct.Struct("<32sQ")
+_LINE = struct.Struct("<32sQI")
 _LEAST = 16
 
 
@@ -59,3 +60,34 @@ class DigestTable:
         for digest, number in _ROW.iter_unpack(old):
             if number:
                 _ROW.pack_into(self._rows, self._slot(digest), digest, number)
+
+
+class DigestLines:
+    """Digests in an order, each with a number below 2**64 and one below 2**32: a stack, or what is gone through."""
+
+    def __init__(self) -> None:
+        """Have none yet."""
+        self._lines = bytearray()
+
+    def __len__(self) -> int:
+        return len(self._lines) // _LINE.size
+
+    def __iter__(self) -> Iterator[tuple[bytes, int, int]]:
+        """Yield them in the order in which they were added; none may be added meanwhile."""
+        return _LINE.iter_unpack(self._lines)
+
+    def add(self, digest: bytes, number: int, second: int = 0) -> None:
+        """Append a digest."""
+        self._lines += _LINE.pack(digest, number, second)
+
+    def pop(self) -> tuple[bytes, int, int]:
+        """Remove the last one, and return it.
+
+        Raises:
+            IndexError: there is none.
+        """
+        if not self._lines:
+            raise IndexError("there is no digest")
+        digest, number, second = _LINE.unpack_from(self._lines, len(self._lines) - _LINE.size)
+        del self._lines[-_LINE.size :]
+        return digest, number, second

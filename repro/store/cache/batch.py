@@ -174,7 +174,9 @@ class Batch:
 
     def _started(self, module: str) -> PackingProcesses | None:
         from repro.store.packs.packing_processes import PackingProcesses, processes_to_start
+        from repro.store.parallel import give_back_what_is_freed
 
+        give_back_what_is_freed()
         count = processes_to_start()
         return PackingProcesses(self._tmp, module, count, self._judge, self._judged) if count else None
 
@@ -210,7 +212,9 @@ class Batch:
         self._held_bytes += len(data)
         if len(self._held) >= _FEW_OBJECTS or self._held_bytes >= _FEW_BYTES:
             from repro.store.packs.stream import PackStream
+            from repro.store.parallel import give_back_what_is_freed
 
+            give_back_what_is_freed()
             self._stream = PackStream(self._tmp)
             held, self._held = self._held, []
             for known, bytes_of_it in held:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from repro.model.digest import Digest
 from repro.model.packs.pack import HEAD_BYTES, BadPack, RecordKind
 from repro.model.packs.pack_index import PackFile, Place
+from repro.model.packs.pack_index_batches import look_up
 from repro.store.cache.damaged_records import DamagedRecords
 from repro.store.cache.freshness import Freshness
 from repro.store.object_faults import CorruptObject
@@ -44,6 +45,23 @@ class PackedObjects:
         for index in self.indexes.known().values():
             digests = index.without(digests, lambda pack: self.packs.get(pack) is not None)
         return digests
+
+    def sizes_of(self, wanted: Sequence[bytes]) -> Iterator[tuple[bytes, int]]:
+        """As the lengths of `place`, of many objects in less time; yield those that are in packs.
+
+        Raises:
+            BadIndex: an index says what cannot be.
+        """
+        if self.damaged.are_any():
+            wanted = [raw for raw in wanted if Digest("b3:" + raw.hex()) not in self.damaged]
+        for index in self.indexes.current().values():
+            found = set[bytes]()
+            for raw, _, place in look_up(index, wanted):
+                if self._is_usable(place):
+                    found.add(raw)
+                    yield raw, place.size
+            if found:
+                wanted = [raw for raw in wanted if raw not in found]
 
     def keep(self, place: Place) -> bool:
         """Tell a gc that a pack is used; return whether it is still there."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterable, Iterator
 
 from repro.model.data.content import Content, Kind, ObjectRef
 from repro.model.data.tree import MAX_DEPTH, BadTree, Entry, total_size
 from repro.model.data.tree_objects import WrongSize
 from repro.model.digest import Digest
-from repro.model.packs.digest_table import DigestTable
+from repro.model.packs.digest_table import DigestLines, DigestTable
 
 Root = Content | ObjectRef
 
@@ -30,7 +29,7 @@ class Walk:
             BadTree: trees are nested too deeply.
             WrongSize: a directory's declared size is not the sum of its entries', or it is declared with two.
         """
-        waiting = _Waiting()
+        waiting = DigestLines()
         for root in self._roots:
             if isinstance(root, ObjectRef):
                 yield root
@@ -39,7 +38,8 @@ class Walk:
             elif root.digest is not None:
                 yield ObjectRef(root.digest, root.size)
             while waiting:
-                digest, size, depth = waiting.pop()
+                raw, size, depth = waiting.pop()
+                digest = Digest("b3:" + raw.hex())
                 if depth > MAX_DEPTH:
                     raise BadTree(f"the directory {digest} is nested deeper than {MAX_DEPTH} levels")
                 entries = self._open(digest)
@@ -52,30 +52,10 @@ class Walk:
                     elif content.digest is not None:
                         yield ObjectRef(content.digest, content.size)
 
-    def _take(self, tree: Content, depth: int, waiting: _Waiting) -> None:
+    def _take(self, tree: Content, depth: int, waiting: DigestLines) -> None:
         assert tree.digest is not None  # a directory has one
         if is_first(self._sizes, tree.digest, tree.size):
-            waiting.add(tree.digest, tree.size, depth)
-
-
-class _Waiting:
-    """Trees that are to be looked at, the last first, in one piece of memory: there are as many as a directory has."""
-
-    _ROW = struct.Struct("<32sQI")
-
-    def __init__(self) -> None:
-        self._rows = bytearray()
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def add(self, digest: Digest, size: int, depth: int) -> None:
-        self._rows += self._ROW.pack(bytes.fromhex(digest[3:]), size, depth)
-
-    def pop(self) -> tuple[Digest, int, int]:
-        digest, size, depth = self._ROW.unpack_from(self._rows, len(self._rows) - self._ROW.size)
-        del self._rows[-self._ROW.size :]
-        return Digest("b3:" + digest.hex()), size, depth
+            waiting.add(bytes.fromhex(tree.digest[3:]), tree.size, depth)
 
 
 def is_first(sizes: DigestTable, digest: Digest, size: int) -> bool:

@@ -13,8 +13,8 @@ from weakref import WeakKeyDictionary
 
 from repro.model.packs.pack_index import BadIndex, PackIndex
 
-ROOM = 8 * 1024 * 1024
-"""Bytes of the indexes of one place that are mapped: those of 140,000 objects."""
+ROOM = 4 * 1024 * 1024
+"""Bytes of the indexes of one place that are mapped: those of 70,000 objects."""
 
 
 class IndexFile:

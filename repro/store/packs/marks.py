@@ -85,6 +85,19 @@ class Marks:
             if found:
                 wanted = [digest for digest in wanted if digest not in found]
 
+    def unmark(self, digest: bytes) -> bool:
+        """Take the marks of an object away, by the 32 bytes of its digest; return whether it had any.
+
+        Raises:
+            BadIndex: an index says what cannot be.
+        """
+        for index, marks in self._both:
+            position = index.position_of(digest)
+            if position is not None and marks[position]:
+                marks[position] = 0
+                return True
+        return False
+
     def by_pack(self) -> Iterator[MarkedPack]:
         """Yield each pack that something is wanted from: whoever has several in hand asks what that is when he begins
         with one."""

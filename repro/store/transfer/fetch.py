@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from threading import Lock
 
-from repro.model.data.content import Content, Kind, ObjectRef
+from repro.model.data.content import Kind, ObjectRef
 from repro.model.data.tree import MAX_DEPTH, BadTree, Entry
-from repro.model.data.tree_objects import WrongSize
 from repro.model.digest import Digest
+from repro.model.packs.digest_table import DigestLines, DigestTable
+from repro.model.packs.pack_index_batches import BATCH
 from repro.model.progress import SILENT, Progress
 from repro.store.cache.cache import Cache, CorruptObject
-from repro.store.cache.reached import Root, check_size
+from repro.store.cache.reached import Root, check_size, is_first
 from repro.store.remote.objects import JOBS, RemoteObjects
 from repro.store.remote.reading import Unread, read_records
 from repro.store.storages.errors import MissingOnRemote
@@ -71,28 +72,47 @@ class Fetch:
 
     def _lacking(self, roots: Sequence[Root], files: bool) -> Iterator[tuple[Digest, int]]:
         """Bring trees level by level, since what is in one is known when it is here; yield the files that are not."""
-        seen: dict[Digest, int] = {}
-        level: dict[Digest, int] = {}
-        for ref in self._taken(roots, seen, level, files):
-            self._find(ref.size)
-            yield ref.digest, ref.size
+        seen, level, met = DigestTable(), DigestLines(), dict[bytes, int]()
+        for ref in self._taken(roots, seen, level):
+            if files:
+                yield from self._met(met, ref)
         for _ in range(MAX_DEPTH + 1):
             if not level:
                 break
-            self._bring((digest, None) for digest in level if not self._has_sound_tree(digest))
-            below: dict[Digest, int] = {}
-            for digest, declared in level.items():
+            self._bring((digest, None) for digest, _ in _named(level) if not self._has_sound_tree(digest))
+            below = DigestLines()
+            for digest, declared in _named(level):
                 entries = self._tree_here(digest)
                 if entries is None:
                     continue
                 check_size(digest, declared, entries)
-                for ref in self._taken([entry.content for entry in entries], seen, below, files):
-                    self._find(ref.size)
-                    yield ref.digest, ref.size
-                self._tell_found()
+                for ref in self._taken([entry.content for entry in entries], seen, below):
+                    if files:
+                        yield from self._met(met, ref)
+            yield from self._not_here(met)
             level = below
-        if level:
-            raise BadTree(f"the directory {next(iter(level))} is nested deeper than {MAX_DEPTH} levels")
+        for digest, _ in _named(level):
+            raise BadTree(f"the directory {digest} is nested deeper than {MAX_DEPTH} levels")
+        yield from self._not_here(met)
+
+    def _met(self, met: dict[bytes, int], ref: ObjectRef) -> Iterator[tuple[Digest, int]]:
+        """Note a file in `met`; yield what of that is to come, where it is enough to be looked up together."""
+        raw = bytes.fromhex(ref.digest[3:])
+        if len(met) >= BATCH or met.get(raw, ref.size) != ref.size:
+            yield from self._not_here(met)
+        met[raw] = ref.size
+
+    def _not_here(self, met: dict[bytes, int]) -> Iterator[tuple[Digest, int]]:
+        """Yield those files that are not here, and forget all."""
+        for raw, size in list(self._cache.sizes_of(sorted(met))):
+            if met[raw] == size:
+                del met[raw]
+                if self._along.is_asked_for(raw):
+                    self._brought += Transferred(1, size)
+        for raw, size in met.items():
+            self._find(size)
+            yield Digest("b3:" + raw.hex()), size
+        met.clear()
         self._tell_found()
 
     def _find(self, size: int) -> None:
@@ -107,24 +127,15 @@ class Fetch:
         self._told.total(self._found_bytes, self._found)
         self._told.advance(0)
 
-    def _taken(
-        self, contents: Sequence[Root], seen: dict[Digest, int], level: dict[Digest, int], files: bool
-    ) -> Iterator[ObjectRef]:
-        """Note the trees that are new in `level`; yield the files that are not here."""
-        digests = [one.digest for one in contents if one.digest is not None] if files else []
-        lacking = self._cache.lacking(digests)
+    def _taken(self, contents: Sequence[Root], seen: DigestTable, level: DigestLines) -> Iterator[ObjectRef]:
+        """Note the trees that are new in `level`; yield the files."""
         for content in contents:
             if content.digest is None:
                 continue
-            if isinstance(content, Content) and content.kind is Kind.DIRECTORY:
-                if content.digest not in seen:
-                    seen[content.digest] = level[content.digest] = content.size
-                elif seen[content.digest] != content.size:
-                    raise WrongSize(f"the directory {content.digest} is declared with two sizes")
-            elif files and (content.digest in lacking or self._cache.size(content.digest) != content.size):
+            if isinstance(content, ObjectRef) or content.kind is not Kind.DIRECTORY:
                 yield ObjectRef(content.digest, content.size)
-            elif files and self._along.is_asked_for(content.digest):
-                self._brought += Transferred(1, content.size)
+            elif is_first(seen, content.digest, content.size):
+                level.add(bytes.fromhex(content.digest[3:]), content.size)
 
     def _tree_here(self, digest: Digest) -> tuple[Entry, ...] | None:
         if digest in self._unread.missing or digest in self._unread.faults:
@@ -165,3 +176,7 @@ class Fetch:
         self._unread.missing |= unread.missing
         self._unread.faults |= unread.faults
         self._brought += Transferred(count + packs.objects + large.objects, size + packs.bytes + large.bytes)
+
+
+def _named(level: DigestLines) -> Iterator[tuple[Digest, int]]:
+    return ((Digest("b3:" + raw.hex()), size) for raw, size, _ in level)

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import threading
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Sequence
 
 from repro.errors import IntegrityError
 from repro.model.data.tree import HEADER
-from repro.model.digest import Digest
+from repro.model.packs.digest_table import DigestTable
 from repro.model.packs.pack import SMALL_LIMIT, BadPack, RecordKind
-from repro.model.packs.pack_index import PackFile
+from repro.model.packs.pack_index import PackFile, PackIndex
 from repro.model.packs.pack_places import place_bytes
 from repro.model.packs.ranges import is_mostly
 from repro.model.progress import Progress
 from repro.store.cache.cache import Cache
 from repro.store.files.hashing import BLOCK, hash_descriptor
 from repro.store.files.temp_files import naming_the_disk, open_temp
-from repro.store.packs.marks import MarkedPack
+from repro.store.packs.marks import MarkedPack, Marks
 from repro.store.packs.records import unpack_object
 from repro.store.packs.scan import scan_heads
 from repro.store.packs.spots import bytes_of, digests_of
@@ -35,26 +34,42 @@ _AT_ONCE = 4
 _SECONDS_AT_MOST = 10.0
 """How many packs are named together, and how long the first of them waits: what is killed finds its work again."""
 
-_MOST_ALONG = 100_000
-"""Objects that are remembered to have come along: some 15 MB."""
-
 
 class CameAlong:
-    """Objects that came in a whole pack before they were asked for: files in one pack with trees, as a rule."""
+    """Objects that came in a whole pack before they were asked for: files in one pack with trees, as a rule.
+
+    Each is a mark on the remote's indexes, so that they may be as many as there are; the few that no index there names
+    take more room.
+    """
 
     def __init__(self) -> None:
-        self._digests: set[Digest] = set()
+        self._lock = threading.Lock()
+        self._marks: list[Marks] = []
+        self._indexes: tuple[PackIndex, ...] = ()
+        self._unnamed = DigestTable()
 
-    def note(self, digests: Iterable[Digest]) -> None:
-        """Remember objects that were not here before, as far as there is room; several threads may call this."""
-        self._digests.update(itertools.islice(digests, max(0, _MOST_ALONG - len(self._digests))))
+    def note(self, digests: Sequence[bytes], indexes: tuple[PackIndex, ...]) -> None:
+        """Remember objects that were not here before; several threads may call this.
 
-    def is_asked_for(self, digest: Digest) -> bool:
+        Args:
+            digests: the 32 bytes of each, sorted, none twice.
+            indexes: the remote's.
+        """
+        with self._lock:
+            if digests and (not self._marks or indexes != self._indexes):
+                self._marks.append(Marks(indexes))
+                self._indexes = indexes
+            named = {raw for raw, _, _ in self._marks[-1].mark_all(digests, lambda place: True)} if digests else ()
+            for raw in digests:
+                if raw not in named:
+                    self._unnamed.set(raw, 1)
+
+    def is_asked_for(self, digest: bytes) -> bool:
         """Whether an object came along; it is forgotten, as it is counted from now on."""
-        if digest not in self._digests:
-            return False
-        self._digests.remove(digest)
-        return True
+        if self._unnamed and self._unnamed.get(digest):
+            self._unnamed.set(digest, 0)
+            return True
+        return sum(marks.unmark(digest) for marks in self._marks) > 0  # it may have come in two packs
 
 
 class FetchedPacks:
@@ -89,7 +104,7 @@ class FetchedPacks:
         size, stored, longest = bytes_of(entries)
         if not is_mostly(stored, pack.length) or longest > SMALL_LIMIT:
             return False
-        wanted = set(digests_of(entries))
+        wanted = dict.fromkeys(digests_of(entries), False)
         count = len(wanted)
         del entries  # while the pack comes, its notes need not fill memory
         written = self._fetch(pack, wanted, stop)
@@ -118,7 +133,7 @@ class FetchedPacks:
         if packs:
             self._cache.publish(packs)
 
-    def _fetch(self, pack: PackFile, wanted: set[bytes], stop: Stop) -> WrittenPack | None:
+    def _fetch(self, pack: PackFile, wanted: dict[bytes, bool], stop: Stop) -> WrittenPack | None:
         folder = os.path.join(self._cache.root, "tmp")
         descriptor, path = open_temp(folder)
         try:
@@ -135,16 +150,17 @@ class FetchedPacks:
             raise
         finally:
             os.close(descriptor)
-        self._along.note(digest for digest in others if self._cache.size(digest) is None)
+        here = {raw for raw, _ in self._cache.sizes_of(others)}
+        self._along.note([raw for raw in others if raw not in here], self._there.indexes())
         return WrittenPack(pack, path, entries)
 
     def _verified(
-        self, descriptor: int, pack: PackFile, wanted: set[bytes], stop: Stop
-    ) -> tuple[bytes, Collection[Digest]]:
-        """Compare the pack with its name, and each record with its own. Nothing of `wanted` is left then.
+        self, descriptor: int, pack: PackFile, wanted: dict[bytes, bool], stop: Stop
+    ) -> tuple[bytes, list[bytes]]:
+        """Compare the pack with its name, and each record with its own. All of `wanted` is true then.
 
         Returns:
-            What the cache is to know of it, and the objects of that which were not wanted.
+            What the cache is to know of it, and the objects of that which were not wanted, sorted.
 
         Raises:
             IntegrityError: anything is wrong.
@@ -153,7 +169,7 @@ class FetchedPacks:
         found = hash_descriptor(descriptor, on_all_cores=False)  # several packs come at a time
         if (found.digest, found.size) != (pack.digest, pack.length):
             raise BadPack("it is not what its name says")
-        entries, known, others = bytearray(), set[bytes](), dict[Digest, None]()
+        entries, others, left = bytearray(), set[bytes](), len(wanted)
         with open(descriptor, "rb", buffering=BLOCK, closefd=False) as file:
             file.seek(0)
             for record in scan_heads(file, pack.length):
@@ -163,16 +179,17 @@ class FetchedPacks:
                     continue
                 data = unpack_object(head, file.read(head.stored))
                 raw = bytes.fromhex(head.digest[3:])
-                if raw in wanted:
-                    wanted.remove(raw)
+                has_come = wanted.get(raw)
+                if has_come is False:
+                    wanted[raw] = True
+                    left -= 1
                     self._told.advance(head.size, 1)
                 # A tree that was not asked for may have come without what is below it.
-                elif raw in known or data.startswith(HEADER):
+                elif has_come or raw in others or data.startswith(HEADER):
                     continue
                 else:
-                    others[head.digest] = None
-                known.add(raw)
+                    others.add(raw)
                 entries += raw + place_bytes(0, record.offset, head.size, head.stored, head.kind)
-        if wanted:
+        if left:
             raise BadPack("it lacks what an index says of it")
-        return bytes(entries), others
+        return bytes(entries), sorted(others)
