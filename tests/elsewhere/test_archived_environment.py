@@ -199,6 +199,16 @@ def test_a_run_that_cannot_be_archived_now_is_recorded_all_the_same(desk: Desk) 
     assert desk.archives() == []
 
 
+def test_who_uses_no_network_is_told_of_an_environment_that_is_not_archived_and_of_no_other(desk: Desk) -> None:
+    first = desk.run()
+    desk.ann.write("repro.yaml", "environment: {archive: always}\n")
+    offline = ("run", "--offline", "--", "python", "train.py")
+    assert "is not archived: the network was not to be used" in desk.ann.repro(*offline).stderr
+    assert desk.archives() == []
+    desk.ann.repro("env", "archive", first)
+    assert "archive" not in desk.ann.repro(*offline).stderr
+
+
 def test_a_wheel_that_is_not_the_locks_is_not_archived(desk: Desk) -> None:
     run = desk.run()
     make_wheel(desk.index.root / "files", "alpha", "1.0", body="OTHER = 1")  # the page still says the old hash

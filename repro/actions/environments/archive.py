@@ -63,8 +63,11 @@ def archive_runs(project: Project, texts: Sequence[str]) -> list[ArchivedRun]:
     return [archive_run(project, records.read(run)) for run in selected]
 
 
-def archive_run(project: Project, manifest: Manifest) -> ArchivedRun:
-    """Archive the environment of one run, unless that was done; see `archive_runs`."""
+def archive_run(project: Project, manifest: Manifest, *, offline: bool = False) -> ArchivedRun:
+    """Archive the environment of one run, unless that was done; see `archive_runs`.
+
+    `offline`: only see whether it was done. Where it was not, that is `NotArchivable`.
+    """
     environment = manifest.recipe.environment
     if environment is None:
         return ArchivedRun(manifest.run, (), fresh=False, needed=False)
@@ -73,16 +76,19 @@ def archive_run(project: Project, manifest: Manifest) -> ArchivedRun:
         return ArchivedRun(manifest.run, (), fresh=False, needed=False)
     known = archived_files(project.records(), environment)
     source = open_run(project, manifest.run, None)
-    had = known if _can_be_had(known, source) else ()
+    had = known if _can_be_had(known, source, offline=offline) else ()
     names = [file.name for file in had]
     stands = bool(had) and not commits_not_archived(environment, names)
     stands = stands and not not_archived_to_build(environment, names, build)
     asked = asked_before(project, manifest, environment) if has_own_packages(environment) else ()
     if stands and asked is not None and not not_archived_to_build(environment, names, asked):
         return ArchivedRun(manifest.run, had, fresh=False)
-    bring(source, [ref for _, ref in named_objects(environment)])
     findings: list[Finding] = []
     try:
+        if offline:
+            without = "the network was not to be used"
+            raise NotArchivable(without if stands else f"the environment is not archived: {without}")
+        bring(source, [ref for _, ref in named_objects(environment)])
         files = _archive(project, source, environment, build, had, findings.append)
     except ReproError as error:
         if not stands or asked is not None:
@@ -99,11 +105,8 @@ def archive_as_settings_say(project: Project, manifest: Manifest, *, offline: bo
         A finding of kind `environment-unarchived` where it was not done; and those of `ArchivedRun`.
     """
     again = f"`repro env archive {manifest.run}` does it later"
-    if offline:
-        detail = "the environment is not archived: the network was not to be used"
-        return (Finding("environment-unarchived", detail, run=manifest.run, hint=again),)
     try:
-        return archive_run(project, manifest).findings
+        return archive_run(project, manifest, offline=offline).findings
     except ReproError as error:
         return (Finding("environment-unarchived", error.message, run=manifest.run, hint=error.hint or again),)
 
@@ -113,10 +116,15 @@ def _not_asked(run: RunId, error: ReproError) -> Finding:
     return Finding("backends-not-asked", detail, run=run, hint=error.hint)
 
 
-def _can_be_had(files: Sequence[ArchivedFile], source: RunSource) -> bool:
-    """Whether the files of a record are here or on the remote: a record comes by git too, and its files do not."""
+def _can_be_had(files: Sequence[ArchivedFile], source: RunSource, *, offline: bool) -> bool:
+    """Whether the files of a record are here or on the remote: a record comes by git too, and its files do not.
+
+    `offline`: the remote is not asked.
+    """
     away = [file.object.digest for file in files if not source.cache.has(file.object.digest)]
-    return not away or (source.objects is not None and all(source.objects.has(digest) for digest in away))
+    return not away or (
+        not offline and source.objects is not None and all(source.objects.has(digest) for digest in away)
+    )
 
 
 def _archive(
