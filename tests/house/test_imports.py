@@ -13,9 +13,12 @@ from pathlib import Path
 
 import pytest
 
+import repro
 from repro.data.rows import RACY_NS
 from tests.command_line import Person
 from tests.conda.conda_packages import Package, add_package, index_channel
+
+REPRO = Path(repro.__file__).parent
 
 VERSION = {"__future__", "repro", "repro.__main__"}
 
@@ -160,6 +163,12 @@ def settled(tmp_path_factory: pytest.TempPathFactory, venv: Path) -> Person:
     time.sleep(RACY_NS / 1e9)  # until then a file that has just been written is read again
     ann.repro("status")
     return ann
+
+
+def test_nothing_is_asked_whether_it_is_of_a_protocol() -> None:
+    """From Python 3.12 on, that imports `inspect`, which the tests of what is imported do not see on an older one."""
+    sources = [path for path in REPRO.rglob("*.py") if "runtime_checkable" in path.read_text()]
+    assert sources == []
 
 
 def test_version_imports_nothing_but_its_number(ann: Person) -> None:
