@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+_INTERRUPTED = 130
+
 
 def main() -> int:
     """Run the command line and return its exit code."""
@@ -12,7 +14,7 @@ def main() -> int:
     except KeyboardInterrupt:  # so early, or so late, that nobody else has taken it
         if sys.stderr is not None:
             sys.stderr.write("repro: interrupted\n")
-        return 130
+        return _INTERRUPTED
 
 
 def _main() -> int:
@@ -28,9 +30,18 @@ def _main() -> int:
 
     code = invoke(sys.argv[1:])
     gc.freeze()  # nothing is looked for once more at the end either: it takes as long as the small commands' own work
-    if "rattler" in sys.modules:
+    if "rattler" in sys.modules or (code == _INTERRUPTED and _has_threads()):
         _end_at_once(code)
     return code
+
+
+def _has_threads() -> bool:
+    """Whether threads are at work that the end of the interpreter would wait for, as long as a server is silent."""
+    if "threading" not in sys.modules:
+        return False
+    import threading
+
+    return any(one is not threading.main_thread() and not one.daemon for one in threading.enumerate())
 
 
 def _end_at_once(code: int) -> None:

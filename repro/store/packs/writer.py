@@ -122,6 +122,10 @@ class PackWriter:
         if self._past_cache is not None:
             self._past_cache.abandon()
         os.close(self._descriptor)
+        self.unlink()
+
+    def unlink(self) -> None:
+        """Remove the file's name, whatever is being done with it."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._path)
 

@@ -9,21 +9,22 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from repro.errors import RemoteError
-from repro.model.digest import Digest, digest_of
+from repro.model.digest import Digest
 from repro.model.packs.digest_table import DigestTable
 from repro.model.packs.pack import PACK_RECORDS, PACK_SIZE, RecordKind
 from repro.model.packs.pack_index import PackFile
-from repro.model.packs.pack_index_writing import encode_entries
 from repro.store.packs.records import Packed
-from repro.store.packs.spots import digests_of, kind_of, split_entries
-from repro.store.remote.names import index_name, pack_name
+from repro.store.packs.spots import digests_of
+from repro.store.remote.names import pack_name
 from repro.store.remote.objects import RemoteObjects
 from repro.store.transfer.in_making import PackInMaking, PacksInMaking
+from repro.store.transfer.naming import arrived_alone, write_index
 from repro.store.transfer.sent_packs import SentAhead, SentPack
+from repro.store.transfer.under_way import PATIENCE, UnderWay, done_within
 
 _PACKS_AT_ONCE = 16
 _RECORDS_AT_ONCE = 16_384
@@ -60,6 +61,8 @@ class Outgoing:
         self._with_trees: list[SentPack] = []
         self._published: list[Future[None]] = []
         self._since = time.monotonic()
+        self._under_way = UnderWay()
+        self._is_left = False
         self.indexes = 0
         """How many indexes were written."""
 
@@ -171,23 +174,33 @@ class Outgoing:
 
     def give_up(self) -> None:
         """Let an index name those packs that have arrived, as far as that is possible."""
+        self._end_threads()
+        self._name_arrived()
+
+    def give_up_at_once(self) -> None:
+        """As `give_up`, of a user who waits: what is not done in a second is left as it would be by a kill. The next
+        push finds the packs that had arrived, and a server has shown no part of others; see `UnderWay`."""
+        self._uploads.shutdown(wait=False, cancel_futures=True)
+        self._publisher.shutdown(wait=False, cancel_futures=True)
+        self._is_left = not (self._under_way.end(PATIENCE) and done_within(PATIENCE, self._name_arrived))
+
+    def _end_threads(self) -> None:
         self._uploads.shutdown(wait=True, cancel_futures=True)
         self._publisher.shutdown(wait=True, cancel_futures=True)
-        arrived = [sent for sent in self._unpublished if sent.has_arrived]
-        named = {
-            sent.arrives.result(): [row for row in split_entries(sent.records) if kind_of(row) is not RecordKind.CHUNKS]
-            for sent in arrived
-        }
+
+    def _name_arrived(self) -> None:
         with contextlib.suppress(RemoteError):  # that may be why: the first error is the one to hear of
-            self._write_index({pack: b"".join(rows) for pack, rows in named.items()})
+            self.indexes += write_index(self._objects, arrived_alone(self._unpublished))
 
     def close(self) -> None:
-        """End the threads, and remove what is left on the disk."""
-        self._uploads.shutdown(wait=True, cancel_futures=True)
-        self._publisher.shutdown(wait=True, cancel_futures=True)
+        """End the threads, but for those that were left, and remove what is left on the disk."""
+        if not self._is_left:
+            self._end_threads()
         for sent in self._unpublished:
             if sent.made is not None and sent.arrives.cancelled():
                 sent.made.writer.abandon()
+            elif sent.made is not None and self._is_left:
+                sent.made.writer.unlink()
         self._packs.close()
 
     def _close_pack(self, of_large: bool) -> None:
@@ -198,7 +211,8 @@ class Outgoing:
         def upload() -> PackFile:
             written = self._packs.finish(made)
             try:
-                self._remote.put_file(pack_name(written.file.digest), written.path, move=True)
+                with self._under_way.one():
+                    self._remote.put_file(pack_name(written.file.digest), written.path, move=True)
             finally:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(written.path)
@@ -239,7 +253,8 @@ class Outgoing:
             self._cut()
 
     def _put_pack(self, pack: PackFile, path: str) -> None:
-        self._remote.put_file(pack_name(pack.digest), path)
+        with self._under_way.one():
+            self._remote.put_file(pack_name(pack.digest), path)
 
     def _upload(self, upload: Callable[[], PackFile]) -> PackFile:
         try:
@@ -269,6 +284,10 @@ class Outgoing:
             self._published.append(self._publisher.submit(self._publish, batch, trees))
 
     def _publish(self, batch: Sequence[SentPack], with_trees: Sequence[SentPack]) -> None:
+        with self._under_way.one():
+            self._name(batch, with_trees)
+
+    def _name(self, batch: Sequence[SentPack], with_trees: Sequence[SentPack]) -> None:
         for before in self._published:
             if before.done():
                 before.result()  # what comes after it may need what could not be named
@@ -276,21 +295,9 @@ class Outgoing:
         for sent in with_trees:
             pack = sent.arrives.result()
             named[pack] = named.get(pack, b"") + sent.trees
-        self._write_index(named)
+        self.indexes += write_index(self._objects, named)
         for sent in batch:
             self._unpublished.remove(sent)
             for digest in digests_of(sent.records):
                 self._pending.pop(digest, None)
             sent.records, sent.made = b"", None  # its trees are left to be named; the rest would only fill memory
-
-    def _write_index(self, named: Mapping[PackFile, bytes]) -> None:
-        packs = [pack for pack, entries in named.items() if entries]
-        if not packs:
-            return
-        entries = [entry for position, pack in enumerate(packs) for entry in split_entries(named[pack], position)]
-        data = encode_entries(packs, entries)
-        digest = digest_of(data)
-        self._remote.flush()  # an index must not survive a power cut that its packs do not
-        self._remote.put_bytes(index_name(digest), data)
-        self._objects.published(digest, data, packs)
-        self.indexes += 1

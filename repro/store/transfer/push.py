@@ -27,7 +27,8 @@ from repro.store.transfer.transferred import Transferred
 class Push:
     """One push to one remote: `send` as often as needed, then `flush`, before whatever names what was sent.
 
-    Where the `with` block ends by an error, what had arrived counts the next time.
+    Where the `with` block ends by an error, what had arrived counts the next time. Ctrl-C ends it at once: threads may
+    be left that wait for the remote, for the end of the process to end them.
     """
 
     def __init__(
@@ -75,7 +76,9 @@ class Push:
         if self._outgoing is None:
             return
         try:
-            if error is not None:
+            if isinstance(error, KeyboardInterrupt):
+                self._outgoing.give_up_at_once()
+            elif error is not None:
                 self._outgoing.give_up()
         finally:
             self._outgoing.close()
