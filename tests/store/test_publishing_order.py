@@ -49,6 +49,17 @@ fetch_objects(Cache(sys.argv[1]), far, refs)
 """
 
 
+_PUT_OFF = """
+import os, sys
+from repro.store.cache.cache import Cache
+cache = Cache(sys.argv[1])
+with open(sys.argv[1] + "-file", "w+b") as file, cache.putting_off():
+    file.write(os.urandom(17 << 20))
+    file.seek(0)
+    cache.add_descriptor(file.fileno())
+"""
+
+
 def _calls(store: Path, script: str = _STORE) -> list[tuple[str, str]]:
     """What was flushed, renamed (by its new name) and removed, in order, as paths in the store."""
     log = store.with_name("log")
@@ -96,3 +107,15 @@ def test_a_pack_that_was_fetched_is_on_the_disk_before_it_has_its_name(tmp_path:
     calls = _calls(tmp_path / "store", _FETCH)
     [named] = [number for number, (kind, path) in enumerate(calls) if kind == "name" and path.startswith("packs/")]
     assert ("flush", calls[named - 1][1]) in calls[:named]
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not shutil.which("strace"), reason="needs strace")
+def test_a_record_of_an_object_that_is_not_waited_for_is_on_the_disk_before_the_object_has_its_name(
+    tmp_path: Path,
+) -> None:
+    calls = _calls(tmp_path / "store", _PUT_OFF)
+    [named] = [number for number, (kind, path) in enumerate(calls) if kind == "name" and path.startswith("objects/")]
+    begun, *said = [path for kind, path in calls[:named] if kind == "flush" and path.startswith("unsynced/")]
+    assert said == [begun]  # once empty, once with the object
+    assert ("flush", "unsynced") in calls[:named]
+    assert ("flush", calls[named - 1][1]) not in calls[:named]
