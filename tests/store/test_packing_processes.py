@@ -44,6 +44,22 @@ def _early(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packing_processes, "processes_to_start", lambda: 2)
 
 
+@pytest.fixture(autouse=True)
+def _not_for_ever() -> Iterator[None]:
+    """Whoever waits for a process that says nothing more fails, again and again, until all is given up."""
+
+    def end(number: int, frame: object) -> None:
+        raise TimeoutError("a process that packs is waited for, and says nothing more")
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, 120, 5)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 @pytest.fixture
 def all_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files are given to processes from the first: else those here are read before one has started."""
@@ -313,5 +329,19 @@ def test_when_an_add_is_killed_or_stopped_none_goes_on(ann: Person, number: sign
         time.sleep(0.01)
     assert _left_by(ann, packing) == []
     nothing_is_lost_here(ann)
+    ann.repro("add", "data")
+    nothing_is_lost_here(ann)
+
+
+@pytest.mark.skipif(usable_cores() < 2, reason="on one core none is started")
+def test_an_add_of_which_a_process_is_killed_says_so_and_the_next_one_completes_it(ann: Person) -> None:
+    add, packing = _with_processes(ann)
+    os.kill(min(packing), signal.SIGKILL)  # as a system does that is short of memory
+    try:
+        _, told = add.communicate(timeout=60)
+    finally:
+        add.kill()
+    assert (add.returncode, told.count("ended by signal 9")) == (3, 1), told
+    assert not any(_is_packing(pid) for pid in packing)
     ann.repro("add", "data")
     nothing_is_lost_here(ann)
