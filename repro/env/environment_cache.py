@@ -23,6 +23,7 @@ MARK = "repro-environment.json"
 
 TEMPORARY = "tmp-"
 _LEFT_OVER_S = 24 * 3600
+_REMOVALS = 25
 _FORMAT = 2
 
 
@@ -135,8 +136,13 @@ def _remove(temporary: str) -> None:
         os.rmdir(temporary)
     except OSError:
         import shutil
+        import time
 
-        shutil.rmtree(temporary, ignore_errors=True)
+        for _ in range(_REMOVALS):
+            shutil.rmtree(temporary, ignore_errors=True)
+            if not os.path.exists(temporary):
+                return
+            time.sleep(0.02)  # py-rattler's threads go on for a moment with what Ctrl-C has ended
 
 
 def _temporary_folder(envs_dir: str, place: str | None) -> str:
