@@ -60,7 +60,7 @@ class Added:
 
 @dataclass(frozen=True, slots=True)
 class CheckedOut:
-    """A path that was asked for; `changed` is whether the work tree was touched."""
+    """A path that was asked for; `changed` is false where it was known that nothing had to be done."""
 
     path: RelPath
     changed: bool
