@@ -99,9 +99,11 @@ def captured(work: Path, cache: Cache) -> Captured:
     return capture(str(work), DATA, cache)
 
 
-def children() -> set[int]:
-    """The processes that this one has started and not yet waited for."""
-    return {int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()}
+@pytest.fixture
+def children() -> Callable[[], set[int]]:
+    """Which processes this one has started since and not yet waited for: servers of other tests may be among all."""
+    earlier = set(_children(os.getpid()))
+    return lambda: set(_children(os.getpid())) - earlier
 
 
 @contextlib.contextmanager
@@ -119,7 +121,9 @@ def when_shared(call: Callable[[int], None]) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("all_ready")
-def test_what_other_processes_pack_is_what_one_stores(work: Path, cache: Cache, tmp_path: Path) -> None:
+def test_what_other_processes_pack_is_what_one_stores(
+    work: Path, cache: Cache, tmp_path: Path, children: Callable[[], set[int]]
+) -> None:
     with cache.batch() as batch:
         assert shares(batch)
     alone = Cache(str(tmp_path / "alone"))
@@ -188,7 +192,9 @@ def test_what_they_read_is_remembered(work: Path, cache: Cache, monkeypatch: pyt
 
 
 @pytest.mark.usefixtures("all_ready")
-def test_a_file_that_changes_or_goes_before_they_read_it_is_read_again_or_named(work: Path, cache: Cache) -> None:
+def test_a_file_that_changes_or_goes_before_they_read_it_is_read_again_or_named(
+    work: Path, cache: Cache, children: Callable[[], set[int]]
+) -> None:
     path = work / "data" / "d1" / "f001"
 
     def write_to_it(folder: int) -> None:
@@ -228,7 +234,7 @@ def test_an_object_that_is_damaged_in_a_pack_is_stored_as_a_file(work: Path, cac
 
 @pytest.mark.usefixtures("all_ready")
 def test_where_one_is_killed_that_is_said_and_what_it_leaves_is_harmless(
-    work: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch
+    work: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch, children: Callable[[], set[int]]
 ) -> None:
     plain = PackingProcesses._answer
 
@@ -245,7 +251,9 @@ def test_where_one_is_killed_that_is_said_and_what_it_leaves_is_harmless(
     assert missing_here(cache, [captured(work, Cache(cache.root, HELPED)).content]) == ()
 
 
-def test_one_that_cannot_start_is_done_without(work: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_one_that_cannot_start_is_done_without(
+    work: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], children: Callable[[], set[int]]
+) -> None:
     cache = Cache(str(tmp_path / "cache"), "repro.there_is_no_such_module")
     found = captured(work, cache)
     assert missing_here(cache, [found.content]) == ()
@@ -254,7 +262,7 @@ def test_one_that_cannot_start_is_done_without(work: Path, tmp_path: Path, capfd
 
 
 @pytest.mark.usefixtures("all_ready")
-def test_a_disk_that_is_full_for_them_is_named(work: Path, cache: Cache) -> None:
+def test_a_disk_that_is_full_for_them_is_named(work: Path, cache: Cache, children: Callable[[], set[int]]) -> None:
     cache.add_bytes(b"the folder is there")
     for number in range(40):
         (work / "data" / "d3" / f"noise{number}").write_bytes(os.urandom(100_000))
