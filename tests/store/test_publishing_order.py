@@ -60,6 +60,22 @@ with open(sys.argv[1] + "-file", "w+b") as file, cache.putting_off():
 """
 
 
+_COLLECT_FAR = """
+import os, sys
+from repro.actions.gc.far import collect_far
+from repro.actions.gc.roots import Roots
+from repro.store.cache.cache import Cache
+from repro.store.open_remote import open_remote
+from repro.store.transfer.transfer import push_objects
+own, far = Cache(sys.argv[1] + "-own"), open_remote(sys.argv[1])
+with own.batch() as batch:
+    refs = [batch.add_bytes(os.urandom(6_000)) for _ in range(200)]
+push_objects(own, far, refs)
+found = collect_far(own, far, Roots(set(refs[:9])), 0, delete=True, sure=lambda: None)
+assert found.condemned_bytes > 0
+"""
+
+
 def _calls(store: Path, script: str = _STORE) -> list[tuple[str, str]]:
     """What was flushed, renamed (by its new name) and removed, in order, as paths in the store."""
     log = store.with_name("log")
@@ -119,3 +135,16 @@ def test_a_record_of_an_object_that_is_not_waited_for_is_on_the_disk_before_the_
     assert said == [begun]  # once empty, once with the object
     assert ("flush", "unsynced") in calls[:named]
     assert ("flush", calls[named - 1][1]) not in calls[:named]
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not shutil.which("strace"), reason="needs strace")
+def test_each_index_of_a_directory_comes_after_its_packs_are_on_the_disk_in_a_push_and_in_a_gc(tmp_path: Path) -> None:
+    calls = _calls(tmp_path / "store", _COLLECT_FAR)
+    named = [(number, path) for number, (kind, path) in enumerate(calls) if kind == "name" and "/" in path]
+    packs = [number for number, path in named if path.startswith("packs/")]
+    indexes = [number for number, path in named if path.startswith("indexes/")]
+    condemned = [number for number, path in named if path.startswith("condemned/") and "now" not in path]
+    assert (len(packs), len(indexes), len(condemned)) == (2, 2, 1)
+    for pack, index in zip(packs, indexes, strict=True):
+        assert ("flush", "packs") in calls[pack:index]
+    assert ("flush", "indexes") in calls[indexes[-1] : condemned[0]]
