@@ -254,7 +254,7 @@ def test_what_waits_for_an_index_takes_little_memory(tmp_path: Path) -> None:
         del rows
         held, _ = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        assert held < 4 * count * 240, f"{held / 4 / count} bytes for each"
+        assert held < 4 * count * 100, f"{held / 4 / count} bytes for each"
     finally:
         storage.go_on.set()
         sending.close()

@@ -15,6 +15,7 @@ from repro.model.packs.pack_index_batches import BATCH, look_up
 from repro.store.cache.cache import Cache, SizeLie
 from repro.store.cache.reached import Root, Walk
 from repro.store.packs.marks import Marks
+from repro.store.parallel import give_back_what_is_freed
 from repro.store.remote.objects import RemoteObjects
 from repro.store.transfer.compared_packs import ComparedPacks
 from repro.store.transfer.outgoing import Outgoing
@@ -84,6 +85,7 @@ class LookUp:
                 sizes = {}
             sizes[raw] = size
             if len(sizes) >= most:
+                give_back_what_is_freed()
                 self._files(sizes)
                 sizes, most = {}, min(2 * most, BATCH)
         self._files(sizes)

@@ -14,7 +14,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from repro.errors import RemoteError
 from repro.model.digest import Digest
-from repro.model.packs.digest_table import DigestTable
 from repro.model.packs.pack import PACK_RECORDS, PACK_SIZE, RecordKind
 from repro.model.packs.pack_index import PackFile
 from repro.store.packs.records import Packed
@@ -23,6 +22,7 @@ from repro.store.remote.names import pack_name
 from repro.store.remote.objects import RemoteObjects
 from repro.store.transfer.in_making import PackInMaking, PacksInMaking
 from repro.store.transfer.naming import arrived_alone, write_index
+from repro.store.transfer.pending import Pending
 from repro.store.transfer.sent_packs import SentAhead, SentPack
 from repro.store.transfer.under_way import PATIENCE, UnderWay, done_within
 
@@ -54,8 +54,7 @@ class Outgoing:
         self._slots = threading.BoundedSemaphore(jobs + 1)  # packs on the disk that wait
         self._ahead = SentAhead(self._uploads, self._put_pack, 2 * jobs)
         self._packs = PacksInMaking(workshop or folder, None if workshop is None else objects.remote.shown)
-        self._pending: dict[bytes, RecordKind] = {}
-        self._trees = DigestTable()  # those that are on their way with all that they need
+        self._pending = Pending()
         self._unpublished: list[SentPack] = []
         self._batch: list[SentPack] = []
         self._with_trees: list[SentPack] = []
@@ -72,7 +71,7 @@ class Outgoing:
 
     def kind_of(self, digest: Digest) -> RecordKind | None:
         """Return what an object's record is, on the remote or on its way there; None where it is neither."""
-        kind = self._pending.get(bytes.fromhex(digest[3:]))  # first: what leaves here is on the remote by then
+        kind = self._pending.kind(bytes.fromhex(digest[3:]))  # first: what leaves here is on the remote by then
         if kind is None:
             place = self._objects.find(digest)
             kind = None if place is None else place.kind
@@ -84,7 +83,7 @@ class Outgoing:
 
     def has_pending(self, digest: bytes) -> bool:
         """As `is_pending`, by the 32 bytes of the digest."""
-        return digest in self._pending or self._trees.get(digest) is not None
+        return self._pending.has(digest)
 
     def add(self, digest: Digest, packed: Packed, *, is_tree: bool = False, of_large: bool = False) -> None:
         """Send a record that is neither on the remote nor on its way.
@@ -102,7 +101,7 @@ class Outgoing:
         """
         pack = self._packs.add(digest, packed, is_tree=is_tree, of_large=of_large)
         if not is_tree:
-            self._pending[bytes.fromhex(digest[3:])] = packed.kind
+            self._pending.add(bytes.fromhex(digest[3:]), packed.kind)
         if pack.writer.length >= PACK_SIZE or pack.writer.records >= PACK_RECORDS:
             self._close_pack(of_large)
 
@@ -116,7 +115,6 @@ class Outgoing:
             trees: what else is wanted, which are trees.
             told: called when it has arrived.
         """
-        self._pending.update(dict.fromkeys(digests_of(records), RecordKind.RAW))  # or packed: it is no list of chunks
         arrives = self._ahead.take(pack, told)
         if arrives is not None:
             self._raise_failures()
@@ -145,11 +143,9 @@ class Outgoing:
     def complete(self) -> None:
         """Say that everything was added that the trees which were added need."""
         for sent in self._with_trees:
-            for digest in digests_of(sent.begun):
-                self._trees.set(digest, 0)
+            self._pending.add_trees(digests_of(sent.begun))
             sent.trees, sent.begun = sent.trees + sent.begun, b""
-        for digest in self._packs.complete():
-            self._trees.set(digest, 0)
+        self._pending.add_trees(self._packs.complete())
 
     def forget_begun(self) -> None:
         """Never name the trees that were added since the last `complete`: what they need will not come."""
@@ -170,7 +166,7 @@ class Outgoing:
         for published in self._published:
             published.result()
         self._published = []
-        self._trees = DigestTable()
+        self._pending.name_trees()
 
     def give_up(self) -> None:
         """Let an index name those packs that have arrived, as far as that is possible."""
@@ -242,6 +238,8 @@ class Outgoing:
     def _note(self, sent: SentPack) -> None:
         """Remember what an index will name, and let one be written where that is enough."""
         self._unpublished.append(sent)
+        if sent.made is None:
+            self._pending.add_pack(sent)
         self._batch.append(sent)
         if sent.begun or sent.trees:
             self._with_trees.append(sent)
@@ -298,6 +296,5 @@ class Outgoing:
         self.indexes += write_index(self._objects, named)
         for sent in batch:
             self._unpublished.remove(sent)
-            for digest in digests_of(sent.records):
-                self._pending.pop(digest, None)
-            sent.records, sent.made = b"", None  # its trees are left to be named; the rest would only fill memory
+            self._pending.name(sent)
+            sent.records, sent.made = b"", None  # its trees are left to be named
