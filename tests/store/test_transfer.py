@@ -387,29 +387,39 @@ def test_a_push_of_large_files_that_broke_off_leaves_no_pack_behind_and_is_finis
 
 
 class Slow(DirectoryStorage):
-    """A directory to which the first pack takes a while."""
+    """A directory to which a pack takes a while after somebody has become impatient."""
+
+    def __init__(self, root: str) -> None:
+        super().__init__(root)
+        self.begun, self.go_on = threading.Event(), threading.Event()
 
     def put_file(self, name: str, path: str, move: bool = False) -> None:
+        self.begun.set()
+        assert self.go_on.wait(60)
         time.sleep(0.3)
         super().put_file(name, path, move)
 
 
 class Impatient(Silent):
-    """Progress that is broken off when two objects were dealt with."""
+    """Progress that is broken off when two objects were dealt with, and the first is being sent."""
 
-    left = 2
+    def __init__(self, storage: Slow) -> None:
+        self._left, self._storage = 2, storage
 
     def __call__(self, size: int, /) -> None:
-        self.left -= 1
-        if not self.left:
+        self._left -= 1
+        if not self._left:
+            assert self._storage.begun.wait(60)
+            self._storage.go_on.set()
             raise KeyboardInterrupt
 
 
 @pytest.mark.usefixtures("small_packs")
 def test_packs_that_wait_to_be_sent_are_removed_when_a_push_is_interrupted(cache: Cache, tmp_path: Path) -> None:
     refs = [cache.add_bytes(os.urandom(SMALL_LIMIT + 1)) for _ in range(3)]
+    slow = Slow(str(tmp_path / "remote"))
     with pytest.raises(KeyboardInterrupt):
-        push_objects(cache, Remote(Slow(str(tmp_path / "remote")), "slow"), refs, 1, Impatient())
+        push_objects(cache, Remote(slow, "slow"), refs, 1, Impatient(slow))
     assert len(os.listdir(tmp_path / "remote/packs")) == 1
     assert os.listdir(tmp_path / "remote/.repro-tmp-workshop") == []
 
