@@ -40,6 +40,7 @@ def show_status(status: ProjectStatus, *, as_json: bool) -> int:
                         "path": name_to_text(one.path),
                         "state": str(one.state),
                         "pointer": name_to_text(one.pointer_path),
+                        "problem": one.problem,
                     }
                     for one in status.data
                 ],
@@ -59,6 +60,9 @@ def show_status(status: ProjectStatus, *, as_json: bool) -> int:
 
 
 def _say_next(status: ProjectStatus, differs: bool) -> None:
+    for one in status.data:
+        if one.problem:
+            say(f"it cannot be recorded as it stands: {one.problem}")
     states = {one.state for one in status.data}
     if DataState.CHANGED in states:
         say("`repro add PATH` records a change, `repro checkout PATH` takes it back")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -100,7 +101,8 @@ def test_pull_and_checkout_bring_tracked_data_into_a_fresh_clone(project: Person
     project.repro("push")
     bob.git("clone", "--quiet", str(project.cwd), "clone")
     clone = bob.at(bob.cwd / "clone")
-    assert clone.repro_json("status", expect=1)["data"] == [{"path": "data", "state": "lost", "pointer": "data.repro"}]
+    lost = {"path": "data", "state": "lost", "pointer": "data.repro", "problem": None}
+    assert clone.repro_json("status", expect=1)["data"] == [lost]
     clone.repro("pull")
     assert (clone.cwd / "data" / "numbers.csv").read_text() == "1\n2\n3\n"
     clone.repro("status")
@@ -114,6 +116,21 @@ def test_pull_and_checkout_bring_tracked_data_into_a_fresh_clone(project: Person
     (tmp_path / "remote").rename(tmp_path / "moved")
     for command, verb in (("pull", "pulled"), ("fetch", "fetched")):
         assert f"repro: {verb}: everything is here already\n" in clone.repro(command).stderr, "no remote was asked"
+
+
+def test_status_says_of_each_data_how_it_stands_where_one_holds_what_no_record_can_hold(project: Person) -> None:
+    project.write("more/a", "1")
+    project.write("other/a", "1")
+    project.repro("add", "more", "other")
+    os.mkfifo(project.cwd / "data" / "pipe")
+    (project.cwd / "more" / "sub" / ".git").mkdir(parents=True)
+    done = project.repro("status", expect=1)
+    assert done.stdout == "changed  data\nchanged  more\n"
+    assert "data/pipe is a fifo" in done.stderr
+    assert "more/sub" in done.stderr
+    answer = project.repro_json("status", expect=1)["data"]
+    assert [one["state"] for one in answer] == ["changed", "changed", "same"]
+    assert answer[0]["problem"] == "data/pipe is a fifo: it has no content to keep"
 
 
 def test_outputs_of_a_run_come_back_by_checkout(project: Person) -> None:

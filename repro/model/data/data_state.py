@@ -24,11 +24,12 @@ class DataState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TrackedState:
-    """One tracked path and how it stands."""
+    """One tracked path and how it stands; `problem` says why it could not be recorded as it stands."""
 
     path: RelPath
     pointer_path: RelPath
     state: DataState
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
