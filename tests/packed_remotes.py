@@ -8,7 +8,8 @@ from pathlib import Path
 
 from repro.model.digest import Digest, digest_of
 from repro.model.packs.pack import HEAD_BYTES, PACK_HEADER, RecordKind
-from repro.model.packs.pack_index import PackFile, PackIndex
+from repro.model.packs.pack_index import PackIndex
+from repro.model.packs.pack_index_format import PackFile
 from repro.model.packs.pack_index_writing import encode_index
 from repro.model.packs.pack_places import place_bytes
 from repro.store.open_remote import open_remote

@@ -14,7 +14,8 @@ from repro.model.data.content import ObjectRef
 from repro.model.digest import Digest, digest_of, hex_of
 from repro.model.finding import Finding
 from repro.model.packs.pack import HEAD_BYTES
-from repro.model.packs.pack_index import PackFile, PackIndex, Place
+from repro.model.packs.pack_index import PackIndex
+from repro.model.packs.pack_index_format import PackFile, Place
 from repro.model.packs.pack_index_writing import encode_index
 from repro.model.packs.pack_places import place_bytes
 from repro.model.packs.store_check import exit_code

@@ -9,7 +9,8 @@ import pytest
 from repro.model.digest import Digest, digest_of
 from repro.model.packs.chunk_list import START_BYTES, chunk_bytes, list_start, parse_chunks, parse_list_start
 from repro.model.packs.pack import HEAD_BYTES, PACK_HEADER, RecordKind, parse_head
-from repro.model.packs.pack_index import PackFile, PackIndex, Place
+from repro.model.packs.pack_index import PackIndex
+from repro.model.packs.pack_index_format import PackFile, Place
 from repro.model.packs.pack_index_writing import encode_index
 from repro.model.packs.pack_places import place_bytes
 from repro.store.packs.records import check_of, split_record, unpack_object

@@ -10,7 +10,8 @@ from repro.model.digest import Digest, digest_of
 from repro.model.packs.gc_plan import Fate, fate_of, in_grace, parse_grace
 from repro.model.packs.live_records import LiveRecords, PackUse
 from repro.model.packs.pack import PACK_HEADER, RecordKind
-from repro.model.packs.pack_index import PackFile, PackIndex
+from repro.model.packs.pack_index import PackIndex
+from repro.model.packs.pack_index_format import PackFile
 from repro.model.packs.pack_index_writing import encode_index
 from repro.model.packs.pack_places import place_bytes
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from repro.model.digest import Digest, digest_of
 from repro.model.packs.pack import HEAD_BYTES, MAX_PACK, MAX_RECORD, RecordKind
-from repro.model.packs.pack_index import INDEX_HEADER, BadIndex, PackFile, PackIndex, Place
+from repro.model.packs.pack_index import PackIndex
+from repro.model.packs.pack_index_format import INDEX_HEADER, BadIndex, PackFile, Place
 from repro.model.packs.pack_index_writing import encode_index
 from repro.model.packs.pack_places import moved_place, place_bytes, place_pack
 

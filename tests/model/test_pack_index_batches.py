@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repro.model.packs.pack import RecordKind
-from repro.model.packs.pack_index import BadIndex, PackFile, PackIndex, Place
+from repro.model.packs.pack_index import PackIndex
 from repro.model.packs.pack_index_batches import look_up
+from repro.model.packs.pack_index_format import BadIndex, PackFile, Place
 from repro.model.packs.pack_index_writing import encode_index
 from repro.model.packs.pack_places import place_bytes
 from tests.model.test_pack_index import PACKS, START

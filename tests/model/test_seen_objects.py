@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from repro.model.digest import Digest, digest_of
 from repro.model.packs.pack import RecordKind
-from repro.model.packs.pack_index import PackFile, PackIndex
+from repro.model.packs.pack_index import PackIndex
+from repro.model.packs.pack_index_format import PackFile
 from repro.model.packs.pack_index_writing import encode_index
 from repro.model.packs.pack_places import place_bytes
 from repro.model.packs.seen_objects import SeenObjects

@@ -12,7 +12,8 @@ from repro.model.data.content import ObjectRef
 from repro.model.digest import Digest, digest_of
 from repro.model.finding import Finding
 from repro.model.packs.pack import RecordKind
-from repro.model.packs.pack_index import PackFile, PackIndex
+from repro.model.packs.pack_index import PackIndex
+from repro.model.packs.pack_index_format import PackFile
 from repro.model.packs.pack_index_writing import encode_index
 from repro.model.packs.pack_places import place_bytes
 from repro.model.packs.store_check import LookedAt, SoundObjects, Trouble, Use, digest_in_name, exit_code, trouble_with

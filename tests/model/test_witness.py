@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repro.model.digest import Digest
-from repro.model.packs.pack_index import PackFile
+from repro.model.packs.pack_index_format import PackFile
 from repro.model.packs.witness import MOST_APART, Witness, decode_witness, encode_witness, with_apart
 
 _RAW = st.binary(min_size=32, max_size=32)

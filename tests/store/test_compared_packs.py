@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from repro.model.digest import Digest, digest_of
-from repro.model.packs.pack_index import Place
+from repro.model.packs.pack_index_format import Place
 from repro.store.cache.cache import Cache
 from repro.store.transfer.compared_packs import ComparedPacks
 

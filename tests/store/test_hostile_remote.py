@@ -11,7 +11,7 @@ from repro.model.data.content import ObjectRef
 from repro.model.digest import Digest, digest_of
 from repro.model.packs.chunk_list import chunk_bytes, list_start
 from repro.model.packs.pack import HEAD_BYTES, RecordKind, check_bytes, head_start
-from repro.model.packs.pack_index import PackFile
+from repro.model.packs.pack_index_format import PackFile
 from repro.model.packs.pack_index_writing import encode_index
 from repro.model.packs.pack_places import place_bytes
 from repro.store.cache.cache import Cache

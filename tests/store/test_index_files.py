@@ -16,7 +16,8 @@ import pytest
 from repro.actions.fsck.packs import walk_packs
 from repro.model.digest import Digest, digest_of
 from repro.model.packs.pack import RecordKind
-from repro.model.packs.pack_index import BadIndex, PackFile, PackIndex
+from repro.model.packs.pack_index import PackIndex
+from repro.model.packs.pack_index_format import BadIndex, PackFile
 from repro.model.packs.pack_index_writing import encode_entries
 from repro.model.packs.pack_places import place_bytes
 from repro.model.packs.store_check import SoundObjects

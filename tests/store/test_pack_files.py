@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from repro.model.data.content import ObjectRef
 from repro.model.digest import Digest, digest_of
 from repro.model.packs.pack import HEAD_BYTES, MAX_RECORD, PACK_MAGIC, BadPack, RecordKind, head_start, parse_head
-from repro.model.packs.pack_index import BadIndex, PackFile, PackIndex
+from repro.model.packs.pack_index import PackIndex
+from repro.model.packs.pack_index_format import BadIndex, PackFile
 from repro.model.packs.pack_index_writing import encode_index
 from repro.model.packs.pack_places import place_bytes
 from repro.store.checking.check_indexes import check_order

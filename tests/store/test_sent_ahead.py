@@ -19,7 +19,8 @@ from repro.model.data.content import Content, Kind, ObjectRef
 from repro.model.data.tree import Entry, encode_tree, total_size
 from repro.model.digest import Digest, digest_of
 from repro.model.packs.pack import RecordKind
-from repro.model.packs.pack_index import PackFile, PackIndex
+from repro.model.packs.pack_index import PackIndex
+from repro.model.packs.pack_index_format import PackFile
 from repro.model.packs.pack_places import place_bytes
 from repro.store.cache.cache import Cache, CorruptObject, MissingObject
 from repro.store.open_remote import open_remote

@@ -18,7 +18,8 @@ from repro.model.data.content import Content, Kind, ObjectRef
 from repro.model.data.tree import Entry, encode_tree, total_size
 from repro.model.digest import Digest, digest_of
 from repro.model.packs.pack import SMALL_LIMIT, RecordKind
-from repro.model.packs.pack_index import PackFile, PackIndex
+from repro.model.packs.pack_index import PackIndex
+from repro.model.packs.pack_index_format import PackFile
 from repro.model.packs.pack_index_writing import encode_entries
 from repro.model.packs.pack_places import place_bytes
 from repro.model.progress import Silent

@@ -10,7 +10,7 @@ from repro.model.data.tree import decode_tree
 from repro.model.dataclass import dataclass
 from repro.model.packs.chunk_list import START_BYTES, parse_chunks, parse_list_start
 from repro.model.packs.pack import HEAD_BYTES, SMALL_LIMIT, RecordKind, parse_head
-from repro.model.packs.pack_index import PackFile
+from repro.model.packs.pack_index_format import PackFile
 from repro.model.packs.pack_places import place_bytes
 from repro.model.packs.store_check import SoundObjects
 from repro.store.checking.check_pack import CheckedPack, Read, SoundRecord

@@ -12,7 +12,7 @@ from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest
 from repro.model.finding import Finding
 from repro.model.packs.pack import RecordKind
-from repro.model.packs.pack_index import BadIndex, PackFile
+from repro.model.packs.pack_index_format import BadIndex, PackFile
 from repro.model.packs.store_check import SoundObjects, Trouble
 from repro.model.progress import Progress
 from repro.store.checking.check_indexes import IndexCheck, Unconfirmed

@@ -12,7 +12,7 @@ from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest, digest_of, hex_of
 from repro.model.finding import Finding
 from repro.model.packs.pack import HEAD_BYTES, SMALL_LIMIT, RecordKind
-from repro.model.packs.pack_index import PackFile, Place
+from repro.model.packs.pack_index_format import PackFile, Place
 from repro.model.packs.pack_index_writing import encode_index
 from repro.model.packs.store_check import SoundObjects, Trouble
 from repro.store.cache.cache import Cache

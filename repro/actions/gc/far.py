@@ -21,7 +21,8 @@ from repro.model.finding import Finding
 from repro.model.packs.gc_plan import Fate, Garbage, fate_of, in_grace
 from repro.model.packs.live_records import LiveRecords, PackUse
 from repro.model.packs.pack import BadPack, head_bytes
-from repro.model.packs.pack_index import PackFile, PackIndex, Place
+from repro.model.packs.pack_index import PackIndex
+from repro.model.packs.pack_index_format import PackFile, Place
 from repro.model.packs.pack_index_writing import encode_index
 from repro.model.progress import SILENT, Progress
 from repro.store.cache.cache import Cache

@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterator
 from repro.model.dataclass import dataclass
 from repro.model.digest import Digest
 from repro.model.packs.pack import HEAD_BYTES, PACK_HEADER
-from repro.model.packs.pack_index import PackFile, PackIndex, Place
+from repro.model.packs.pack_index import PackIndex
+from repro.model.packs.pack_index_format import PackFile, Place
 
 
 @dataclass(slots=True)

@@ -10,25 +10,25 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from repro.model.digest import Digest
 from repro.model.packs.pack import HEAD_BYTES, MAX_RECORD, PACK_HEADER, RecordKind
-from repro.model.packs.pack_index_format import DIGEST_BYTES as DIGEST_BYTES
-from repro.model.packs.pack_index_format import ENTRY_BYTES as ENTRY_BYTES
 from repro.model.packs.pack_index_format import (
+    DIGEST_BYTES,
+    ENTRY_BYTES,
     INDEX_COUNTS,
+    INDEX_HEADER,
     INDEX_PACK,
+    KINDS,
     PACK_AND_KIND,
     PACK_AT,
     PACK_IN_ENTRY,
+    PLACE,
     PLACE_BYTES,
+    BadIndex,
     IndexBytes,
+    PackFile,
+    Place,
     header_problem,
     pack_file,
 )
-from repro.model.packs.pack_index_format import INDEX_HEADER as INDEX_HEADER
-from repro.model.packs.pack_index_format import KINDS as KINDS
-from repro.model.packs.pack_index_format import PLACE as PLACE
-from repro.model.packs.pack_index_format import BadIndex as BadIndex
-from repro.model.packs.pack_index_format import PackFile as PackFile
-from repro.model.packs.pack_index_format import Place as Place
 
 _PREFIX = struct.Struct(">I28x")  # of a digest
 _ENDS = struct.Struct("<II")  # of one fan-out entry and the next

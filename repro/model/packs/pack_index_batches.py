@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from repro.model.packs.pack_index import DIGEST_BYTES, PackIndex, Place
+from repro.model.packs.pack_index import PackIndex
+from repro.model.packs.pack_index_format import DIGEST_BYTES, Place
 
 BATCH = 32_768
 """Objects that are looked up together: some five megabytes while they are."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from repro.model.packs.pack import RecordKind
-from repro.model.packs.pack_index import KINDS, PLACE, BadIndex
+from repro.model.packs.pack_index_format import KINDS, PLACE, BadIndex
 
 
 def place_bytes(pack: int, offset: int, size: int, stored: int, kind: RecordKind) -> bytes:

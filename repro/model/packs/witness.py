@@ -10,7 +10,7 @@ import struct
 
 from repro.model.dataclass import dataclass
 from repro.model.digest import Digest, hex_of
-from repro.model.packs.pack_index import PackFile
+from repro.model.packs.pack_index_format import PackFile
 
 MOST_APART = 4096
 """Objects for which nothing vouches, at most: with more, a question for each object of all takes hardly longer."""

@@ -31,7 +31,7 @@ from repro.store.object_faults import MissingObject as MissingObject
 from repro.store.object_faults import SizeLie as SizeLie
 
 if TYPE_CHECKING:
-    from repro.model.packs.pack_index import PackFile
+    from repro.model.packs.pack_index_format import PackFile
     from repro.store.cache.batch import Batch
     from repro.store.packs.writer import WrittenPack
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from repro.model.digest import Digest
 from repro.model.packs.pack import HEAD_BYTES, BadPack, RecordKind
-from repro.model.packs.pack_index import PackFile, Place
 from repro.model.packs.pack_index_batches import look_up
+from repro.model.packs.pack_index_format import PackFile, Place
 from repro.store.cache.damaged_records import DamagedRecords
 from repro.store.cache.freshness import Freshness
 from repro.store.object_faults import CorruptObject

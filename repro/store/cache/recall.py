@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from repro.model.digest import Digest
-from repro.model.packs.pack_index import PackFile
+from repro.model.packs.pack_index_format import PackFile
 from repro.model.packs.witness import MOST_APART, Witness, decode_witness, encode_witness, with_apart
 from repro.store.cache.packed_objects import PackedObjects
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 from repro.model.dataclass import dataclass
 from repro.model.digest import Digest
-from repro.model.packs.pack_index import BadIndex, PackFile, PackIndex, Place
+from repro.model.packs.pack_index import PackIndex
+from repro.model.packs.pack_index_format import BadIndex, PackFile, Place
 from repro.model.packs.pack_places import place_bytes, place_pack
 from repro.store.checking.check_pack import CheckedPack, SoundRecord
 

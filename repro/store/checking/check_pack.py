@@ -9,7 +9,7 @@ from repro.model.data.tree import HEADER
 from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest
 from repro.model.packs.pack import HEAD_BYTES, PACK_HEADER, BadPack, RecordHead, RecordKind, is_pack_header, parse_head
-from repro.model.packs.pack_index import PackFile
+from repro.model.packs.pack_index_format import PackFile
 from repro.store.files.hashing import finish, new_hasher
 from repro.store.packs.records import PayloadCheck, check_of, unpack_object
 

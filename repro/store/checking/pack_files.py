@@ -14,7 +14,8 @@ from repro.errors import IntegrityError
 from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest
 from repro.model.finding import Finding
-from repro.model.packs.pack_index import BadIndex, PackFile, PackIndex
+from repro.model.packs.pack_index import PackIndex
+from repro.model.packs.pack_index_format import BadIndex, PackFile
 from repro.model.pattern import pattern
 from repro.store.checking.check_indexes import check_order
 from repro.store.checking.check_pack import Read

@@ -11,7 +11,8 @@ import os
 from threading import Lock
 from weakref import WeakKeyDictionary
 
-from repro.model.packs.pack_index import BadIndex, PackIndex
+from repro.model.packs.pack_index import PackIndex
+from repro.model.packs.pack_index_format import BadIndex
 
 ROOM = 4 * 1024 * 1024
 """Bytes of the indexes of one place that are mapped: those of 70,000 objects."""

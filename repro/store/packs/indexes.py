@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from repro.model.digest import Digest
-from repro.model.packs.pack_index import BadIndex, PackIndex, Place
+from repro.model.packs.pack_index import PackIndex
+from repro.model.packs.pack_index_format import BadIndex, Place
 from repro.model.pattern import pattern
 from repro.store.packs.index_files import IndexFiles
 

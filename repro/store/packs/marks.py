@@ -11,8 +11,9 @@ from typing import NamedTuple
 from repro.model.dataclass import dataclass
 from repro.model.digest import Digest
 from repro.model.packs.pack import HEAD_BYTES
-from repro.model.packs.pack_index import PackFile, PackIndex, Place
+from repro.model.packs.pack_index import PackIndex
 from repro.model.packs.pack_index_batches import look_up
+from repro.model.packs.pack_index_format import PackFile, Place
 from repro.store.packs.kept_numbers import KeptNumbers
 
 _WANTED, _TREE = 1, 2

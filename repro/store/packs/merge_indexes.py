@@ -8,7 +8,8 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 
 from repro.model.digest import Digest
-from repro.model.packs.pack_index import PackFile, PackIndex
+from repro.model.packs.pack_index import PackIndex
+from repro.model.packs.pack_index_format import PackFile
 from repro.model.packs.pack_index_writing import PREFIXES, index_start
 from repro.model.packs.pack_places import moved_place, place_pack
 from repro.store.files.hashing import BLOCK, finish, new_hasher

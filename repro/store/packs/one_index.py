@@ -6,7 +6,8 @@ import errno
 import tempfile
 from collections.abc import Callable, Sequence
 
-from repro.model.packs.pack_index import PackFile, PackIndex
+from repro.model.packs.pack_index import PackIndex
+from repro.model.packs.pack_index_format import PackFile
 from repro.store.files.temp_files import temp_file
 from repro.store.packs.index_files import IndexFiles
 from repro.store.packs.merge_indexes import merge_indexes

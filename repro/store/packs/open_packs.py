@@ -8,7 +8,7 @@ import stat
 import threading
 
 from repro.model.digest import Digest, hex_of
-from repro.model.packs.pack_index import PackFile
+from repro.model.packs.pack_index_format import PackFile
 
 _LIMIT = 64  # descriptors: 4 GiB of packs, and far below what a process may open
 

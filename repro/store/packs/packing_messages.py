@@ -25,7 +25,7 @@ import struct
 from collections.abc import Sequence
 
 from repro.model.digest import Digest
-from repro.model.packs.pack_index import PackFile
+from repro.model.packs.pack_index_format import PackFile
 from repro.store.packs.writer import WrittenPack
 
 READ, KEEP, TAKE = b"r", b"k", b"t"

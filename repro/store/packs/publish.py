@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from repro.model.digest import Digest, digest_of, hex_of
-from repro.model.packs.pack_index import PackFile
+from repro.model.packs.pack_index_format import PackFile
 from repro.model.packs.pack_index_writing import encode_entries, encode_index
 from repro.store.files.flushing import flush_file
 from repro.store.files.shared_folders import make_folder

@@ -20,7 +20,7 @@ from repro.model.packs.pack import (
     head_start,
     parse_head,
 )
-from repro.model.packs.pack_index import Place
+from repro.model.packs.pack_index_format import Place
 
 LEVEL = 3
 """zstd's default level: on numeric text 2.5 times smaller, at some 70 to 200 MB/s a core."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from repro.model.digest import Digest
 from repro.model.packs.pack import HEAD_BYTES, BadPack, RecordKind
-from repro.model.packs.pack_index import PackFile, Place
+from repro.model.packs.pack_index_format import PackFile, Place
 from repro.store.packs.records import Packed, check_of, split_record, unpack_object
 from repro.store.packs.series import PackSeries
 from repro.store.packs.writer import WrittenPack

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from repro.model.dataclass import dataclass
 from repro.model.digest import Digest, digest_of
 from repro.model.packs.condemned import parse_condemned, render_condemned
-from repro.model.packs.pack_index import PackFile
+from repro.model.packs.pack_index_format import PackFile
 from repro.store.remote.names import digest_in_name, pack_name
 from repro.store.remote.remote import Remote
 from repro.store.storages.errors import NotOnRemote, RemoteUnreachable

@@ -8,7 +8,8 @@ from collections.abc import Collection, Sequence
 
 from repro.model.dataclass import dataclass
 from repro.model.digest import Digest, digest_of, hex_of
-from repro.model.packs.pack_index import BadIndex, PackIndex
+from repro.model.packs.pack_index import PackIndex
+from repro.model.packs.pack_index_format import BadIndex
 from repro.model.pattern import pattern
 from repro.store.files.hashing import hash_descriptor
 from repro.store.files.shared_folders import make_folder

@@ -11,7 +11,8 @@ from repro.model.data.content import ObjectRef
 from repro.model.digest import Digest
 from repro.model.packs.chunk_list import ENTRY_BYTES, START_BYTES, BadChunkList, parse_chunks, parse_list_start
 from repro.model.packs.pack import HEAD_BYTES, BadPack, RecordHead, RecordKind
-from repro.model.packs.pack_index import PackFile, PackIndex, Place
+from repro.model.packs.pack_index import PackIndex
+from repro.model.packs.pack_index_format import PackFile, Place
 from repro.store.files.hashing import finish, new_hasher
 from repro.store.object_faults import SizeLie
 from repro.store.packs.records import PayloadCheck, checked_head, unpack_object

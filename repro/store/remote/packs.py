@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 
 from repro.model.packs.pack import HEAD_BYTES, PACK_HEADER, BadPack, RecordHead, is_pack_header, parse_head
-from repro.model.packs.pack_index import PackFile
+from repro.model.packs.pack_index_format import PackFile
 from repro.store.remote.names import pack_name
 from repro.store.remote.remote import Remote
 

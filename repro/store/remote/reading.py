@@ -11,8 +11,8 @@ from repro.errors import IntegrityError
 from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest
 from repro.model.packs.pack import HEAD_BYTES, BadPack, RecordKind
-from repro.model.packs.pack_index import PackFile, Place
 from repro.model.packs.pack_index_batches import BATCH
+from repro.model.packs.pack_index_format import PackFile, Place
 from repro.model.packs.ranges import Range, joined
 from repro.store.object_faults import SizeLie
 from repro.store.packs.marks import Marked, MarkedPack, Marks

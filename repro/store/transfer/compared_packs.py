@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from repro.model.digest import Digest, hex_of
 from repro.model.packs.pack import HEAD_BYTES, PACK_HEADER
-from repro.model.packs.pack_index import PackFile, Place
+from repro.model.packs.pack_index_format import PackFile, Place
 from repro.store.files.hashing import finish, new_hasher
 from repro.store.files.reused_memory import ReusedMemory
 

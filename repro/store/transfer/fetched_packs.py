@@ -11,7 +11,8 @@ from repro.errors import IntegrityError
 from repro.model.data.tree import HEADER
 from repro.model.packs.digest_table import DigestTable
 from repro.model.packs.pack import SMALL_LIMIT, BadPack, RecordKind
-from repro.model.packs.pack_index import PackFile, PackIndex
+from repro.model.packs.pack_index import PackIndex
+from repro.model.packs.pack_index_format import PackFile
 from repro.model.packs.pack_places import place_bytes
 from repro.model.packs.ranges import is_mostly
 from repro.model.progress import Progress

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 
 from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest
-from repro.model.packs.pack_index import DIGEST_BYTES
+from repro.model.packs.pack_index_format import DIGEST_BYTES
 from repro.store.packs.records import Packed
 from repro.store.packs.spots import split_entries
 from repro.store.packs.write_behind import PackThread

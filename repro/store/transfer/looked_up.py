@@ -10,8 +10,8 @@ from repro.model.data.tree_objects import MAX_TREE_BYTES
 from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest
 from repro.model.packs.pack import RecordKind
-from repro.model.packs.pack_index import Place
 from repro.model.packs.pack_index_batches import BATCH, look_up
+from repro.model.packs.pack_index_format import Place
 from repro.store.cache.cache import Cache, SizeLie
 from repro.store.cache.reached import Root, Walk
 from repro.store.packs.marks import Marks

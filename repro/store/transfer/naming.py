@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from repro.model.digest import digest_of
 from repro.model.packs.pack import RecordKind
-from repro.model.packs.pack_index import PackFile
+from repro.model.packs.pack_index_format import PackFile
 from repro.model.packs.pack_index_writing import encode_entries
 from repro.store.packs.spots import kind_of, split_entries
 from repro.store.remote.names import index_name

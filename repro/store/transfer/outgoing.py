@@ -15,7 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from repro.errors import RemoteError
 from repro.model.digest import Digest
 from repro.model.packs.pack import PACK_RECORDS, PACK_SIZE, RecordKind
-from repro.model.packs.pack_index import PackFile
+from repro.model.packs.pack_index_format import PackFile
 from repro.store.packs.records import Packed
 from repro.store.packs.spots import digests_of
 from repro.store.remote.names import pack_name

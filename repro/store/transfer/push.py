@@ -10,7 +10,7 @@ from types import TracebackType
 
 from repro.model.data.content import ObjectRef
 from repro.model.digest import Digest
-from repro.model.packs.pack_index import PackFile
+from repro.model.packs.pack_index_format import PackFile
 from repro.model.progress import SILENT, Progress
 from repro.store.cache.cache import Cache, MissingObject
 from repro.store.cache.reached import Root

@@ -7,7 +7,7 @@ from concurrent.futures import Executor, Future
 
 from repro.model.dataclass import dataclass
 from repro.model.digest import Digest
-from repro.model.packs.pack_index import ENTRY_BYTES, PackFile
+from repro.model.packs.pack_index_format import ENTRY_BYTES, PackFile
 from repro.store.transfer.in_making import PackInMaking
 
 
