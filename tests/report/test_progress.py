@@ -198,7 +198,9 @@ def test_a_pull_from_a_slow_server_shows_how_far_it_is(project: Person, tmp_path
             terminal = Terminal(*REPRO, *quiet, "pull", "-r", url, cwd=project.cwd, environ=emptied.environ)
             assert terminal.wait() == 0
             assert bool(terminal.drawn) is not bool(quiet)
-            assert all(text.startswith("pull: ") for text in terminal.drawn)
+            assert all(text.startswith("pull: ") for text in terminal.drawn[:1])
+            # On a busy machine what stands long enough to be seen may be the checkout as well.
+            assert all(text.startswith(("pull: ", "checkout: ")) for text in terminal.drawn)
             assert terminal.screen[-1] == ""
             assert not any("pull:" in line for line in terminal.screen)
 
