@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import os
 import secrets
 import zlib
-from collections.abc import Iterator
 from hashlib import sha1
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO
 
 from repro.code.git_objects import object_id
 from repro.code.pack_format import KIND_NAMES, PackWriter, pack_header, write_pack_index
+from repro.full_disk import naming_the_disk
 
 if TYPE_CHECKING:
     from dulwich.repo import Repo
@@ -49,13 +47,13 @@ class ObjectWriter:
         if ObjectID(oid) in self._store:
             return oid
         if self._pack is not None:
-            with _naming_the_disk(self._objects):
+            with naming_the_disk(self._objects):
                 self._pack.add(kind, data, oid)
             return oid
         self._waiting[oid] = (kind, data)
         self._waiting_bytes += len(data)
         if len(self._waiting) > _MAX_LOOSE or self._waiting_bytes > _MAX_LOOSE_BYTES:
-            with _naming_the_disk(self._objects):
+            with naming_the_disk(self._objects):
                 self._begin_pack()
         return oid
 
@@ -73,7 +71,7 @@ class ObjectWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with _naming_the_disk(self._objects):
+        with naming_the_disk(self._objects):
             if self._file is None or self._pack is None:
                 if kind is None:
                     for oid, (number, data) in self._waiting.items():
@@ -132,17 +130,6 @@ class ObjectWriter:
             os.replace(index, final + ".idx")
         finally:
             _remove(index)
-
-
-@contextlib.contextmanager
-def _naming_the_disk(objects: str) -> Iterator[None]:
-    """Let an error of a full disk name the folder: writing to an open file names none, and there are several disks."""
-    try:
-        yield
-    except OSError as error:
-        if error.filename is None and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise OSError(error.errno, os.strerror(error.errno), objects) from error
-        raise
 
 
 def _remove(path: str) -> None:

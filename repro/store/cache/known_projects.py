@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from repro.model.digest import digest_of, hex_of
 from repro.store.files.shared_folders import make_folder
-from repro.store.files.temp_files import naming_the_disk, open_temp, write_all
+from repro.store.files.temp_files import temp_file, write_all
 
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 
@@ -27,24 +27,18 @@ def note_project(store: str, root: str) -> None:
     path = _file_of(store, os.fsencode(root))
     if os.path.exists(path):
         return
-    try:
-        descriptor, temp = open_temp(os.path.join(store, "tmp"))
-    except OSError as error:
-        if error.errno not in _READ_ONLY:
-            raise
-        return
-    try:
-        with naming_the_disk(store):
-            write_all(descriptor, os.fsencode(root))
-            os.fsync(descriptor)
+    with contextlib.ExitStack() as stack:
+        try:
+            descriptor, temp = stack.enter_context(temp_file(os.path.join(store, "tmp")))
+        except OSError as error:
+            if error.errno not in _READ_ONLY:
+                raise
+            return
+        write_all(descriptor, os.fsencode(root))
+        os.fsync(descriptor)
         os.fchmod(descriptor, 0o644)
         make_folder(os.path.dirname(path))
         os.rename(temp, path)
-    except BaseException:
-        os.unlink(temp)
-        raise
-    finally:
-        os.close(descriptor)
 
 
 def known_projects(store: str) -> list[bytes]:

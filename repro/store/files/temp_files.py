@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import time
 from collections.abc import Iterator, Sequence
 
+from repro.full_disk import naming_the_disk
 from repro.store.files.shared_folders import make_folder
 
 LEFTOVER_AGE = 24 * 3600.0
@@ -29,17 +29,6 @@ def temp_file(directory: str) -> Iterator[tuple[int, str]]:
         os.close(descriptor)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
-
-
-@contextlib.contextmanager
-def naming_the_disk(directory: str) -> Iterator[None]:
-    """Let an error of a full disk name a directory: writing to a descriptor names no file, and there may be several."""
-    try:
-        yield
-    except OSError as error:
-        if error.filename is None and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise OSError(error.errno, os.strerror(error.errno), directory) from error
-        raise
 
 
 def open_temp(directory: str) -> tuple[int, str]:

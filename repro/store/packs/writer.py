@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from repro.full_disk import naming_the_disk
 from repro.model.dataclass import dataclass
 from repro.model.digest import Digest
 from repro.model.packs.pack import HEAD_BYTES, PACK_HEADER, pack_header
 from repro.model.packs.pack_index_format import ENTRY_BYTES, PackFile
 from repro.model.packs.pack_places import place_bytes
 from repro.store.files.hashing import BLOCK, finish, new_hasher
-from repro.store.files.temp_files import naming_the_disk, open_temp, write_parts
+from repro.store.files.temp_files import open_temp, write_parts
 from repro.store.packs.records import Packed
 from repro.store.packs.spots import Spot, decode_spots, split_entries
 

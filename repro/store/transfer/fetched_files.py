@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from repro.full_disk import naming_the_disk
 from repro.model.data.content import ObjectRef
 from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest, digest_of, hex_of
@@ -17,7 +18,7 @@ from repro.store.cache.cache import Cache
 from repro.store.cache.set_aside import set_aside
 from repro.store.files.hashing import hash_descriptor
 from repro.store.files.shared_folders import make_folder
-from repro.store.files.temp_files import naming_the_disk, open_temp, pwrite_all, sweep
+from repro.store.files.temp_files import open_temp, pwrite_all, sweep
 from repro.store.parallel import Stop, run_all, run_in_order
 from repro.store.remote.objects import RemoteObjects
 from repro.store.remote.reading import Unread, read_records

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 
 from repro.errors import IntegrityError
+from repro.full_disk import naming_the_disk
 from repro.model.data.tree import HEADER
 from repro.model.packs.digest_table import DigestTable
 from repro.model.packs.pack import SMALL_LIMIT, BadPack, RecordKind
@@ -18,7 +19,7 @@ from repro.model.packs.ranges import is_mostly
 from repro.model.progress import Progress
 from repro.store.cache.cache import Cache
 from repro.store.files.hashing import BLOCK, hash_descriptor
-from repro.store.files.temp_files import naming_the_disk, open_temp
+from repro.store.files.temp_files import open_temp
 from repro.store.packs.marks import MarkedPack, Marks
 from repro.store.packs.records import unpack_object
 from repro.store.packs.scan import scan_heads
