@@ -19,9 +19,8 @@ from xml.etree import ElementTree
 
 from repro.store.storages.errors import UnsupportedRemote
 from repro.store.storages.rest import RestStorage, need, no_answer
-from repro.store.storages.retries import SpoiledUpload
 from repro.store.storages.storage import PlaceRefuses, StoredFile, read_all
-from repro.store.storages.upload_sums import base64_text
+from repro.store.storages.upload_sums import SpoiledUpload, base64_text, removed_if_spoiled
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -123,7 +122,7 @@ class AzureStorage(RestStorage):
         headers = {"Content-Length": str(size), "Content-MD5": sum_, "x-ms-blob-type": "BlockBlob"}
         with self._answer("PUT", self._path(name), {}, headers, body) as answer:
             stored = answer.headers.get("Content-MD5")
-        with self._removed_if_wrong(name):
+        with removed_if_spoiled(self.delete, name):
             if stored != sum_ and (stored is not None or self.size(name) != size):
                 raise SpoiledUpload(f"{size} bytes with the checksum {sum_} were sent, and others are stored")
 

@@ -19,9 +19,8 @@ from urllib.parse import quote, unquote, urlsplit
 
 from repro.store.storages.errors import UnsupportedRemote
 from repro.store.storages.rest import RestStorage, need, no_answer
-from repro.store.storages.retries import SpoiledUpload
 from repro.store.storages.storage import PlaceRefuses, StoredFile, read_all
-from repro.store.storages.upload_sums import base64_text
+from repro.store.storages.upload_sums import SpoiledUpload, base64_text, removed_if_spoiled
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -123,7 +122,7 @@ class GoogleStorage(RestStorage):
             "Content-Length": str(len(start) + size + len(end)),
         }
         stored = self._upload(headers, _parts(start, body, end))
-        with self._removed_if_wrong(name):
+        with removed_if_spoiled(self.delete, name):
             if (stored.get("size"), stored.get("md5Hash")) != (str(size), sum_):
                 raise SpoiledUpload(f"{size} bytes with the checksum {sum_} were sent, and others are stored")
 

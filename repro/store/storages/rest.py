@@ -13,7 +13,6 @@ from urllib.parse import urlencode
 from repro.store.storages.http_connections import PASSING, http_errors, make_pool
 from repro.store.storages.http_reads import HttpReads
 from repro.store.storages.leaves_nothing import LeavesNothing
-from repro.store.storages.retries import SpoiledUpload
 from repro.store.storages.storage import NothingMore, PlaceRefuses, Stream, check_range, read_all
 from repro.store.storages.upload_sums import md5_of
 
@@ -151,16 +150,6 @@ class RestStorage(HttpReads, LeavesNothing, ABC):
         if answer.status in PASSING:
             raise ConnectionError(shown)
         raise self._meaning(answer, said)
-
-    @contextlib.contextmanager
-    def _removed_if_wrong(self, name: str) -> Iterator[None]:
-        """Leave nothing under a name that a server took and spoiled: the next push would believe it by its length."""
-        try:
-            yield
-        except SpoiledUpload:
-            with contextlib.suppress(OSError):
-                self.delete(name)
-            raise
 
     def delete(self, name: str) -> None:
         """Remove a file. What is not there is no error."""

@@ -13,10 +13,6 @@ TRANSIENT = (ConnectionError, TimeoutError)
 """What may pass by itself. A missing file or a refused permission does not."""
 
 
-class SpoiledUpload(ConnectionError):
-    """A place took what was sent, and stores something else. A lost connection says nothing of that."""
-
-
 class GaveUp(ConnectionError):
     """It was tried as often as it may be, further in; trying all of it again would multiply the attempts."""
 

@@ -11,17 +11,17 @@ import functools
 import os
 import re
 import threading
-from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from repro.store.storages import storage
 from repro.store.storages.errors import UnsupportedRemote
 from repro.store.storages.file_part import FilePart
-from repro.store.storages.retries import TRANSIENT, GaveUp, SpoiledUpload, with_retries
+from repro.store.storages.retries import TRANSIENT, GaveUp, with_retries
 from repro.store.storages.s3_checksums import Crc32Sum, Md5Sum, UploadSum, compares_crc32, says_other_bytes
 from repro.store.storages.s3_errors import s3_errors
 from repro.store.storages.s3_unfinished import end_upload, unfinished_uploads
 from repro.store.storages.storage import NothingMore, StoredFile, StreamReader, Unfinished, check_range, read_all
+from repro.store.storages.upload_sums import SpoiledUpload, removed_if_spoiled
 
 PART = 64 * 1024 * 1024
 """Bytes of a part: 10,000 parts, which S3 allows, are 640 GB. What is an eighth longer at most goes whole: a pack is a
@@ -185,7 +185,7 @@ class S3Storage:
             if says_other_bytes(error):
                 self._known_to_compare = False  # else one that refuses right ones too would never get it
             raise
-        with self._removed_if_wrong(name):
+        with removed_if_spoiled(self.delete, name):
             if not checksum.is_confirmed(answer):  # this server makes its tags otherwise: the length must do
                 self._require_length(name, len(body) if isinstance(body, bytes) else os.fstat(body.fileno()).st_size)
 
@@ -205,7 +205,7 @@ class S3Storage:
             with contextlib.suppress(OSError), self._errors():  # else its parts would be stored and paid for
                 self._client().abort_multipart_upload(**upload)
             raise
-        with self._removed_if_wrong(name):
+        with removed_if_spoiled(self.delete, name):
             self._require_length(name, size)
 
     def _put_part(self, upload: dict[str, str], number: int, part: FilePart) -> str:
@@ -223,16 +223,6 @@ class S3Storage:
             return with_retries(send)
         except TRANSIENT as error:
             raise GaveUp(str(error)) from error
-
-    @contextlib.contextmanager
-    def _removed_if_wrong(self, name: str) -> Iterator[None]:
-        """Leave nothing under a name that a server took and spoiled: the next push would believe it by its length."""
-        try:
-            yield
-        except SpoiledUpload:
-            with contextlib.suppress(OSError):
-                self.delete(name)
-            raise
 
     def _require_length(self, name: str, size: int) -> None:
         found = self.size(name)

@@ -11,10 +11,9 @@ import re
 import zlib
 from typing import Any, Protocol
 
-from repro.store.storages.retries import SpoiledUpload
 from repro.store.storages.s3_errors import error_code, s3_errors
 from repro.store.storages.storage import PlaceRefuses
-from repro.store.storages.upload_sums import Readable, base64_text, crc32_of, md5_of
+from repro.store.storages.upload_sums import Readable, SpoiledUpload, base64_text, crc32_of, md5_of
 
 _OTHER_BYTES = {"BadDigest", "XAmzContentChecksumMismatch"}
 """How servers say that a checksum is of other bytes: Amazon, Ceph, SeaweedFS; MinIO."""

@@ -1,11 +1,27 @@
-"""The checksums that go along with an upload, by which the server finds what the way there has changed. They prove
-nothing else."""
+"""The checksums that go along with an upload, by which the server finds what the way there has changed, and what is
+done with what was changed all the same. They prove nothing else."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Protocol
+
+
+class SpoiledUpload(ConnectionError):
+    """A place took what was sent, and stores something else. A lost connection says nothing of that."""
+
+
+@contextlib.contextmanager
+def removed_if_spoiled(delete: Callable[[str], None], name: str) -> Iterator[None]:
+    """Leave nothing under a name that a server took and spoiled: the next push would believe it by its length."""
+    try:
+        yield
+    except SpoiledUpload:
+        with contextlib.suppress(OSError):
+            delete(name)
+        raise
 
 
 class Readable(Protocol):
