@@ -5,7 +5,7 @@ A lookup alone reads what it needs, and of a long index that lies in a file each
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from repro.model.packs.pack_index import PackIndex
 from repro.model.packs.pack_index_format import DIGEST_BYTES, Place
@@ -39,6 +39,29 @@ def look_up(index: PackIndex, wanted: Sequence[bytes]) -> Iterator[tuple[bytes, 
         return
     for start in range(0, len(wanted), step):
         yield from _in_one_read(index, wanted[start : start + step])
+
+
+def look_up_in(
+    indexes: Iterable[PackIndex], wanted: Sequence[bytes], usable: Callable[[bytes, Place], bool]
+) -> Iterator[tuple[bytes, int, int, Place]]:
+    """Yield of each object the first place that may be taken: its index by number, and as `look_up`; in any order.
+
+    Args:
+        indexes: are asked in turn.
+        wanted: as of `look_up`.
+        usable: whether an object may be taken from a place.
+
+    Raises:
+        BadIndex: an index says what cannot be.
+    """
+    for number, index in enumerate(indexes):
+        found = set[bytes]()
+        for digest, position, place in look_up(index, wanted):
+            if usable(digest, place):
+                found.add(digest)
+                yield digest, number, position, place
+        if found:
+            wanted = [digest for digest in wanted if digest not in found]
 
 
 def _one_by_one(index: PackIndex, wanted: Sequence[bytes]) -> Iterator[tuple[bytes, int, Place]]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from repro.model.digest import Digest
 from repro.model.packs.pack import HEAD_BYTES, BadPack, RecordKind
-from repro.model.packs.pack_index_batches import look_up
+from repro.model.packs.pack_index_batches import look_up_in
 from repro.model.packs.pack_index_format import PackFile, Place
 from repro.store.cache.damaged_records import DamagedRecords
 from repro.store.cache.freshness import Freshness
@@ -54,14 +54,9 @@ class PackedObjects:
         """
         if self.damaged.are_any():
             wanted = [raw for raw in wanted if Digest("b3:" + raw.hex()) not in self.damaged]
-        for index in self.indexes.current().values():
-            found = set[bytes]()
-            for raw, _, place in look_up(index, wanted):
-                if self._is_usable(place):
-                    found.add(raw)
-                    yield raw, place.size
-            if found:
-                wanted = [raw for raw in wanted if raw not in found]
+        indexes = self.indexes.current().values()
+        for raw, _, _, place in look_up_in(indexes, wanted, lambda _, place: self._is_usable(place)):
+            yield raw, place.size
 
     def keep(self, place: Place) -> bool:
         """Tell a gc that a pack is used; return whether it is still there."""

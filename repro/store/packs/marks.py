@@ -12,7 +12,7 @@ from repro.model.dataclass import dataclass
 from repro.model.digest import Digest
 from repro.model.packs.pack import HEAD_BYTES
 from repro.model.packs.pack_index import PackIndex
-from repro.model.packs.pack_index_batches import look_up
+from repro.model.packs.pack_index_batches import look_up_in
 from repro.model.packs.pack_index_format import PackFile, Place
 from repro.store.packs.kept_numbers import KeptNumbers
 
@@ -75,16 +75,11 @@ class Marks:
         Raises:
             BadIndex: an index says what cannot be.
         """
-        for index, marks in self._both:
-            found = set[bytes]()
-            for digest, position, place in look_up(index, wanted):
-                if usable(place):
-                    found.add(digest)
-                    fresh = not marks[position]
-                    marks[position] |= _WANTED
-                    yield digest, place, fresh
-            if found:
-                wanted = [digest for digest in wanted if digest not in found]
+        for digest, number, position, place in look_up_in(self._indexes, wanted, lambda _, place: usable(place)):
+            marks = self._marks[number]
+            fresh = not marks[position]
+            marks[position] |= _WANTED
+            yield digest, place, fresh
 
     def unmark(self, digest: bytes) -> bool:
         """Take the marks of an object away, by the 32 bytes of its digest; return whether it had any.

@@ -10,7 +10,7 @@ from repro.model.data.tree_objects import MAX_TREE_BYTES
 from repro.model.dataclass import dataclass, field
 from repro.model.digest import Digest
 from repro.model.packs.pack import RecordKind
-from repro.model.packs.pack_index_batches import BATCH, look_up
+from repro.model.packs.pack_index_batches import BATCH, look_up_in
 from repro.model.packs.pack_index_format import Place
 from repro.store.cache.cache import Cache, SizeLie
 from repro.store.cache.reached import Root, Walk
@@ -166,14 +166,12 @@ class LookUp:
 def _sizes_there(objects: RemoteObjects, wanted: Sequence[bytes]) -> Iterator[tuple[bytes, int]]:
     """Yield those objects that are on the remote, and the length of each; `wanted` as `look_up` takes it."""
     distrusted = {bytes.fromhex(digest[3:]) for digest in objects.distrusted}
-    for index in objects.indexes():
-        found = set[bytes]()
-        for raw, _, place in look_up(index, wanted):
-            if raw not in distrusted and objects.is_there(place.pack):
-                found.add(raw)
-                yield raw, place.size
-        if found:
-            wanted = [raw for raw in wanted if raw not in found]
+
+    def is_there(raw: bytes, place: Place) -> bool:
+        return raw not in distrusted and objects.is_there(place.pack)
+
+    for raw, _, _, place in look_up_in(objects.indexes(), wanted, is_there):
+        yield raw, place.size
 
 
 def _is_object(place: Place) -> bool:
