@@ -133,12 +133,13 @@ def _pip_part(
     requirements = wish.pip_for(platform)
     if not requirements:
         return None
-    from repro.env.conda.pip_constraints import normalised
+    from packaging.utils import canonicalize_name
+
     from repro.env.conda.pip_files import PipQuestion, PipTarget
     from repro.env.conda.pip_part import BadPipPart, ConstraintNotMet, pin_pip_part, without_hashes
 
     python = next(package for package in solved.packages if package.name == "python")
-    provided = {normalised(package.name): package.version for package in solved.packages}
+    provided = {str(canonicalize_name(package.name)): package.version for package in solved.packages}
     target = PipTarget(platform, python.version, virtual, free_threaded="t/" in (solved.site_packages or ""))
     question = PipQuestion(
         requirements,

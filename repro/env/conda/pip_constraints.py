@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -28,14 +27,15 @@ def contradicted(constraints: Sequence[str], provided: Mapping[str, str], target
         target: whose markers (PEP 508) count.
     """
     from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.utils import canonicalize_name
 
-    found = {}
+    found: dict[str, str] = {}
     for line in constraints:
         try:
             wanted = Requirement(line)
         except InvalidRequirement:
             continue
-        name = normalised(wanted.name)
+        name = canonicalize_name(wanted.name)
         if name not in provided or (wanted.marker is not None and not wanted.marker.evaluate(_markers(target))):
             continue
         if wanted.url or not _meets(provided[name], wanted.specifier):
@@ -50,11 +50,6 @@ def _meets(version: str, specifier: SpecifierSet) -> bool:
         return specifier.contains(Version(version), prereleases=True)
     except InvalidVersion:
         return True
-
-
-def normalised(name: str) -> str:
-    """Return a name as pip normalises it (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _markers(target: PipTarget) -> dict[str, str]:

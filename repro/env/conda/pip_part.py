@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from repro.env.conda.pip_constraints import contradicted, normalised
+from repro.env.conda.pip_constraints import contradicted
 from repro.env.conda.pip_files import NoWheel, PipQuestion, PipTarget, best_file, locked_file, resolve
 from repro.env.pip.installed import without_credentials
 from repro.errors import UsageError
@@ -114,7 +114,9 @@ def _check_constraints(
     against = contradicted(asked.constraints, provided, target)
     if not against:
         return
-    needed = {normalised(found[0]) for text in by_conda if (found := _NAME.match(text))}
+    from packaging.utils import canonicalize_name
+
+    needed = {str(canonicalize_name(found[0])) for text in by_conda if (found := _NAME.match(text))}
     if asked.requirements and not needed.intersection(against):
         others = [line for line in asked.constraints if line not in against.values()]
         left = tuple(name for name in provided if name not in against)
@@ -135,8 +137,10 @@ def without_hashes(text: str) -> str:
 
 def _hashes(texts: Sequence[str]) -> dict[str, set[str]]:
     """Return the hashes that lines give, by the normalised name of what they ask for."""
+    from packaging.utils import canonicalize_name
+
     named = ((_NAME.match(text), _HASH.findall(text)) for text in texts)
-    return {normalised(name[0]): set(found) for name, found in named if name and found}
+    return {canonicalize_name(name[0]): set(found) for name, found in named if name and found}
 
 
 def _only(package: dict[str, Any], hashes: Mapping[str, set[str]]) -> dict[str, Any]:
@@ -197,6 +201,7 @@ def as_uv_takes_it(text: str, provided: Mapping[str, str]) -> str | None:
 
 def _is_provided(text: str, provided: Mapping[str, str]) -> bool:
     from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.utils import canonicalize_name
 
     try:
         requirement = Requirement(text)
@@ -206,7 +211,7 @@ def _is_provided(text: str, provided: Mapping[str, str]) -> bool:
             f"`pip:` has {hide_secrets(text)!r}, which is no requirement: {hide_secrets(reason)}",
             "for example `numpy >=2`, `./libs/own`, `git+https://…`",
         ) from None
-    version = provided.get(normalised(requirement.name))
+    version = provided.get(canonicalize_name(requirement.name))
     if version is None:
         return False
     if requirement.url or not requirement.specifier.contains(version, prereleases=True):
