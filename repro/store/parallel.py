@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import threading
 from collections.abc import Callable, Generator, Iterable
 from typing import TypeVar
 
+from repro.store.freed_memory import give_back_what_is_freed, share_what_is_freed
+
 T = TypeVar("T")
 R = TypeVar("R")
-
-_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # mallopt(3)
-_BLOCKS_FROM = 384 * 1024
 
 
 class _Stopped(Exception):
@@ -54,7 +51,7 @@ def run_all(work: Callable[[T, Stop], R], items: Iterable[T], jobs: int) -> list
     from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
     give_back_what_is_freed()
-    _share_what_is_freed()
+    share_what_is_freed()
     pool = ThreadPoolExecutor(max_workers=min(jobs, len(todo)), thread_name_prefix="repro-transfer")
     try:
         futures = [pool.submit(work, item, stop) for item in todo]
@@ -80,7 +77,7 @@ def run_in_order(work: Callable[[T, Stop], R], items: Iterable[T], jobs: int) ->
     stop = Stop()
     give_back_what_is_freed()
     if jobs > 1:
-        _share_what_is_freed()
+        share_what_is_freed()
     pool = ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="repro-files")
     waiting: deque[Future[R]] = deque()
     try:
@@ -93,24 +90,3 @@ def run_in_order(work: Callable[[T, Stop], R], items: Iterable[T], jobs: int) ->
     finally:
         stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-@functools.cache
-def _share_what_is_freed() -> None:
-    """Let all threads take their memory from two heaps: glibc gives each one of its own, and keeps there what was given
-    back. Eight threads that fetch packs held twice as much so, and were no faster."""
-    _tell_malloc(_M_ARENA_MAX, 2)
-
-
-@functools.cache
-def give_back_what_is_freed() -> None:
-    """Let blocks of files, which are large, be given back when they are freed: once one was freed, glibc takes those
-    that come after it from its heap, where what lies between them keeps them. A fetch held a tenth more so."""
-    _tell_malloc(_M_MMAP_THRESHOLD, _BLOCKS_FROM)
-
-
-def _tell_malloc(what: int, number: int) -> None:
-    with contextlib.suppress(ImportError, OSError, AttributeError):  # a Python without ctypes, another C library
-        import ctypes
-
-        ctypes.CDLL(None).mallopt(what, number)

@@ -173,8 +173,8 @@ class Batch:
             self._end()
 
     def _started(self, module: str) -> PackingProcesses | None:
+        from repro.store.freed_memory import give_back_what_is_freed
         from repro.store.packs.packing_processes import PackingProcesses, processes_to_start
-        from repro.store.parallel import give_back_what_is_freed
 
         give_back_what_is_freed()
         count = processes_to_start()
@@ -211,8 +211,8 @@ class Batch:
         self._held.append((digest, data))
         self._held_bytes += len(data)
         if len(self._held) >= _FEW_OBJECTS or self._held_bytes >= _FEW_BYTES:
+            from repro.store.freed_memory import give_back_what_is_freed
             from repro.store.packs.stream import PackStream
-            from repro.store.parallel import give_back_what_is_freed
 
             give_back_what_is_freed()
             self._stream = PackStream(self._tmp)

@@ -14,8 +14,8 @@ from repro.model.packs.pack_index_batches import BATCH, look_up_in
 from repro.model.packs.pack_index_format import Place
 from repro.store.cache.cache import Cache, SizeLie
 from repro.store.cache.reached import Root, Walk
+from repro.store.freed_memory import give_back_what_is_freed
 from repro.store.packs.marks import Marks
-from repro.store.parallel import give_back_what_is_freed
 from repro.store.remote.objects import RemoteObjects
 from repro.store.transfer.compared_packs import ComparedPacks
 from repro.store.transfer.outgoing import Outgoing
