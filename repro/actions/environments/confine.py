@@ -86,10 +86,11 @@ def _bwrap(asked: ConfinedCommand, place: _Place, environ: Mapping[str, str]) ->
     view = View(cwd, home, os.fsencode(asked.prefix), in_order(mounts))
     fill_etc(place.etc, account, place.home)
     place_links(view, place.etc)
+    programs = find_programs(environ.get("PATH", ""))
     words = NO_BWRAP
     for own_user in (True, False):  # only root can do without a user namespace
         arguments = arguments_for(view, account, place.etc, cwd, own_user=own_user)
-        for program in find_programs(environ.get("PATH", "")):
+        for program in programs:
             found = probe(program, arguments)
             if isinstance(found, Bubblewrap):
                 return InBubblewrap(found)
