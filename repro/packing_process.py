@@ -14,7 +14,7 @@ from collections import deque
 
 from repro.data.files_to_read import decode_files, read_as_seen
 from repro.data.memo_records import NO_DIGEST
-from repro.model.digest import Digest
+from repro.model.digest import digest_from
 from repro.store.packs.packing_messages import (
     DIGESTS,
     FAILED,
@@ -99,5 +99,5 @@ class _Packing:
     def _keep(self, which: bytes) -> None:
         for (raw, data), is_kept in zip(self._read.popleft(), which, strict=True):
             if is_kept:
-                digest = Digest("b3:" + raw.hex())
+                digest = digest_from(raw)
                 self._stream.add(digest, pack_object(digest, data))

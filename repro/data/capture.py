@@ -15,7 +15,7 @@ from contextlib import closing
 from repro.data.captured_file import ChangedWhileRead as ChangedWhileRead
 from repro.data.captured_file import capture_file
 from repro.data.captured_tree import SeenPart, encode_seen, leaf_content
-from repro.data.memo import Memo, MemoWriter, digest_bytes, digest_from
+from repro.data.memo import Memo, MemoWriter, digest_bytes
 from repro.data.memo_records import NO_DIGEST, BadMemo, Closing, encode_closing, encode_part
 from repro.data.open_safely import parent_of
 from repro.data.rows import RACY_NS, now_ns, pack_rows
@@ -25,6 +25,7 @@ from repro.errors import CannotProceed
 from repro.model.data.content import Content, Kind
 from repro.model.data.tree_objects import MAX_TREE_BYTES, KnowingSink, Recalled, batches, recalls
 from repro.model.dataclass import dataclass
+from repro.model.digest import digest_from, raw_of
 from repro.model.names import RelPath, name_to_text
 from repro.model.progress import SILENT, Progress
 
@@ -195,7 +196,7 @@ class _Capture:
                 name = part.names[number]
                 source, shown = part.objects.get(name, name), found.before + name
                 rows[number], ref = capture_file(source, rows[number], found.folder, shown, self._sink, self._progress)
-                found.digests[number] = bytes.fromhex(ref.digest[3:])
+                found.digests[number] = raw_of(ref.digest)
                 sizes[number], inline = 0, inline + 1  # its bytes were told as they were read
                 told(0, 1)
         told(sum(sizes), len(part.names) - len(part.folders()) - inline)

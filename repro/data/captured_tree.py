@@ -6,13 +6,13 @@ import os
 import stat
 from collections.abc import Mapping, Sequence
 
-from repro.data.memo import digest_from
 from repro.data.memo_records import Closing
 from repro.data.open_safely import naming
 from repro.data.rows import unpack_rows
 from repro.model.data.content import Content, Kind
 from repro.model.data.tree import encode_entry, encode_file, join_entries
 from repro.model.dataclass import dataclass
+from repro.model.digest import digest_from
 
 
 @dataclass(frozen=True, slots=True)

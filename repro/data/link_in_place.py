@@ -8,7 +8,7 @@ import os
 import stat
 
 from repro.data.known_directory import remembered_files
-from repro.data.memo import Memo, digest_from
+from repro.data.memo import Memo
 from repro.data.open_safely import naming, parent_of
 from repro.data.rows import Row, look
 from repro.data.staging import staging_folder
@@ -16,6 +16,7 @@ from repro.data.standing import READ
 from repro.model.data.content import ObjectRef
 from repro.model.data.links import LINK_FROM, Linker, Way
 from repro.model.data.tree_objects import TreeSource
+from repro.model.digest import digest_from
 from repro.model.names import RelPath, check_path
 
 

@@ -18,7 +18,7 @@ from typing import BinaryIO
 from repro.data.memo_records import NO_DIGEST
 from repro.model.data.content import Content, Kind
 from repro.model.dataclass import dataclass
-from repro.model.digest import Digest
+from repro.model.digest import digest_from, raw_of
 from repro.model.names import RelPath
 
 _HEADER = b"repro-memo 3\n"
@@ -139,12 +139,7 @@ def memo_file(directory: str, path: RelPath) -> str:
 
 def digest_bytes(content: Content) -> bytes:
     """Return the 32 bytes that a memo keeps of content: its digest, or zeros for a link."""
-    return bytes.fromhex(content.digest[3:]) if content.digest else NO_DIGEST
-
-
-def digest_from(raw: bytes) -> Digest:
-    """Return 32 bytes as a digest."""
-    return Digest("b3:" + raw.hex())
+    return raw_of(content.digest) if content.digest else NO_DIGEST
 
 
 def _encode_foot(path: RelPath, whole: Content, files: int, settled_ns: int, witness: bytes) -> bytes:

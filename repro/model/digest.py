@@ -40,3 +40,13 @@ def parse_digest(text: object) -> Digest:
 def hex_of(digest: Digest) -> str:
     """Return the 64 hex digits."""
     return digest[3:]
+
+
+def raw_of(digest: Digest) -> bytes:
+    """Return the 32 bytes of a digest, by which packs, indexes and memos have it."""
+    return bytes.fromhex(digest[3:])
+
+
+def digest_from(raw: bytes) -> Digest:
+    """Return 32 bytes as a digest."""
+    return Digest("b3:" + raw.hex())

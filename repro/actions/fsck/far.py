@@ -10,7 +10,7 @@ from repro.model.data.content import ObjectRef
 from repro.model.data.tree import Entry, decode_tree
 from repro.model.data.tree_objects import MAX_TREE_BYTES
 from repro.model.dataclass import dataclass
-from repro.model.digest import Digest
+from repro.model.digest import Digest, raw_of
 from repro.model.finding import Finding
 from repro.model.packs.condemned import BadCondemned, parse_condemned
 from repro.model.packs.store_check import SoundObjects, Trouble
@@ -81,7 +81,7 @@ def check_lists(
             else:
                 yield one[0], trouble
     for digest, size in done:
-        sound.add(bytes.fromhex(digest[3:]), size)
+        sound.add(raw_of(digest), size)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from repro.actions.fsck.unsynced import unsynced_objects
 from repro.actions.sync import remote_of
 from repro.errors import RemoteError
 from repro.model.dataclass import dataclass, field
-from repro.model.digest import Digest
+from repro.model.digest import Digest, raw_of
 from repro.model.finding import Finding
 from repro.model.packs.store_check import LookedAt, SoundObjects, Trouble, digest_in_name, trouble_with
 from repro.model.progress import SILENT, Progress
@@ -151,7 +151,7 @@ def _walked(files: FilesHere, sound: SoundObjects, jobs: int, progress: Progress
             if trouble is not None:
                 walk.troubles[digest] = trouble
             elif looked.found is not None:
-                walk.sound.add(bytes.fromhex(digest[3:]), looked.found.size)
+                walk.sound.add(raw_of(digest), looked.found.size)
     return walk
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from repro.errors import IntegrityError
 from repro.model.data.tree import decode_tree
 from repro.model.dataclass import dataclass
+from repro.model.digest import raw_of
 from repro.model.packs.chunk_list import START_BYTES, parse_chunks, parse_list_start
 from repro.model.packs.pack import HEAD_BYTES, SMALL_LIMIT, RecordKind, parse_head
 from repro.model.packs.pack_index_format import PackFile
@@ -115,8 +116,8 @@ def _needs(read: Read, record: SoundRecord) -> tuple[bytes, ...] | None:
     try:
         if record.kind is RecordKind.CHUNKS:
             parse_list_start(payload[:START_BYTES], record.size, record.stored)
-            return tuple(bytes.fromhex(digest[3:]) for digest, _ in parse_chunks(payload[START_BYTES:]))
+            return tuple(raw_of(digest) for digest, _ in parse_chunks(payload[START_BYTES:]))
         entries = decode_tree(unpack_object(parse_head(data[:HEAD_BYTES]), payload))
     except IntegrityError:
         return None  # it only begins as a tree does
-    return tuple(bytes.fromhex(entry.content.digest[3:]) for entry in entries if entry.content.digest)
+    return tuple(raw_of(entry.content.digest) for entry in entries if entry.content.digest)

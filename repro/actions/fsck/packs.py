@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from repro.errors import IntegrityError, RemoteError
 from repro.model.dataclass import dataclass, field
-from repro.model.digest import Digest
+from repro.model.digest import Digest, digest_from
 from repro.model.finding import Finding
 from repro.model.packs.pack import RecordKind
 from repro.model.packs.pack_index_format import BadIndex, PackFile
@@ -153,7 +153,7 @@ def _note(walk: PacksWalk, checked: CheckedPack, sound: SoundObjects, keep_unnam
         unnamed += not named
         if named and length == checked.pack.length:
             if record.kind is RecordKind.CHUNKS:
-                walk.lists.append((Digest("b3:" + record.digest.hex()), record.size))
+                walk.lists.append((digest_from(record.digest), record.size))
             else:
                 sound.add(record.digest, record.size)
     if not checked.is_sound:

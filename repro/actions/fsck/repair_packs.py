@@ -9,7 +9,7 @@ from repro.actions.fsck.name_again import name_again
 from repro.actions.fsck.packs import PacksWalk
 from repro.errors import IntegrityError
 from repro.model.dataclass import dataclass, field
-from repro.model.digest import Digest, digest_of, hex_of
+from repro.model.digest import Digest, digest_from, digest_of, hex_of
 from repro.model.finding import Finding
 from repro.model.packs.pack import HEAD_BYTES, SMALL_LIMIT, RecordKind
 from repro.model.packs.pack_index_format import PackFile, Place
@@ -108,7 +108,7 @@ class PacksMendedHere:
             if self.sound.size_of(record.digest) is not None and not named:
                 continue
             self.sound.add(record.digest, record.size)
-            digest = Digest("b3:" + record.digest.hex())
+            digest = digest_from(record.digest)
             yield digest, Place(checked.pack, record.offset, record.size, record.stored, record.kind)
 
 
@@ -210,7 +210,7 @@ class PacksMendedFar:
     def _only_there(self, checked: CheckedPack, objects: RemoteObjects) -> Iterator[NeededRecord]:
         with self.files.open(checked.pack) as read:
             for record, named in self.walk.check.confirm(checked):
-                digest = Digest("b3:" + record.digest.hex())
+                digest = digest_from(record.digest)
                 if named and not self._is_elsewhere(digest, objects):
                     place = Place(checked.pack, record.offset, record.size, record.stored, record.kind)
                     yield digest, place, read(record.offset, HEAD_BYTES + record.stored)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from repro.model.data.content import ObjectRef
 from repro.model.data.objects import Told
 from repro.model.data.tree_objects import Reading
-from repro.model.digest import Digest, digest_of
+from repro.model.digest import Digest, digest_from, digest_of, raw_of
 from repro.model.packs.pack import PACK_SIZE, SMALL_LIMIT
 from repro.store.packs.records import pack_object
 from repro.store.packs.writer import WrittenPack
@@ -90,7 +90,7 @@ class Batch:
 
     def has(self, digest: Digest) -> bool:
         """Whether the object is in this batch, or was there before."""
-        return _raw(digest) in self._pending or self._store.keeps(digest)
+        return raw_of(digest) in self._pending or self._store.keeps(digest)
 
     def add_bytes(self, data: bytes) -> ObjectRef:
         """Store bytes held in memory.
@@ -99,7 +99,7 @@ class Batch:
             OSError: the disk is full, or refuses.
         """
         ref = ObjectRef(digest_of(data), len(data))
-        raw = _raw(ref.digest)
+        raw = raw_of(ref.digest)
         if raw in self._pending or self._store.knows(ref):
             return ref
         if ref.size > SMALL_LIMIT or self._store.is_distrusted(ref.digest):
@@ -189,7 +189,7 @@ class Batch:
             raw = digests[32 * at : 32 * at + 32]
             if raw in self._pending or raw == _NOT_READ:
                 continue
-            digest, perhaps_packed = Digest("b3:" + raw.hex()), raw not in not_packed
+            digest, perhaps_packed = digest_from(raw), raw not in not_packed
             if self._store.knows(ObjectRef(digest, size), perhaps_packed=perhaps_packed):
                 continue
             if perhaps_packed and self._store.is_distrusted(digest):
@@ -238,7 +238,3 @@ class Batch:
             self._processes.close()
         if self._stream is not None:
             self._stream.close()
-
-
-def _raw(digest: Digest) -> bytes:
-    return bytes.fromhex(digest[3:])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 
-from repro.model.digest import Digest
+from repro.model.digest import Digest, digest_from
 from repro.model.packs.pack import HEAD_BYTES, BadPack, RecordKind
 from repro.model.packs.pack_index_batches import look_up_in
 from repro.model.packs.pack_index_format import PackFile, Place
@@ -53,7 +53,7 @@ class PackedObjects:
             BadIndex: an index says what cannot be.
         """
         if self.damaged.are_any():
-            wanted = [raw for raw in wanted if Digest("b3:" + raw.hex()) not in self.damaged]
+            wanted = [raw for raw in wanted if digest_from(raw) not in self.damaged]
         indexes = self.indexes.current().values()
         for raw, _, _, place in look_up_in(indexes, wanted, lambda _, place: self._is_usable(place)):
             yield raw, place.size

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from repro.model.data.content import Content, Kind, ObjectRef
 from repro.model.data.tree import MAX_DEPTH, BadTree, Entry, total_size
 from repro.model.data.tree_objects import WrongSize
-from repro.model.digest import Digest
+from repro.model.digest import Digest, digest_from, raw_of
 from repro.model.packs.digest_table import DigestLines, DigestTable
 
 Root = Content | ObjectRef
@@ -39,7 +39,7 @@ class Walk:
                 yield ObjectRef(root.digest, root.size)
             while waiting:
                 raw, size, depth = waiting.pop()
-                digest = Digest("b3:" + raw.hex())
+                digest = digest_from(raw)
                 if depth > MAX_DEPTH:
                     raise BadTree(f"the directory {digest} is nested deeper than {MAX_DEPTH} levels")
                 entries = self._open(digest)
@@ -55,7 +55,7 @@ class Walk:
     def _take(self, tree: Content, depth: int, waiting: DigestLines) -> None:
         assert tree.digest is not None  # a directory has one
         if is_first(self._sizes, tree.digest, tree.size):
-            waiting.add(bytes.fromhex(tree.digest[3:]), tree.size, depth)
+            waiting.add(raw_of(tree.digest), tree.size, depth)
 
 
 def is_first(sizes: DigestTable, digest: Digest, size: int) -> bool:
@@ -64,7 +64,7 @@ def is_first(sizes: DigestTable, digest: Digest, size: int) -> bool:
     Raises:
         WrongSize: it is declared with two.
     """
-    raw = bytes.fromhex(digest[3:])
+    raw = raw_of(digest)
     known = sizes.get(raw)
     if known is None:
         sizes.set(raw, size)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from repro.model.digest import Digest
+from repro.model.digest import Digest, digest_from
 from repro.model.packs.pack_index_format import PackFile
 from repro.model.packs.witness import MOST_APART, Witness, decode_witness, encode_witness, with_apart
 from repro.store.cache.packed_objects import PackedObjects
@@ -33,7 +33,7 @@ class Recall:
         self._vouching = self._still_good(decode_witness(witness))
         self._gone: list[bytes] = []
         if self._vouching is not None:
-            self._gone = [one for one in _each(self._vouching.apart) if not keeps(_digest(one))]
+            self._gone = [one for one in _each(self._vouching.apart) if not keeps(digest_from(one))]
             if len(self._gone) > _MOST_GONE:
                 self._vouching, self._gone = None, []
         self._indexes: set[str] = set()
@@ -57,7 +57,7 @@ class Recall:
             if len(left) < count:
                 self._indexes.add(name)
         for one in _each(left):
-            if not self._keeps(_digest(one)):
+            if not self._keeps(digest_from(one)):
                 return False
             self.note(one)
         return True
@@ -98,7 +98,3 @@ class Recall:
 
 def _each(digests: bytes) -> Iterator[bytes]:
     return (digests[at : at + 32] for at in range(0, len(digests), 32))
-
-
-def _digest(raw: bytes) -> Digest:
-    return Digest("b3:" + raw.hex())

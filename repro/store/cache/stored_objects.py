@@ -14,7 +14,7 @@ from repro.model.data.links import LINK_FROM
 from repro.model.data.objects import Told
 from repro.model.data.tree import Entry, decode_tree
 from repro.model.data.tree_objects import MAX_TREE_BYTES
-from repro.model.digest import Digest, digest_of
+from repro.model.digest import Digest, digest_from, digest_of
 from repro.model.names import name_to_text
 from repro.model.packs.pack import SMALL_LIMIT
 from repro.model.packs.pack_index import PackIndex
@@ -64,7 +64,7 @@ class StoredObjects:
         yield from packed.items()
         for raw in wanted:
             if raw not in packed:
-                status = self._loose.status(Digest("b3:" + raw.hex()))
+                status = self._loose.status(digest_from(raw))
                 if status is not None:
                     yield raw, status.st_size
 

@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping
 
 from repro.model.dataclass import dataclass
-from repro.model.digest import Digest
+from repro.model.digest import Digest, digest_from
 from repro.model.packs.pack_index import PackIndex
 from repro.model.packs.pack_index_format import BadIndex, PackFile, Place
 from repro.model.packs.pack_places import place_bytes, place_pack
@@ -67,7 +67,7 @@ class IndexCheck:
         for record in checked.records():
             named = False
             for index, seen, pack in about:
-                position = index.position(Digest("b3:" + record.digest.hex()))
+                position = index.position(digest_from(record.digest))
                 if position is None:
                     continue
                 place = place_bytes(pack, record.offset, record.size, record.stored, record.kind)
@@ -98,7 +98,7 @@ class IndexCheck:
             for position, (digest, place) in enumerate(index.raw_entries()):
                 with contextlib.suppress(BadIndex):
                     if place_pack(place, len(index.packs)) in numbers:
-                        yield Digest("b3:" + digest.hex()), index.place(position)
+                        yield digest_from(digest), index.place(position)
 
     def unconfirmed(self) -> Iterator[Unconfirmed]:
         """Yield the entries that no sound record has confirmed."""

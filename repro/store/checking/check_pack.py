@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from repro.model.data.tree import HEADER
 from repro.model.dataclass import dataclass, field
-from repro.model.digest import Digest
+from repro.model.digest import Digest, raw_of
 from repro.model.packs.pack import HEAD_BYTES, PACK_HEADER, BadPack, RecordHead, RecordKind, is_pack_header, parse_head
 from repro.model.packs.pack_index_format import PackFile
 from repro.store.files.hashing import finish, new_hasher
@@ -51,7 +51,7 @@ class CheckedPack:
 
     def note(self, offset: int, head: RecordHead, is_tree: bool) -> None:
         """Note a sound record: in 54 bytes, as there may be a hundred thousand."""
-        digest = bytes.fromhex(head.digest[3:])
+        digest = raw_of(head.digest)
         self._records += _RECORD.pack(digest, offset, head.size, head.stored, head.kind, is_tree)
 
     def records(self) -> Iterator[SoundRecord]:

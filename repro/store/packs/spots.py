@@ -10,13 +10,11 @@ from collections.abc import Iterator
 
 from repro.model.digest import Digest
 from repro.model.packs.pack import HEAD_BYTES, RecordKind
-from repro.model.packs.pack_index_format import ENTRY_BYTES, PACK_IN_ENTRY
+from repro.model.packs.pack_index_format import DIGEST_BYTES, ENTRY_BYTES, PACK_IN_ENTRY
 from repro.model.packs.pack_places import parse_place
 
 Spot = tuple[int, int, int, RecordKind]
 """Of a record in a pack being written: offset, the object's size, the payload's length, kind."""
-
-_DIGEST = 32
 
 
 def decode_spots(entries: bytes) -> Iterator[tuple[Digest, Spot]]:
@@ -26,8 +24,8 @@ def decode_spots(entries: bytes) -> Iterator[tuple[Digest, Spot]]:
         BadIndex: an entry says what cannot be.
     """
     for entry in split_entries(entries):
-        _, offset, size, stored, kind = parse_place(entry[_DIGEST:])
-        yield Digest("b3:" + entry[:_DIGEST].hex()), (offset, size, stored, kind)
+        _, offset, size, stored, kind = parse_place(entry[DIGEST_BYTES:])
+        yield Digest("b3:" + entry[:DIGEST_BYTES].hex()), (offset, size, stored, kind)
 
 
 _ROW = struct.Struct("<32xQQIIB3x")  # offset, size, stored, pack, kind
@@ -46,7 +44,7 @@ def bytes_of(entries: bytes) -> tuple[int, int, int]:
 
 def digests_of(entries: bytes) -> list[bytes]:
     """Return the 32 bytes of each record's digest."""
-    return [entries[start : start + _DIGEST] for start in range(0, len(entries), ENTRY_BYTES)]
+    return [entries[start : start + DIGEST_BYTES] for start in range(0, len(entries), ENTRY_BYTES)]
 
 
 def kind_of(entry: bytes) -> RecordKind:
@@ -55,7 +53,7 @@ def kind_of(entry: bytes) -> RecordKind:
     Raises:
         BadIndex: there is no such kind.
     """
-    return parse_place(entry[_DIGEST:])[4]
+    return parse_place(entry[DIGEST_BYTES:])[4]
 
 
 def split_entries(entries: bytes, position: int = 0) -> list[bytes]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from repro.errors import IntegrityError
 from repro.model.dataclass import dataclass, field
-from repro.model.digest import Digest
+from repro.model.digest import Digest, digest_from, raw_of
 from repro.model.packs.pack import HEAD_BYTES, BadPack, RecordKind
 from repro.model.packs.pack_index_batches import BATCH
 from repro.model.packs.pack_index_format import PackFile, Place
@@ -106,7 +106,7 @@ class _Reading:
         marks = Marks(self.objects.indexes())
         sizes = dict[bytes, int | None]()
         for digest, size in wanted:
-            raw = bytes.fromhex(digest[3:])
+            raw = raw_of(digest)
             if len(sizes) >= BATCH or sizes.get(raw, size) != size:
                 self._mark(marks, sizes)
                 sizes = {}
@@ -118,7 +118,7 @@ class _Reading:
         for raw, place, _ in marks.mark_all(sorted(sizes), self._is_usable):
             self._compare(raw, place, sizes.pop(raw))
         for raw, size in sizes.items():
-            digest = Digest("b3:" + raw.hex())
+            digest = digest_from(raw)
             place_of_list = self.objects.find(digest)
             if place_of_list is None or place_of_list.kind is not RecordKind.CHUNKS:
                 if digest not in self.unread.faults:

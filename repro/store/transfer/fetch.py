@@ -7,7 +7,7 @@ from threading import Lock
 
 from repro.model.data.content import Kind, ObjectRef
 from repro.model.data.tree import MAX_DEPTH, BadTree, Entry
-from repro.model.digest import Digest
+from repro.model.digest import Digest, digest_from, raw_of
 from repro.model.packs.digest_table import DigestLines, DigestTable
 from repro.model.packs.pack_index_batches import BATCH
 from repro.model.progress import SILENT, Progress
@@ -97,7 +97,7 @@ class Fetch:
 
     def _met(self, met: dict[bytes, int], ref: ObjectRef) -> Iterator[tuple[Digest, int]]:
         """Note a file in `met`; yield what of that is to come, where it is enough to be looked up together."""
-        raw = bytes.fromhex(ref.digest[3:])
+        raw = raw_of(ref.digest)
         if len(met) >= BATCH or met.get(raw, ref.size) != ref.size:
             yield from self._not_here(met)
         met[raw] = ref.size
@@ -111,7 +111,7 @@ class Fetch:
                     self._brought += Transferred(1, size)
         for raw, size in met.items():
             self._find(size)
-            yield Digest("b3:" + raw.hex()), size
+            yield digest_from(raw), size
         met.clear()
         self._tell_found()
 
@@ -135,7 +135,7 @@ class Fetch:
             if isinstance(content, ObjectRef) or content.kind is not Kind.DIRECTORY:
                 yield ObjectRef(content.digest, content.size)
             elif is_first(seen, content.digest, content.size):
-                level.add(bytes.fromhex(content.digest[3:]), content.size)
+                level.add(raw_of(content.digest), content.size)
 
     def _tree_here(self, digest: Digest) -> tuple[Entry, ...] | None:
         if digest in self._unread.missing or digest in self._unread.faults:
@@ -179,4 +179,4 @@ class Fetch:
 
 
 def _named(level: DigestLines) -> Iterator[tuple[Digest, int]]:
-    return ((Digest("b3:" + raw.hex()), size) for raw, size, _ in level)
+    return ((digest_from(raw), size) for raw, size, _ in level)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from repro.errors import IntegrityError
 from repro.full_disk import naming_the_disk
 from repro.model.data.tree import HEADER
+from repro.model.digest import raw_of
 from repro.model.packs.digest_table import DigestTable
 from repro.model.packs.pack import SMALL_LIMIT, BadPack, RecordKind
 from repro.model.packs.pack_index import PackIndex
@@ -180,7 +181,7 @@ class FetchedPacks:
                 if head.kind is RecordKind.CHUNKS or head.size > SMALL_LIMIT:
                     continue
                 data = unpack_object(head, file.read(head.stored))
-                raw = bytes.fromhex(head.digest[3:])
+                raw = raw_of(head.digest)
                 has_come = wanted.get(raw)
                 if has_come is False:
                     wanted[raw] = True

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 
 from repro.model.dataclass import dataclass, field
-from repro.model.digest import Digest
+from repro.model.digest import Digest, raw_of
 from repro.model.packs.pack_index_format import DIGEST_BYTES
 from repro.store.packs.records import Packed
 from repro.store.packs.spots import split_entries
@@ -62,7 +62,7 @@ class PacksInMaking:
                 pack = self._open[of_large] = self._begin(of_large)
             pack.writer.add(digest, packed)
         if is_tree:
-            pack.begun.add(bytes.fromhex(digest[3:]))
+            pack.begun.add(raw_of(digest))
         return pack
 
     def complete(self) -> Iterator[bytes]:

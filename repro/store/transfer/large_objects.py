@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import BinaryIO, Protocol
 
 from repro.model.data.content import ObjectRef
-from repro.model.digest import Digest, digest_of
+from repro.model.digest import Digest, digest_of, raw_of
 from repro.model.packs.chunk_list import chunk_bytes, list_start
 from repro.model.packs.pack import RecordKind
 from repro.store.files.cut_content import cut
@@ -67,7 +67,7 @@ def send_large(
             if packed is not None and sink.kind_of(digest) in (None, RecordKind.CHUNKS):
                 sink.add(digest, packed, is_tree=is_tree and digest == ref.digest, of_large=True)
                 sent += length
-            listed += chunk_bytes(bytes.fromhex(digest[3:]), length)
+            listed += chunk_bytes(raw_of(digest), length)
             count += 1
             size += length
             told(length)

@@ -8,7 +8,7 @@ from repro.model.data.content import ObjectRef
 from repro.model.data.tree import Entry, decode_tree
 from repro.model.data.tree_objects import MAX_TREE_BYTES
 from repro.model.dataclass import dataclass, field
-from repro.model.digest import Digest
+from repro.model.digest import Digest, digest_from, raw_of
 from repro.model.packs.pack import RecordKind
 from repro.model.packs.pack_index_batches import BATCH, look_up_in
 from repro.model.packs.pack_index_format import Place
@@ -79,7 +79,7 @@ class LookUp:
         """
         sizes, most = dict[bytes, int](), _FIRST_BATCH
         for digest, size in Walk(roots, self._open_tree).files():
-            raw = bytes.fromhex(digest[3:])
+            raw = raw_of(digest)
             if sizes.get(raw, size) != size:
                 self._files(sizes)  # one of the two is a lie
                 sizes = {}
@@ -128,13 +128,13 @@ class LookUp:
         for raw, place, fresh in self.wanted.marks.mark_all(digests, _is_object):
             size = sizes.pop(raw)
             if size != place.size:
-                raise _size_lie(ObjectRef(_named(raw), size), place.size)
+                raise _size_lie(ObjectRef(digest_from(raw), size), place.size)
             if fresh:
                 self.wanted.objects += 1
                 self.wanted.bytes += size
                 self._compared.want(place)
         for raw, size in sizes.items():
-            self._alone(ObjectRef(_named(raw), size))
+            self._alone(ObjectRef(digest_from(raw), size))
         self._told(self.wanted)
 
     def _not_sent(self, digests: list[bytes], sizes: dict[bytes, int]) -> list[bytes]:
@@ -165,7 +165,7 @@ class LookUp:
 
 def _sizes_there(objects: RemoteObjects, wanted: Sequence[bytes]) -> Iterator[tuple[bytes, int]]:
     """Yield those objects that are on the remote, and the length of each; `wanted` as `look_up` takes it."""
-    distrusted = {bytes.fromhex(digest[3:]) for digest in objects.distrusted}
+    distrusted = {raw_of(digest) for digest in objects.distrusted}
 
     def is_there(raw: bytes, place: Place) -> bool:
         return raw not in distrusted and objects.is_there(place.pack)
@@ -176,10 +176,6 @@ def _sizes_there(objects: RemoteObjects, wanted: Sequence[bytes]) -> Iterator[tu
 
 def _is_object(place: Place) -> bool:
     return place.kind is not RecordKind.CHUNKS
-
-
-def _named(raw: bytes) -> Digest:
-    return Digest("b3:" + raw.hex())
 
 
 def _size_lie(ref: ObjectRef, size: int) -> SizeLie:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from repro.errors import RemoteError
-from repro.model.digest import Digest
+from repro.model.digest import Digest, raw_of
 from repro.model.packs.pack import PACK_RECORDS, PACK_SIZE, RecordKind
 from repro.model.packs.pack_index_format import PackFile
 from repro.store.packs.records import Packed
@@ -71,7 +71,7 @@ class Outgoing:
 
     def kind_of(self, digest: Digest) -> RecordKind | None:
         """Return what an object's record is, on the remote or on its way there; None where it is neither."""
-        kind = self._pending.kind(bytes.fromhex(digest[3:]))  # first: what leaves here is on the remote by then
+        kind = self._pending.kind(raw_of(digest))  # first: what leaves here is on the remote by then
         if kind is None:
             place = self._objects.find(digest)
             kind = None if place is None else place.kind
@@ -79,7 +79,7 @@ class Outgoing:
 
     def is_pending(self, digest: Digest) -> bool:
         """Whether an object is on its way, and no index names it yet; a tree, with all that it needs."""
-        return self.has_pending(bytes.fromhex(digest[3:]))
+        return self.has_pending(raw_of(digest))
 
     def has_pending(self, digest: bytes) -> bool:
         """As `is_pending`, by the 32 bytes of the digest."""
@@ -101,7 +101,7 @@ class Outgoing:
         """
         pack = self._packs.add(digest, packed, is_tree=is_tree, of_large=of_large)
         if not is_tree:
-            self._pending.add(bytes.fromhex(digest[3:]), packed.kind)
+            self._pending.add(raw_of(digest), packed.kind)
         if pack.writer.length >= PACK_SIZE or pack.writer.records >= PACK_RECORDS:
             self._close_pack(of_large)
 
