@@ -25,10 +25,6 @@ class DigestTable:
     def __len__(self) -> int:
         return self._used
 
-    def __iter__(self) -> Iterator[bytes]:
-        """Yield the digests, in no order."""
-        return (digest for digest, number in _ROW.iter_unpack(self._rows) if number)
-
     def get(self, digest: bytes) -> int | None:
         """Return the number of a digest, None where it is not known."""
         _, number = _ROW.unpack_from(self._rows, self._slot(digest))
